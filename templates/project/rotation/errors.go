@@ -54,12 +54,13 @@ const (
 
 // What Secrets Manager or the function's own runtime says.
 const (
-	CodeStoreDenied   Code = "store-denied"   // IAM refuses a Secrets Manager call
-	CodeStoreKey      Code = "store-key"      // KMS refuses to decrypt or encrypt the value
-	CodeStoreThrottle Code = "store-throttle" // Secrets Manager asks to slow down
-	CodeStore         Code = "store"          // any other failure of Secrets Manager
-	CodeDeadline      Code = "deadline"       // the invocation's time is used up
-	CodePanic         Code = "panic"          // a fault of the function itself
+	CodeStoreDenied      Code = "store-denied"      // IAM refuses a Secrets Manager call
+	CodeStoreKey         Code = "store-key"         // KMS refuses to decrypt or encrypt the value
+	CodeStoreThrottle    Code = "store-throttle"    // Secrets Manager asks to slow down
+	CodeStoreUnreachable Code = "store-unreachable" // Secrets Manager does not answer
+	CodeStore            Code = "store"             // any other failure of Secrets Manager
+	CodeDeadline         Code = "deadline"          // the invocation's time is used up
+	CodePanic            Code = "panic"             // a fault of the function itself
 )
 
 // Error is the only kind of error that leaves the function. Its text is made
@@ -131,7 +132,7 @@ func storeError(op string, err error) *Error {
 	case !errors.As(err, &api):
 		var network net.Error
 		if errors.As(err, &network) {
-			return Errorf(CodeStore, "%s: no answer from Secrets Manager", op).Because(err)
+			return Errorf(CodeStoreUnreachable, "%s: no answer from Secrets Manager: the function has no route to it", op).Because(err)
 		}
 		return Errorf(CodeStore, "%s failed before it was answered", op).Because(err)
 	}

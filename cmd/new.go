@@ -1,0 +1,312 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+// newOptions is what `rotasmith new` was told.
+type newOptions struct {
+	name    []string // at most one
+	flags   generator.Answers
+	sets    []string
+	answers string
+	dir     string
+	dirSet  bool
+	noInput bool
+	dryRun  bool
+	json    bool
+}
+
+func (a *app) newCommand() *cobra.Command {
+	o := &newOptions{flags: make(generator.Answers)}
+	c := &cobra.Command{
+		Use:   "new [NAME]",
+		Short: "Write a new rotator project",
+		Long: "new asks what it was not told and writes a complete project to ./NAME, or to --dir.\n" +
+			"A flag wins over --set, --set over the answers file, that over the defaults.",
+		Example: "  rotasmith new orders-db",
+		Args:    atMost(1),
+	}
+	texts := make(map[string]*string)
+	for _, q := range generator.BaseQuestions() {
+		if q.Flag {
+			texts[q.Key] = c.Flags().String(q.Key, "", q.Help)
+		}
+	}
+	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question, as `KEY=VALUE`; repeatable")
+	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
+	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
+	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print every file, its source and its size, and write nothing")
+	c.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		o.name = args
+		for key, text := range texts {
+			if cmd.Flags().Changed(key) {
+				o.flags[key] = generator.Answer{Value: *text, At: "--" + key}
+			}
+		}
+		o.dirSet = cmd.Flags().Changed("dir")
+		return a.runNew(cmd.Context(), o)
+	}
+	a.completeNew(c, texts)
+	return c
+}
+
+// completeNew adds what depends on the template tree, read only when it is asked for: the choices in the help, and shell completion.
+func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
+	help := c.HelpFunc()
+	c.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if catalog, err := a.open(); err == nil {
+			for _, t := range catalog.Types {
+				if engine := catalog.EngineFor(t); engine != "" {
+					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --engine %s --no-input", t.Name, engine)
+				}
+			}
+			for key := range flags {
+				if names := choices(named(catalog.Questions(), key)); len(names) > 0 {
+					c.Flags().Lookup(key).Usage += ": " + strings.Join(names, ", ")
+				}
+			}
+		}
+		help(cmd, args)
+	})
+	complete := func(list func([]generator.Question) []string) cobra.CompletionFunc {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			catalog, err := a.open()
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return list(catalog.Questions()), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	errs := []error{
+		c.MarkFlagDirname("dir"),
+		c.MarkFlagFilename("answers", "yaml", "yml", "json"),
+		c.RegisterFlagCompletionFunc("set", complete(func(questions []generator.Question) []string {
+			var words []string
+			for _, q := range questions {
+				words = append(words, q.Key+"=")
+			}
+			return words
+		})),
+	}
+	for key := range flags {
+		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question) []string {
+			return choices(named(questions, key))
+		})))
+	}
+	if err := errors.Join(errs...); err != nil {
+		panic(err) // only for a flag that this file does not define
+	}
+	c.ValidArgsFunction = cobra.NoFileCompletions
+}
+
+func choices(q generator.Question) []string {
+	var values []string
+	for _, c := range q.Choices {
+		values = append(values, c.Value)
+	}
+	return values
+}
+
+func (a *app) runNew(ctx context.Context, o *newOptions) error {
+	catalog, err := a.open()
+	if err != nil {
+		return err
+	}
+	answers, err := a.given(ctx, o)
+	if err != nil {
+		return err
+	}
+	if a.prompter != nil && !o.noInput && o.answers != "-" {
+		if err := a.ask(ctx, o, catalog, answers); err != nil {
+			return err
+		}
+	}
+	result, err := catalog.Generate(answers)
+	if err != nil {
+		return err
+	}
+	dir := o.target(result.Spec.Name)
+	if o.dryRun {
+		_, err = generator.CheckTarget(dir)
+	} else {
+		err = generator.Write(ctx, dir, result.Files)
+	}
+	if err != nil {
+		return cannotWrite(dir, err)
+	}
+	return a.printNew(o, dir, result)
+}
+
+// target returns the folder to write to.
+func (o *newOptions) target(name string) string {
+	if o.dirSet {
+		return o.dir
+	}
+	return name
+}
+
+// given collects the answers that were given without a prompt, the highest precedence on top.
+func (a *app) given(ctx context.Context, o *newOptions) (generator.Answers, error) {
+	if o.dirSet && o.dir == "" {
+		return nil, usagef("name the folder to write to", "--dir is empty")
+	}
+	answers := maps.Clone(o.flags)
+	if len(o.name) == 1 {
+		answers["name"] = generator.Answer{Value: o.name[0]}
+	}
+	set, err := parseSets(o.sets)
+	if err != nil {
+		return nil, err
+	}
+	answers = answers.Over(set)
+	if o.answers != "" {
+		file, err := a.readAnswers(ctx, o.answers)
+		if err != nil {
+			return nil, err
+		}
+		answers = answers.Over(file)
+	}
+	if _, ok := answers["name"]; !ok && o.dirSet {
+		abs, err := filepath.Abs(o.dir)
+		if err != nil {
+			return nil, err
+		}
+		answers["name"] = generator.Answer{Value: filepath.Base(abs), At: "--dir"}
+	}
+	return answers, nil
+}
+
+func parseSets(sets []string) (generator.Answers, error) {
+	answers := make(generator.Answers, len(sets))
+	for _, set := range sets {
+		key, value, ok := strings.Cut(set, "=")
+		if !ok || key == "" {
+			return nil, usagef("write --set KEY=VALUE", "--set %q is not KEY=VALUE", set)
+		}
+		if _, twice := answers[key]; twice {
+			return nil, usagef("keep one of them", "--set %s is given twice", key)
+		}
+		answers[key] = generator.Answer{Value: value, At: "--set " + key}
+	}
+	return answers, nil
+}
+
+// maxAnswers bounds what is read as an answers file, in bytes.
+const maxAnswers = 1 << 20
+
+func (a *app) readAnswers(ctx context.Context, file string) (generator.Answers, error) {
+	const hint = "name a file with --answers, or - for stdin"
+	name, in := "stdin", a.In
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, &hinted{err, hint, exitUsage}
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		name, in = file, f
+	}
+	data, err := readAll(ctx, io.LimitReader(in, maxAnswers+1))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, &hinted{err, hint, exitUsage}
+	}
+	if len(data) > maxAnswers {
+		return nil, usagef("it should hold one line a question", "%s: longer than %d bytes", name, maxAnswers)
+	}
+	return generator.ParseAnswers(name, data)
+}
+
+// readAll reads until the end or until ctx is done: stdin may be a pipe that nobody closes.
+func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
+	type content struct {
+		data []byte
+		err  error
+	}
+	done := make(chan content, 1)
+	go func() {
+		data, err := io.ReadAll(in)
+		done <- content{data, err}
+	}()
+	select {
+	case c := <-done:
+		return c.data, c.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// ask adds to answers what is still open. What was given is checked first, so that nobody answers nine questions for nothing.
+func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) error {
+	if err := catalog.Check(answers); err != nil {
+		return err
+	}
+	if name, ok := answers["name"]; ok {
+		if _, err := generator.CheckTarget(o.target(name.Value)); err != nil {
+			return err
+		}
+	}
+	for {
+		q, def, ok := catalog.Unanswered(answers)
+		if !ok {
+			return nil
+		}
+		value, err := a.prompter.Ask(ctx, q, def, func(answer string) error {
+			return catalog.CheckAnswer(q, answer, answers)
+		})
+		if err != nil {
+			return err
+		}
+		answers[q.Key] = generator.Answer{Value: value}
+		if q.Key == "name" {
+			if _, err := generator.CheckTarget(o.target(value)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// printNew prints what was made and what to do next.
+func (a *app) printNew(o *newOptions, dir string, result *generator.Result) error {
+	commandDir := ""
+	if o.dirSet {
+		commandDir = o.dir
+	}
+	r := report{
+		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
+		Command: result.Spec.Command(commandDir),
+		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
+		Files:   result.Files,
+		Answers: result.Spec.Resolved,
+	}
+	var text []byte
+	var err error
+	switch {
+	case o.json:
+		text, err = r.json()
+	case o.dryRun:
+		text = r.plan()
+	default:
+		text = r.summary()
+	}
+	if err != nil {
+		return err
+	}
+	_, err = a.Out.Write(text)
+	return err
+}

@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+// report is the result of `rotasmith new`.
+type report struct {
+	Name    string
+	Dir     string
+	DryRun  bool
+	Command string
+	Next    []string
+	Files   []generator.File
+	Answers []generator.Resolved
+}
+
+// json is for programs: fields are added, never renamed or removed.
+func (r *report) json() ([]byte, error) {
+	type file struct {
+		Path   string `json:"path"`
+		Source string `json:"source"`
+		Action string `json:"action"`
+		Mode   string `json:"mode"`
+		Size   int    `json:"size"`
+		SHA256 string `json:"sha256"`
+	}
+	doc := struct {
+		Name    string            `json:"name"`
+		Dir     string            `json:"dir"`
+		DryRun  bool              `json:"dry_run"`
+		Answers map[string]string `json:"answers"`
+		Command string            `json:"command"`
+		Next    []string          `json:"next"`
+		Files   []file            `json:"files"`
+	}{r.Name, r.Dir, r.DryRun, make(map[string]string), r.Command, r.Next, nil}
+	for _, a := range r.Answers {
+		doc.Answers[a.Question.Key] = a.Value
+	}
+	for _, f := range r.Files {
+		sum := sha256.Sum256(f.Data)
+		doc.Files = append(doc.Files, file{
+			f.Path, f.Source, string(f.Action), fmt.Sprintf("%04o", f.Mode.Perm()), len(f.Data), hex.EncodeToString(sum[:]),
+		})
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(doc)
+	return b.Bytes(), err
+}
+
+// plan lists every file with its source and size.
+func (r *report) plan() []byte {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FILE\tBYTES\tACTION\tSOURCE")
+	size := 0
+	for _, f := range r.Files {
+		size += len(f.Data)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", f.Path, len(f.Data), f.Action, f.Source)
+	}
+	_ = w.Flush() // a bytes.Buffer takes everything
+	fmt.Fprintf(&b, "\n%d files, %d bytes to %s; nothing was written\n", len(r.Files), size, r.Dir)
+	return b.Bytes()
+}
+
+// summary shows the files, one line a folder, and what to type next.
+func (r *report) summary() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: %d files\n\n", r.Dir, len(r.Files))
+	b.WriteString(tree(r.Files))
+	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\nNext:\n", r.Command)
+	for _, line := range r.Next {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	return b.Bytes()
+}
+
+// treeWidth is where lines of the tree are broken, in columns.
+const treeWidth = 80
+
+// tree lists files, which are sorted, below their folders.
+func tree(files []generator.File) string {
+	var dirs []string
+	names := make(map[string][]string)
+	margin := 0
+	for _, f := range files {
+		dir := path.Dir(f.Path) + "/"
+		if dir == "./" {
+			dir = ""
+		}
+		if names[dir] == nil {
+			dirs = append(dirs, dir)
+			margin = max(margin, len(dir))
+		}
+		names[dir] = append(names[dir], path.Base(f.Path))
+	}
+	slices.Sort(dirs) // the project's own folder first
+	margin = min(margin, treeWidth/3) + 2
+	var b strings.Builder
+	for _, dir := range dirs {
+		line := fmt.Sprintf("  %-*s", margin, dir)
+		for _, name := range names[dir] {
+			if len(line)+len(name) > treeWidth && len(strings.TrimSpace(line)) > 0 {
+				b.WriteString(strings.TrimRight(line, " ") + "\n")
+				line = strings.Repeat(" ", margin+2)
+			}
+			line += name + " "
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}

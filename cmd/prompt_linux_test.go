@@ -1,0 +1,276 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/templates"
+)
+
+// console is the person's side of a pseudo-terminal.
+type console struct {
+	t     *testing.T
+	keys  *os.File // what the person types, and where the screen is read
+	tty   *os.File // what the program has as stdin and stderr
+	mu    sync.Mutex
+	text  bytes.Buffer
+	seen  int
+	news  chan struct{}
+	mute  bool          // does not say where the cursor is
+	after *unix.Termios // as the terminal was before the program
+}
+
+func openConsole(t *testing.T) *console { return newConsole(t, false) }
+
+func newConsole(t *testing.T, mute bool) *console {
+	t.Helper()
+	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(keys.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(keys.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &console{t: t, keys: keys, tty: tty, mute: mute, news: make(chan struct{}, 1)}
+	c.after = c.modes()
+	go c.read()
+	t.Cleanup(func() {
+		tty.Close()
+		keys.Close()
+	})
+	return c
+}
+
+// read collects the screen, and answers where the cursor is as a terminal does.
+func (c *console) read() {
+	chunk := make([]byte, 4096)
+	for {
+		n, err := c.keys.Read(chunk)
+		if err != nil {
+			return
+		}
+		for range bytes.Count(chunk[:n], []byte("\x1b[6n")) {
+			if c.mute {
+				break
+			}
+			place := "\x1b[1;1R"
+			if bytes.Contains(chunk[:n], []byte("999;999f")) {
+				place = "\x1b[24;80R"
+			}
+			_, _ = c.keys.WriteString(place)
+		}
+		c.mu.Lock()
+		c.text.Write(chunk[:n])
+		c.mu.Unlock()
+		select {
+		case c.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *console) modes() *unix.Termios {
+	c.t.Helper()
+	modes, err := unix.IoctlGetTermios(int(c.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return modes
+}
+
+// reply waits until the screen shows text after what was seen before and the program reads keys, then types.
+func (c *console) reply(text, keys string) {
+	c.t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond) // the terminal's mode has no event to wait for
+	defer tick.Stop()
+	for {
+		c.mu.Lock()
+		at := strings.Index(c.text.String()[c.seen:], text)
+		reading := c.modes().Lflag&unix.ICANON == 0
+		if at >= 0 && reading {
+			c.seen += at + len(text)
+			c.mu.Unlock()
+			if _, err := c.keys.WriteString(keys); err != nil {
+				c.t.Fatal(err)
+			}
+			return
+		}
+		screen := c.text.String()
+		c.mu.Unlock()
+		select {
+		case <-c.news:
+		case <-tick.C:
+		case <-deadline:
+			c.t.Fatalf("the screen never showed %q:\n%q", text, screen)
+		}
+	}
+}
+
+// talk runs rotasmith on the console in an empty folder and returns what it gives back once the person is done.
+func (c *console) talk(ctx context.Context, env map[string]string, args ...string) func() (code int, stdout string) {
+	c.t.Helper()
+	c.t.Chdir(c.t.TempDir())
+	var out bytes.Buffer
+	sys := System{In: c.tty, Out: &out, Err: c.tty, Getenv: func(key string) string { return env[key] }}
+	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
+	if t, ok := openTerminal(sys); ok {
+		a.prompter = t
+	}
+	code := make(chan int, 1)
+	go func() { code <- a.run(ctx, args) }()
+	return func() (int, string) {
+		c.t.Helper()
+		select {
+		case got := <-code:
+			if after := c.modes(); *after != *c.after {
+				c.t.Errorf("the terminal was left as %+v, it was %+v", *after, *c.after)
+			}
+			return got, out.String()
+		case <-time.After(10 * time.Second):
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.t.Fatalf("rotasmith did not end; screen:\n%q", c.text.String())
+			return 0, ""
+		}
+	}
+}
+
+func wantNothingHere(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+const (
+	enter = "\r"
+	down  = "\x1b[B"
+)
+
+func TestConversation(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "new", "--set", "ci=none")
+	c.reply("Name of the project:", "Orders"+enter)
+	c.reply(`bad name "Orders"`, "\x7f\x7f\x7f\x7f\x7f\x7forders-db"+enter)
+	c.reply("What to rotate:", down+enter)
+	c.reply("Database engine:", enter)
+	c.reply("Where the two database users come from:", enter)
+	c.reply("Go module path:", "example.net/o"+enter)
+	c.reply("Name of the secret:", enter)
+	c.reply("How often to rotate:", "rate(4 hours)"+enter)
+	c.reply("Length of the rotation window:", "5h"+enter)
+	c.reply("reaches into the next rotation window", "\x7f\x7f"+"4h"+enter)
+	c.reply("AWS region:", enter)
+	c.reply("Where the function runs:", enter)
+	code, out := end()
+	const want = "rotasmith new orders-db --type rds-two-user --engine postgres --module example.net/o " +
+		"--set 'schedule=rate(4 hours)' --set window=4h --set ci=none --no-input\n"
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, want the command\n%sin\n%s", code, want, out)
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("stdout has escapes: %q", out)
+	}
+	if _, err := os.Stat("orders-db/main.go"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConversationPastedAtOnce(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "new", "--type", "rds-single-user", "--engine", "postgres", "--set", "ci=none", "--set", "network=vpc")
+	c.reply("Name of the project:", "\x1b[200~orders-db"+enter+enter+"example.net/o"+enter+"\x1b[201~"+enter+"7d"+enter+enter+enter)
+	code, out := end()
+	const want = " --module example.net/o --set schedule=7d --set ci=none --no-input\n"
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, want %s in\n%s", code, want, out)
+	}
+}
+
+func TestGivingUp(t *testing.T) {
+	for name, key := range map[string]string{"Ctrl-C": "\x03", "Ctrl-D": "\x04"} {
+		for _, question := range []string{"Name of the project:", "What to rotate:"} {
+			t.Run(name+" at "+question, func(t *testing.T) {
+				c := openConsole(t)
+				end := c.talk(t.Context(), nil, "new")
+				if question != "Name of the project:" {
+					c.reply("Name of the project:", "orders-db"+enter)
+				}
+				c.reply(question, key)
+				if code, out := end(); code != exitInterrupted || out != "" {
+					t.Errorf("exit code %d, stdout %q", code, out)
+				}
+				wantNothingHere(t)
+			})
+		}
+	}
+}
+
+func TestGivingUpOnATerminalThatDoesNotAnswer(t *testing.T) {
+	c := newConsole(t, true)
+	end := c.talk(t.Context(), nil, "new")
+	c.reply("Name of the project:", "orders\x03")
+	if code, out := end(); code != exitInterrupted || out != "" {
+		t.Errorf("exit code %d, stdout %q", code, out)
+	}
+}
+
+func TestSignalWhileAskingRestoresTheTerminal(t *testing.T) {
+	c := openConsole(t)
+	ctx, signal := context.WithCancel(t.Context())
+	end := c.talk(ctx, nil, "new", "orders-db")
+	c.reply("What to rotate:", "")
+	signal()
+	if code, out := end(); code != exitInterrupted || out != "" {
+		t.Errorf("exit code %d, stdout %q", code, out)
+	}
+	wantNothingHere(t)
+}
+
+func TestTakenFolderIsRefusedBeforeAsking(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "new", "--dir", "/")
+	if code, _ := end(); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestNothingIsAsked(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		args []string
+	}{
+		{"in CI", map[string]string{"CI": "true"}, []string{"new", "x"}},
+		{"on a dumb terminal", map[string]string{"TERM": "dumb"}, []string{"new", "x"}},
+		{"when told not to", nil, []string{"new", "x", "--no-input"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := openConsole(t)
+			if code, _ := c.talk(t.Context(), test.env, test.args...)(); code != exitUsage {
+				t.Errorf("exit code %d", code)
+			}
+			wantNothingHere(t)
+		})
+	}
+}

@@ -1,0 +1,145 @@
+// Package cmd is rotasmith's command line: flags, prompts, the only error printer and the exit codes.
+//
+// Results go to stdout, everything else to stderr. A message is one line in lower case without a full stop, with the user's input quoted;
+// a second line says what to do. Nothing is asked without a terminal, and what every question asks can be given by a flag.
+package cmd
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/templates"
+)
+
+// System is what the commands see of the process that they run in.
+type System struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+}
+
+// OS is the real process.
+func OS() System {
+	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+}
+
+// Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 asked
+// wrongly, 130 interrupted.
+func Main(args []string, sys System) int {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a run is over before a collection pays
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
+	if t, ok := openTerminal(sys); ok {
+		a.prompter = t
+	}
+	return a.run(ctx, args)
+}
+
+// app is one run of the program.
+type app struct {
+	System
+	open     func() (*generator.Catalog, error)
+	prompter Prompter // nil without a terminal
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	return a.report(root.ExecuteContext(ctx))
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rotasmith",
+		Short: "Write projects that rotate secrets in AWS Secrets Manager",
+		Long: "rotasmith writes a complete project that rotates a secret in AWS Secrets Manager: the rotation function, its tests and its\n" +
+			"Terraform. What is written is yours; it needs rotasmith no more.",
+		Example:       "  rotasmith new orders-db",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
+	})
+	root.AddCommand(a.newCommand(), versionCommand())
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultCompletionCmd()
+	strict(root)
+	return root
+}
+
+// helpCommand is cobra's, but it fails on a command that does not exist.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Explain a command",
+		Example: "  rotasmith help new",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmd.Root(), args[len(args)-max(1, len(rest))])
+			}
+			target.InitDefaultHelpFlag()
+			return target.Help()
+		},
+	}
+}
+
+// strict makes commands that only group others, and the ones that cobra adds, refuse what they do not know.
+func strict(c *cobra.Command) {
+	switch {
+	case c.HasSubCommands():
+		c.DisableFlagsInUseLine = true
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		}
+	case c.Parent().Name() == "completion":
+		c.Args = atMost(0)
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
+
+func unknownCommand(group *cobra.Command, word string) error {
+	hint := group.CommandPath() + " --help lists the commands"
+	if near := group.SuggestionsFor(word); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usagef(hint, "unknown command %q", word)
+}
+
+// atMost refuses more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usagef(cmd.CommandPath()+" --help shows its arguments", "unexpected argument %q", args[n])
+		}
+		return nil
+	}
+}
+
+// named returns the question with a key; the key is one of the program's own.
+func named(questions []generator.Question, key string) generator.Question {
+	return questions[slices.IndexFunc(questions, func(q generator.Question) bool { return q.Key == key })]
+}

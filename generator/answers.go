@@ -1,0 +1,143 @@
+package generator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Answers are texts by the key of their question, not yet validated: NewSpec does that.
+type Answers map[string]Answer
+
+// Answer is one text and where it stands, for messages.
+type Answer struct {
+	Value string
+	At    string // "--type", "--set users", "answers.yaml:3"; empty for an answer from a prompt or a program
+
+	line  int
+	fault *Fault
+}
+
+// Texts makes answers from plain texts.
+func Texts(texts map[string]string) Answers {
+	a := make(Answers, len(texts))
+	for key, value := range texts {
+		a[key] = Answer{Value: value}
+	}
+	return a
+}
+
+// Over returns the answers of a with those of lower wherever a has none.
+func (a Answers) Over(lower Answers) Answers {
+	merged := maps.Clone(lower)
+	if merged == nil {
+		merged = make(Answers, len(a))
+	}
+	maps.Copy(merged, a)
+	return merged
+}
+
+// ParseAnswers reads an answers file, YAML or JSON: one mapping from keys to texts, numbers, booleans or lists of them, no key twice,
+// no anchors or tags. name is what messages call the file. The error is a *Fault when the file is no such mapping at all; faults of single answers
+// are left for NewSpec to report with all others.
+func ParseAnswers(name string, data []byte) (Answers, error) {
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("{")) {
+		// JSON may be indented with tabs, which YAML refuses; inside a JSON string a tab is always escaped.
+		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return Answers{}, nil
+	} else if err != nil {
+		return nil, syntaxFault(name, data, err)
+	}
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, newFault(name, top.Line, "not a mapping of keys to answers", "write lines such as type: ...")
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		return nil, newFault(name, second.Line, "a second document", "give one document with all answers")
+	} else if !errors.Is(err, io.EOF) {
+		return nil, syntaxFault(name, data, err)
+	}
+	answers := make(Answers, len(top.Content)/2)
+	for i := 0; i < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		answer := Answer{At: fmt.Sprintf("%s:%d", name, key.Line), line: key.Line}
+		answer.Value, answer.fault = answerText(name, key, value)
+		if first, ok := answers[key.Value]; ok {
+			answer.fault = newFault(name, key.Line, fmt.Sprintf("%q is answered twice", key.Value),
+				fmt.Sprintf("keep one of lines %d and %d", first.line, key.Line))
+		}
+		answers[key.Value] = answer
+	}
+	return answers, nil
+}
+
+func newFault(name string, line int, msg, hint string) *Fault {
+	return &Fault{At: fmt.Sprintf("%s:%d", name, line), Msg: msg, Hint: hint, line: line}
+}
+
+var yamlLine = regexpOnce(`^yaml: (?:line (\d+): )?`)
+
+func syntaxFault(name string, data []byte, err error) *Fault {
+	const hint = "an answers file is YAML or JSON: one KEY: ANSWER a line"
+	text := strings.ReplaceAll(err.Error(), "\n", " ")
+	m := yamlLine(text)
+	if m == nil || m[1] == "" {
+		return &Fault{At: name, Msg: strings.TrimPrefix(text, "yaml: "), Hint: hint}
+	}
+	line, _ := strconv.Atoi(m[1])
+	for _, msg := range []string{"node content", "key", "'-' indicator", "',' or ']'", "',' or '}'", "<document start>"} {
+		if strings.HasSuffix(text, "did not find expected "+msg) {
+			line++ // the parser, unlike the scanner, counts from 0
+		}
+	}
+	lines := 1 + bytes.Count(bytes.TrimRight(data, "\n"), []byte("\n"))
+	return newFault(name, min(line, lines), strings.TrimPrefix(text, m[0]), hint)
+}
+
+// answerText returns what a scalar says as it is written (so 1e3, yes and 007 stay themselves), and the items of a list joined.
+func answerText(name string, key, value *yaml.Node) (string, *Fault) {
+	if key.Kind != yaml.ScalarNode {
+		return "", newFault(name, key.Line, "a key that is no text", "write KEY: ANSWER")
+	}
+	switch {
+	case value.Kind == yaml.SequenceNode && value.Anchor == "" && value.Tag == "!!seq":
+		items := make([]string, len(value.Content))
+		for i, item := range value.Content {
+			text, ok := scalarText(item)
+			if !ok || strings.Contains(text, ",") {
+				return "", newFault(name, item.Line, fmt.Sprintf("an item of %q is no plain text", key.Value), "write a list of texts without commas")
+			}
+			items[i] = text
+		}
+		return strings.Join(items, ","), nil
+	default:
+		if text, ok := scalarText(value); ok {
+			return text, nil
+		}
+	}
+	return "", newFault(name, value.Line, fmt.Sprintf("the answer to %q is no plain text", key.Value), "write a text, or a list of texts")
+}
+
+func scalarText(n *yaml.Node) (string, bool) {
+	if n.Kind != yaml.ScalarNode || n.Anchor != "" {
+		return "", false
+	}
+	switch n.Tag {
+	case "!!null":
+		return "", true
+	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
+		return n.Value, true
+	}
+	return "", false
+}

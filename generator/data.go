@@ -1,0 +1,55 @@
+package generator
+
+import "strings"
+
+// GoVersion is the Go release that emitted projects are built with, as go.mod's go line and container tags name it.
+const GoVersion = "1.26"
+
+// Data is what a template may refer to. It is flat:
+//
+//	every question by its key in camel case: Name Type Engine Module SecretName Schedule Window Region Network CI Keep,
+//	and those of the layers (such as Users): the recorded answer, empty when the question does not apply; a list for list questions
+//	TypeTitle           the title of the type
+//	Strategy            the type's folder below strategies/
+//	EngineTitle         the engine's proper name
+//	ScheduleExpression  the schedule as Secrets Manager takes it: "rate(30 days)" or "cron(...)"
+//	Command             the command line that makes this project again, quoted for a POSIX shell
+//	GoVersion           "1.26"
+//
+// A template that refers to anything else does not render.
+type Data map[string]any
+
+// Data returns the fields for the templates of a project.
+func (s *Spec) Data() Data {
+	d := make(Data)
+	for _, q := range s.catalog.questions {
+		if q.List {
+			d[camel(q.Key)] = SplitList(s.Get(q.Key))
+		} else {
+			d[camel(q.Key)] = s.Get(q.Key)
+		}
+	}
+	d["TypeTitle"] = s.Type.Title
+	d["Strategy"] = s.Type.Strategy
+	d["EngineTitle"] = s.Engine.Title
+	d["Command"] = s.Command("")
+	d["GoVersion"] = GoVersion
+	if sched, err := parseSchedule(s.Get("schedule")); err == nil {
+		d["ScheduleExpression"] = sched.expression
+	}
+	return d
+}
+
+// camel turns secret_name into SecretName, and ci into CI as Go spells it.
+func camel(key string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(key, "_") {
+		switch word {
+		case "ci", "kms":
+			b.WriteString(strings.ToUpper(word))
+		default:
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,148 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Action says how an entry's content comes about.
+type Action string
+
+// The actions of a plan.
+const (
+	Copy   Action = "copy"   // byte for byte
+	Rehome Action = "rehome" // Go: imports of the template tree become imports of the project
+	Expand Action = "expand" // a text template
+	Record Action = "record" // written by the generator itself
+)
+
+// The files that the generator itself writes into a project.
+const (
+	AnswersFile = "rotasmith.yaml"
+	LockFile    = ".rotasmith/lock.json"
+)
+
+// Entry is one file of a project to be.
+type Entry struct {
+	Path   string // in the project, with slashes
+	Source string // in the template tree; "answers" for what the generator writes
+	Layer  string
+	Action Action
+}
+
+// Plan is every file of a project, sorted by path.
+type Plan []Entry
+
+// NewPlan finds the files. It fails when two layers supply one path and on paths that not every system can hold.
+func (c *Catalog) NewPlan(s *Spec) (Plan, error) {
+	plan := Plan{
+		{Path: AnswersFile, Source: "answers", Action: Record},
+		{Path: LockFile, Source: "answers", Action: Record},
+	}
+	for _, layer := range s.Layers {
+		err := fs.WalkDir(c.fsys, layer, func(source string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || isManifest(layer, source) {
+				return err
+			}
+			plan = append(plan, newEntry(layer, source))
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", layer, err)
+		}
+	}
+	slices.SortStableFunc(plan, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	return plan, plan.check()
+}
+
+func newEntry(layer, source string) Entry {
+	e := Entry{Path: strings.TrimPrefix(source, layer+"/"), Source: source, Layer: layer, Action: Copy}
+	switch {
+	case slices.Contains(strings.Split(path.Dir(e.Path), "/"), "testdata"):
+	case path.Ext(source) == ".tmpl":
+		e.Path, e.Action = strings.TrimSuffix(e.Path, ".tmpl"), Expand
+	case path.Ext(source) == ".go":
+		e.Action = Rehome
+	}
+	return e
+}
+
+func isManifest(layer, source string) bool {
+	return source == layer+"/"+strategyFile || source == layer+"/"+engineFile
+}
+
+// check reports every path that is supplied twice, or that some file system would refuse or fold into another.
+func (p Plan) check() error {
+	var errs []error
+	type seen struct {
+		path string
+		file bool
+	}
+	folded := make(map[string]seen) // by lower-cased path, files and folders
+	for i, e := range p {
+		if i > 0 && p[i-1].Path == e.Path {
+			errs = append(errs, fmt.Errorf("%s is supplied twice: by %s and %s", e.Path, p[i-1].Source, e.Source))
+			continue
+		}
+		if err := checkPath(e.Path); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", e.Source, err))
+		}
+		for dir := e.Path; dir != "."; dir = path.Dir(dir) {
+			fold := strings.ToLower(dir)
+			if other, ok := folded[fold]; ok && (other.path != dir || other.file || dir == e.Path) {
+				errs = append(errs, fmt.Errorf("%s: path %s clashes with %s", e.Source, dir, other.path))
+			}
+			folded[fold] = seen{dir, dir == e.Path}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkPath refuses paths that leave the project or that Windows cannot hold.
+func checkPath(p string) error {
+	if !filepath.IsLocal(filepath.FromSlash(p)) || path.Clean(p) != p {
+		return fmt.Errorf("path %q is not inside the project", p)
+	}
+	for name := range strings.SplitSeq(p, "/") {
+		if reserved(name) || strings.ContainsAny(name, `<>:"|?*\`) || strings.HasSuffix(name, ".") || strings.HasSuffix(name, " ") {
+			return fmt.Errorf("path %q is no legal name on Windows", p)
+		}
+	}
+	return nil
+}
+
+// reserved reports whether Windows takes a file name for a device, whatever its extension.
+func reserved(name string) bool {
+	base, _, _ := strings.Cut(strings.ToLower(name), ".")
+	switch strings.TrimRight(base, " ") {
+	case "con", "prn", "aux", "nul", "conin$", "conout$":
+		return true
+	}
+	digit, ok := strings.CutPrefix(base, "com")
+	if !ok {
+		digit, ok = strings.CutPrefix(base, "lpt")
+	}
+	return ok && len(digit) == 1 && digit >= "1" && digit <= "9"
+}
+
+// String lists the plan, one file a line: action, path, source. It holds no sizes, so that it changes only when a file comes or goes.
+func (p Plan) String() string {
+	var b strings.Builder
+	for _, e := range p {
+		fmt.Fprintf(&b, "%-6s %s < %s\n", e.Action, e.Path, e.Source)
+	}
+	return b.String()
+}
+
+func isFolder(fsys fs.FS, dir string) bool {
+	info, err := fs.Stat(fsys, dir)
+	return err == nil && info.IsDir()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,12 @@
+//go:build unix && !linux
+
+package rehearsal
+
+import (
+	"os"
+	"syscall"
+)
+
+func stopProcess(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
+
+func continueProcess(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

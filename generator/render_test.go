@@ -1,0 +1,158 @@
+package generator
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRender(t *testing.T) {
+	files := generate(t, pairAnswers("secret_name=prod/orders_db"))
+	want := map[string]string{
+		// Imports of the tree become the module's and are sorted among themselves; a comment that names a path stays.
+		"main.go": `package main
+
+import (
+	"fmt"
+
+	"github.com/acme/driver"
+
+	"example.com/orders/alpha"
+	roles "example.com/orders/pair"
+	"example.com/orders/rotation"
+)
+
+// The path "example.org/smith" in a comment stays.
+func main() { fmt.Println(driver.X, alpha.X, rotation.Run, roles.X) }
+`,
+		"shared/shared.go":            "package shared\n\nimport \"example.com/orders/rotation\"\n\nvar _ = rotation.Run\n",
+		"go.mod":                      "module example.com/orders\n\ngo 1.26\n",
+		"terraform/main.tfvars":       "name     = \"prod/orders_db\"\nschedule = \"rate(30 days)\"\n",
+		"rotation/testdata/broken.go": "not Go at all\n",
+		"README.md": "# orders\n\n    rotasmith new orders --type db-pair --engine alpha --set secret_name=prod/orders_db --no-input\n" +
+			"README.md RUNBOOK.md terraform/terraform.tfvars .github/workflows/* .gitlab-ci.yml \nmade A pair Alpha DB github\n",
+	}
+	for path, text := range want {
+		if diff := cmp.Diff(text, string(files[path].Data)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	if files["run.sh"].Mode != 0o755 || files["main.go"].Mode != 0o644 {
+		t.Errorf("modes: run.sh %o, main.go %o", files["run.sh"].Mode, files["main.go"].Mode)
+	}
+}
+
+func TestRenderTwiceIsTheSame(t *testing.T) {
+	if diff := cmp.Diff(generate(t, pairAnswers()), generate(t, pairAnswers())); diff != "" {
+		t.Errorf("second run (-first +second):\n%s", diff)
+	}
+}
+
+func TestRenderRefuses(t *testing.T) {
+	tests := []struct{ name, path, text, want string }{
+		{"Go that does not parse", "project/a.go", "package\n", "project/a.go: "},
+		{"expanded Go that does not parse", "project/a.go.tmpl", "package {{.Name}}-\n", "project/a.go.tmpl: "},
+		{"import of a layer that is not taken", "project/a.go", "package a\n\nimport _ \"" + testRoot + "/strategies/single/single\"\n",
+			"imports " + testRoot + "/strategies/single/single, which is no part of this project"},
+		{"the tree's path outside imports", "project/a.go", "package a\n\nconst x = \"" + testRoot + "\"\n", "names the template tree"},
+		{"the tree's path in a text", "project/a.md", "see " + testRoot + "/x\n", "names the template tree"},
+		{"the tree's path from a template", "project/a.md.tmpl", testRoot + "\n", "names the template tree"},
+		{"HCL", "project/a.tf", "resource \"x\" {\n", "project/a.tf: "},
+		{"expanded HCL", "project/a.tfvars.tmpl", "a = \"{{.Name}}\n", "project/a.tfvars.tmpl: "},
+		{"JSON", "project/a.json", "{", "is not JSON"},
+		{"YAML", "project/a.yaml", "a: [\n", "project/a.yaml: "},
+		{"go.mod of another module", "engines/alpha/common/go.mod.tmpl", "module example.net/z\n", "is not for module example.com/orders"},
+		{"CRLF", "project/a.txt", "a\r\nb\n", "has a carriage return"},
+		{"unknown field", "project/a.md.tmpl", "{{.Nmae}}", `map has no entry for key "Nmae"`},
+		{"unknown function", "project/a.md.tmpl", "{{env \"HOME\"}}", `function "env" not defined`},
+		{"clock", "project/a.md.tmpl", "{{now}}", `function "now" not defined`},
+		{"template syntax", "project/a.md.tmpl", "{{if}}", "missing value for if"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := openTree(t, map[string]string{test.path: test.text}).Generate(pairAnswers())
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestRenderReportsEveryFile(t *testing.T) {
+	_, err := openTree(t, map[string]string{"project/a.json": "{", "project/b.json": "}"}).Generate(pairAnswers())
+	if err == nil || !strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json") {
+		t.Errorf("error %v, want both files", err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	files := generate(t, pairAnswers())
+	var lock struct {
+		Answers string
+		Files   []lockedFile
+	}
+	dec := json.NewDecoder(bytes.NewReader(files[LockFile].Data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&lock); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]bool)
+	for _, f := range lock.Files {
+		got[f.Path] = true
+		file := files[f.Path]
+		if f.SHA256 != digest(file.Data) {
+			t.Errorf("%s: digest differs", f.Path)
+		}
+		if want := map[bool]string{true: "0755", false: "0644"}[f.Path == "run.sh"]; f.Mode != want {
+			t.Errorf("%s: mode %s, want %s", f.Path, f.Mode, want)
+		}
+	}
+	if len(got) != len(files)-1 || got[LockFile] {
+		t.Errorf("lock holds %d files of %d", len(got), len(files))
+	}
+	other := generate(t, pairAnswers("window=3h"))
+	if bytes.Contains(other[LockFile].Data, []byte(lock.Answers)) {
+		t.Error("other answers have the same digest")
+	}
+}
+
+func TestImportsInOrderAgreesWithGoimports(t *testing.T) {
+	// Each source is formatted but perhaps for its imports; what is in order must not change, what changes must not be in order.
+	sources := []string{
+		"\"a.b/a\"\n\t\"a.b/b\"",
+		"\"a.b/b\"\n\t\"a.b/a\"",
+		"\"a.b/b\"\n\n\t\"a.b/a\"",
+		"\"fmt\"\n\t\"os\"\n\n\t\"a.b/a\"",
+		"\"fmt\"\n\t\"a.b/a\"",
+		"\"a.b/a\"\n\n\t\"fmt\"",
+		"z \"a.b/a\"\n\tb \"a.b/b\"",
+		"\"a.b/a\" // why\n\t\"a.b/b\"",
+		"// about a\n\t\"a.b/a\"\n\t// about b\n\t\"a.b/b\"",
+		"// about b\n\t\"a.b/b\"\n\t// about a\n\t\"a.b/a\"",
+	}
+	for _, source := range sources {
+		src := []byte("package p\n\nimport (\n\t" + source + "\n)\n")
+		formatted, err := formatImports("p.go", src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := inOrder(t, src), bytes.Equal(src, formatted); got && !want {
+			t.Errorf("said to be in order, but goimports changes it:\n%s->\n%s", src, formatted)
+		}
+	}
+}
+
+func inOrder(t *testing.T, src []byte) bool {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "p.go", src, parser.ImportsOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return importsInOrder(fset, f)
+}

@@ -1,0 +1,98 @@
+package generator
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// testRoot is the import path of the tree that the tests here generate from.
+const testRoot = "example.org/smith/templates"
+
+// testTree is a small template tree with one of everything: two types, two engines, shared and special layers, features, an alias and
+// questions of its own.
+func testTree(changes map[string]string) fstest.MapFS {
+	files := map[string]string{
+		"project/rotation/rotation.go":        "package rotation\n\n// Run runs.\nfunc Run() {}\n",
+		"project/rotation/testdata/broken.go": "not Go at all\n",
+		"project/terraform/main.tf":           "locals {\n  name = var.name\n}\n",
+		"project/terraform/main.tfvars.tmpl":  "name={{hcl .SecretName}}\nschedule = {{hcl .ScheduleExpression}}\n",
+		"project/.gitignore":                  "bootstrap\n",
+		"project/run.sh":                      "#!/bin/sh\nexit 0\n",
+		"project/README.md.tmpl":              "# {{md .Name}}\n\n    {{.Command}}\n{{range .Keep}}{{.}} {{end}}\n{{.Users}}{{.ChangeAs}} {{.TypeTitle}} {{.EngineTitle}} {{.CI}}\n",
+
+		"strategies/common/strategy.yaml":             "title: Shared\n",
+		"strategies/common/shared/shared.go":          "package shared\n\nimport \"example.org/smith/templates/project/rotation\"\n\nvar _ = rotation.Run\n",
+		"strategies/pair/strategy.yaml":               "type: db-pair\ntitle: A pair\nhelp: two\nincludes: [common]\nquestions:\n  - key: users\n    prompt: Users\n    help: where from\n    default: made\n    choices: [{value: made}, {value: clone, aliases: [cloned]}]\n",
+		"strategies/pair/pair/pair.go":                "package pair\n",
+		"strategies/single/strategy.yaml":             "type: db-single\ntitle: Single\nincludes: [common]\nquestions:\n  - {key: change_as, default: self, pattern: 'self|admin', help: self or admin}\n",
+		"strategies/single/single/single.go":          "package single\n",
+		"engines/alpha/engine.yaml":                   "name: alpha\ntitle: Alpha DB\naliases: [aurora-alpha]\n",
+		"engines/alpha/common/go.mod.tmpl":            "module {{.Module}}\n\ngo {{.GoVersion}}\n",
+		"engines/alpha/common/alpha/alpha.go":         "package alpha\n",
+		"engines/alpha/pair/main.go":                  alphaMain,
+		"engines/alpha/single/main.go":                "package main\n\nimport _ \"example.org/smith/templates/strategies/single/single\"\n\nfunc main() {}\n",
+		"engines/alpha/features/ci/gitlab/x.md":       "only for this engine\n",
+		"engines/beta/engine.yaml":                    "name: beta\ntitle: Beta\nquestions:\n  - {key: mode, optional: true, help: a mode}\n",
+		"engines/beta/single/main.go":                 "package main\n\nfunc main() {}\n",
+		"features/ci/github/.github/workflows/ci.yml": "on: push\n",
+		"features/ci/gitlab/.gitlab-ci.yml":           "test: {script: [make test]}\n",
+	}
+	maps.Copy(files, changes)
+	tree := make(fstest.MapFS)
+	for path, text := range files {
+		if text != "" {
+			tree[path] = &fstest.MapFile{Data: []byte(text)}
+		}
+	}
+	return tree
+}
+
+const alphaMain = `package main
+
+import (
+	"fmt"
+
+	"github.com/acme/driver"
+
+	"example.org/smith/templates/engines/alpha/common/alpha"
+	"example.org/smith/templates/project/rotation"
+	roles "example.org/smith/templates/strategies/pair/pair"
+)
+
+// The path "example.org/smith" in a comment stays.
+func main() { fmt.Println(driver.X, alpha.X, rotation.Run, roles.X) }
+`
+
+func openTree(t *testing.T, changes map[string]string) *Catalog {
+	t.Helper()
+	c, err := Open(testTree(changes), testRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// pairAnswers are the least answers for a complete project of the test tree.
+func pairAnswers(more ...string) Answers {
+	texts := map[string]string{"name": "orders", "type": "db-pair", "engine": "alpha"}
+	for _, m := range more {
+		key, value, _ := strings.Cut(m, "=")
+		texts[key] = value
+	}
+	return Texts(texts)
+}
+
+func generate(t *testing.T, answers Answers) map[string]File {
+	t.Helper()
+	result, err := openTree(t, nil).Generate(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string]File)
+	for _, f := range result.Files {
+		files[f.Path] = f
+	}
+	return files
+}

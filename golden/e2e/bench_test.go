@@ -1,0 +1,411 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rotasmith/rotasmith/cmd"
+	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+)
+
+// scenario is one kind of project on one kind of database.
+type scenario struct {
+	name string
+	// args are those of rotasmith.
+	args []string
+	// env are the settings that are the scenario's own.
+	env []string
+	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
+	// log in until the next delivery.
+	gapPoints int
+	// prepare makes the database, once.
+	prepare func(*testing.T, *database)
+	// reset puts its users back to how they were at first, and returns the
+	// secret without host and port.
+	reset func(*testing.T, *database) map[string]any
+	// admin is whom the admin secret names, nil for the database's admin.
+	admin func(*database) (user, password string)
+}
+
+// database is a database on the real server, and the people who run it.
+type database struct {
+	*servers.PostgresServer
+	name string
+	dir  string // of the emitted project
+}
+
+const databaseName = "orders"
+
+// superuser runs statements as nobody but the server's owner could.
+func (d *database) superuser(t *testing.T, statements ...string) {
+	t.Helper()
+	d.run(t, d.Superuser, d.SuperuserPassword, statements...)
+}
+
+// admin runs statements as the non-superuser that managed services give.
+func (d *database) admin(t *testing.T, statements ...string) {
+	t.Helper()
+	d.run(t, d.Admin, d.AdminPassword, statements...)
+}
+
+func (d *database) run(t *testing.T, user, password string, statements ...string) {
+	t.Helper()
+	if err := d.try(user, password, statements...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *database) try(user, password string, statements ...string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.URL(user, password, d.name))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, statement := range statements {
+		if _, err := conn.PgConn().Exec(ctx, statement).ReadAll(); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// works does what the application does: it reads and writes what the other user
+// may have made, and changes what only its owner may change.
+func (d *database) works(value rotation.Value) error {
+	user, _ := value.Get("username")
+	password, _ := value.Get("password")
+	return d.try(user.Reveal(), password.Reveal(),
+		"INSERT INTO orders (note) VALUES ('made by '||session_user)",
+		"SELECT count(*) FROM orders",
+		"ALTER TABLE orders ALTER COLUMN note SET STATISTICS 100",
+		"CREATE TABLE IF NOT EXISTS made_later (id int)",
+		"ALTER TABLE made_later ALTER COLUMN id SET STATISTICS 100",
+	)
+}
+
+// bench is a Secrets Manager, a Lambda and a database joined by wires at which
+// every call is counted and can end the process that makes it.
+type bench struct {
+	t        *testing.T
+	scenario scenario
+	db       *database
+	front    *httptest.Server
+	proxy    *proxy
+	function *rehearsal.Function
+
+	logged  int64 // how long the server's log was before the bench
+	mu      sync.Mutex
+	store   *rotationtest.SecretsManager
+	calls   []string
+	onCall  func(n int, op string, done bool) error
+	values  []string // every password that was ever stored
+	tokens  int
+	secret  string
+	fronted *rehearsal.Front
+}
+
+const secretName = "orders-db"
+
+func newBench(t *testing.T, s scenario) *bench {
+	t.Helper()
+	server := servers.Postgres(t)
+	server.Reset(t)
+	b := &bench{t: t, scenario: s, db: &database{PostgresServer: server, name: "postgres", dir: emit(t, s.args)}}
+	b.db.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+b.db.Admin)
+	b.db.name = databaseName
+	s.prepare(t, b.db)
+	if log, err := os.Stat(server.LogFile); err == nil {
+		b.logged = log.Size()
+	}
+
+	b.fronted = &rehearsal.Front{
+		Before: func(c rehearsal.Call) error { return b.call(c.Op, false) },
+		After: func(c rehearsal.Call) error {
+			if put, ok := c.Input.(*secretsmanager.PutSecretValueInput); ok {
+				b.keep(aws.ToString(put.SecretString))
+			}
+			return b.call(c.Op, true)
+		},
+	}
+	b.fresh()
+	b.front = httptest.NewServer(b.fronted)
+	t.Cleanup(b.front.Close)
+	dir := filepath.Dir(server.CAFile)
+	b.proxy = newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port)),
+		filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"),
+		func(op string) error { return b.call(op, false) },
+		func(op string) error { return b.call(op, true) })
+	b.function = b.newFunction()
+	b.fresh()
+	return b
+}
+
+// newFunction returns another execution environment of the same function.
+func (b *bench) newFunction() *rehearsal.Function {
+	f := &rehearsal.Function{Path: filepath.Join(b.db.dir, "bootstrap"), Env: append([]string{
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + b.front.URL,
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=rehearsal", "AWS_SECRET_ACCESS_KEY=rehearsal",
+		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
+		"MIN_ROTATION_AGE=0",
+		"DB_CA_FILE=" + b.db.CAFile,
+	}, b.scenario.env...)}
+	b.t.Cleanup(f.Close)
+	return f
+}
+
+// emit writes a project as a user would and builds its function.
+func emit(t *testing.T, args []string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "project")
+	var said strings.Builder
+	args = append(append([]string{"new", secretName}, args...), "--engine", "postgres", "--no-input", "--dir", dir)
+	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
+		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", "bootstrap", ".")
+	build.Dir = dir
+	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the function: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// fresh begins anew: a Secrets Manager with nothing but the first version, and
+// the users as they were at first.
+func (b *bench) fresh() {
+	b.t.Helper()
+	store := new(rotationtest.SecretsManager)
+	user, password := b.db.Admin, b.db.AdminPassword
+	if b.scenario.admin != nil {
+		user, password = b.scenario.admin(b.db)
+	}
+	admin := seed(b.t, store, "admin", map[string]any{"username": user, "password": password})
+	value := b.scenario.reset(b.t, b.db)
+	value["engine"], value["dbname"], value["masterarn"] = "postgres", databaseName, admin
+	if b.proxy != nil {
+		value["host"], value["port"] = "localhost", b.proxy.Addr.(*net.TCPAddr).Port
+	}
+	secret := seed(b.t, store, secretName, value)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store, b.secret, b.fronted.SecretsManager = store, secret, store
+	b.values = append(b.values, fmt.Sprint(value["password"]), password)
+}
+
+func seed(t *testing.T, store *rotationtest.SecretsManager, name string, value map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := store.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String(string(text))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.ARN)
+}
+
+// call is where every wire ends. done is false before a call has its effect and
+// true after; the number counts from 1.
+func (b *bench) call(op string, done bool) error {
+	b.mu.Lock()
+	if !done {
+		b.calls = append(b.calls, op)
+	}
+	n, do := len(b.calls), b.onCall
+	b.mu.Unlock()
+	if do == nil {
+		return nil
+	}
+	return do(n, op, done)
+}
+
+// watch counts calls from 1 again and lets do see each.
+func (b *bench) watch(do func(n int, op string, done bool) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls, b.onCall = nil, do
+}
+
+func (b *bench) counted() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.calls)
+}
+
+func (b *bench) keep(value string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if v, err := rotation.ParseValue(rotation.NewSensitive(value)); err == nil {
+		password, _ := v.Get("password")
+		b.values = append(b.values, password.Reveal())
+	}
+}
+
+func (b *bench) token() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tokens++
+	return fmt.Sprintf("%08d-0000-4000-8000-000000000000", b.tokens)
+}
+
+// service plays Secrets Manager over a function.
+func (b *bench) service(f *rehearsal.Function, attempts int) *rehearsal.Service {
+	return &rehearsal.Service{SecretsManager: b.store, Function: f, Attempts: attempts}
+}
+
+func (b *bench) rotate() error {
+	_, err := b.service(b.function, 1).Rotate(b.t.Context(), b.secret, b.token())
+	return err
+}
+
+// current returns the value of AWSCURRENT and the version that holds it.
+func (b *bench) current() (rotation.Value, string, error) { return b.value(rotation.StageCurrent) }
+
+func (b *bench) value(stage string) (rotation.Value, string, error) {
+	out, err := b.store.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: &b.secret, VersionStage: &stage})
+	if err != nil {
+		return rotation.Value{}, "", err
+	}
+	v, err := rotation.ParseValue(rotation.NewSensitive(aws.ToString(out.SecretString)))
+	return v, aws.ToString(out.VersionId), err
+}
+
+// works returns nil if an application with AWSCURRENT can do its work.
+func (b *bench) works() error {
+	value, _, err := b.current()
+	if err != nil {
+		return err
+	}
+	return b.db.works(value)
+}
+
+// settled returns nil if token's rotation ended as it should.
+func (b *bench) settled(token string) error {
+	if err := b.works(); err != nil {
+		return err
+	}
+	out, err := b.store.DescribeSecret(context.Background(), &secretsmanager.DescribeSecretInput{SecretId: &b.secret})
+	if err != nil {
+		return err
+	}
+	for version, stages := range out.VersionIdsToStages {
+		if slices.Contains(stages, rotation.StageCurrent) && version != token {
+			return fmt.Errorf("AWSCURRENT is on %s and not on %s", version, token)
+		}
+		if slices.Contains(stages, rotation.StagePending) {
+			return errors.New("AWSPENDING is left behind")
+		}
+	}
+	return nil
+}
+
+// giveUp takes AWSPENDING off, as a person does who wants to begin anew.
+func (b *bench) giveUp(token string) error {
+	_, err := b.store.UpdateSecretVersionStage(context.Background(), &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &b.secret, VersionStage: aws.String(rotation.StagePending), RemoveFromVersionId: &token,
+	})
+	return err
+}
+
+// recoverWith lets the service go on after a fault, with the same token or,
+// after somebody gave the first up, with another. It returns the token that
+// should now be AWSCURRENT.
+func (b *bench) recoverWith(f *rehearsal.Function, token string, anew bool) (string, error) {
+	service := b.service(f, 3)
+	if _, holder, _ := b.current(); !anew || holder == token {
+		_, err := service.Retry(b.t.Context(), b.secret, token)
+		return token, err
+	}
+	if err := b.giveUp(token); err != nil {
+		return token, err
+	}
+	token = b.token()
+	_, err := service.Rotate(b.t.Context(), b.secret, token)
+	return token, err
+}
+
+// silent fails the test if a password stands in what functions said or in what
+// the server logged with log_statement=all.
+func (b *bench) silent(outputs ...string) {
+	b.t.Helper()
+	log, err := os.ReadFile(b.db.LogFile)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	all := strings.Join(append(outputs, string(log[b.logged:]), b.function.Output()), "\n")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, value := range b.values {
+		if strings.Contains(all, value) {
+			b.t.Error("a password stands in a log")
+			return
+		}
+	}
+}
+
+func rotateInput(secret, token string) *secretsmanager.RotateSecretInput {
+	return &secretsmanager.RotateSecretInput{
+		SecretId: &secret, ClientRequestToken: &token,
+		RotationLambdaARN: aws.String(rehearsal.FunctionARN),
+	}
+}
+
+// lockUsers keeps every change of a role waiting until the returned function
+// is called.
+func (d *database) lockUsers(t *testing.T) (release func()) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.PgConn().Exec(ctx, "BEGIN; LOCK TABLE pg_authid IN EXCLUSIVE MODE").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	return sync.OnceFunc(func() { _ = conn.Close(ctx) })
+}
+
+// awaitWaiting returns when at least so many sessions wait for a lock.
+func (d *database) awaitWaiting(t *testing.T, sessions int) {
+	t.Helper()
+	d.await(t, fmt.Sprintf("SELECT greatest(0, count(*) - %d) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", sessions-1))
+}
+
+func (d *database) await(t *testing.T, count string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for n := 0; n == 0; {
+		if err := conn.QueryRow(ctx, count).Scan(&n); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	adminARN  = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-admin-AbCdEf"
+	secretARN = "arn:aws:fake:eu-west-1:111122223333:aws_secretsmanager_secret"
+	logARN    = "arn:aws:fake:eu-west-1:111122223333:aws_cloudwatch_log_group"
+)
+
+// database is what every deployment has to say.
+var database = map[string]string{"host": "db.example.com", "dbname": "orders", "username": "orders_a"}
+
+// TestEmittedTerraform deploys emitted projects to nowhere: without a value of the secret, then with one.
+func TestEmittedTerraform(t *testing.T) {
+	t.Parallel()
+	interfaces := []string{
+		"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+		"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+	}
+	twoUsers := map[string]string{"alternate_username": "orders_b", "admin_secret_arn": adminARN}
+	inVPC := map[string]string{"subnet_ids": `["subnet-1"]`, "security_group_ids": `["sg-1"]`}
+	for _, test := range []struct {
+		name      string
+		answers   []string
+		variables []map[string]string
+		settings  map[string]string // in the function's environment
+		allowed   map[string][]string
+	}{
+		{
+			name:      "two-user-vpc",
+			answers:   []string{"--type=rds-two-user", "--set=window=3h", "--set=region=eu-west-1"},
+			variables: []map[string]string{twoUsers, inVPC},
+			settings:  map[string]string{"USER_PAIRS": `[["orders_a","orders_b"]]`, "USERS": "preprovisioned", "ALLOWED_SECRETS": secretARN + "," + adminARN},
+			allowed:   map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}, "*": interfaces},
+		},
+		{
+			name:      "two-user-public-clone",
+			answers:   []string{"--type=rds-two-user", "--set=network=public", "--set=users=clone"},
+			variables: []map[string]string{twoUsers},
+			settings:  map[string]string{"USERS": "clone", "MIN_ROTATION_AGE": "65m", "ALLOW_RECOVERY": "false"},
+			allowed:   map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}},
+		},
+		{
+			name:      "single-user-vpc",
+			answers:   []string{"--type=rds-single-user", "--set=schedule=cron(0 3 ? * SUN *)"},
+			variables: []map[string]string{inVPC},
+			settings:  map[string]string{"CHANGE_AS": "self", "RECOVERY_VERSIONS": "5", "ALLOWED_SECRETS": secretARN},
+			allowed:   map[string][]string{"*": interfaces},
+		},
+		{
+			name:     "single-user-public",
+			answers:  []string{"--type=rds-single-user", "--set=network=public"},
+			settings: map[string]string{"CHANGE_AS": "self", "PASSWORD_LENGTH": "32", "ROTATION_DISABLED": "false"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := emit(t, test.answers...)
+			p.ok(t, "fmt", "-check")
+			p.validate(t)
+			variables := join(append(test.variables, database)...)
+
+			p.ok(t, "apply", "-auto-approve", variables)
+			before := p.state(t)
+			if _, on := before["aws_secretsmanager_secret_rotation"]; on {
+				t.Error("rotation is on before the secret has a value")
+			}
+			if _, made := before["aws_secretsmanager_secret_version"]; made {
+				t.Error("Terraform makes a version of the secret")
+			}
+
+			p.ok(t, "apply", "-auto-approve", variables, "-var=seeded=true")
+			p.ok(t, "plan", "-detailed-exitcode", variables, "-var=seeded=true")
+			state := p.state(t)
+			for _, order := range [][2]string{
+				{"aws_secretsmanager_secret_rotation", "aws_lambda_permission"},
+				{"aws_secretsmanager_secret_rotation", "aws_iam_role_policy"},
+				{"aws_lambda_function", "aws_iam_role_policy"},
+				{"aws_lambda_function", "aws_cloudwatch_log_group"},
+			} {
+				if !slices.ContainsFunc(state[order[0]].DependsOn, func(on string) bool { return strings.HasPrefix(on, order[1]+".") }) {
+					t.Errorf("%s does not wait for %s", order[0], order[1])
+				}
+			}
+
+			var function struct {
+				Environment []struct{ Variables map[string]string }
+			}
+			state["aws_lambda_function"].read(t, &function)
+			for name, want := range test.settings {
+				if got := function.Environment[0].Variables[name]; got != want {
+					t.Errorf("environment variable %s is %q, want %q", name, got, want)
+				}
+			}
+
+			var permission struct {
+				Principal     string
+				SourceARN     string `json:"source_arn"`
+				SourceAccount string `json:"source_account"`
+			}
+			state["aws_lambda_permission"].read(t, &permission)
+			if permission.Principal != "secretsmanager.amazonaws.com" || permission.SourceARN != secretARN || permission.SourceAccount != "111122223333" {
+				t.Errorf("the function may be invoked by %+v", permission)
+			}
+
+			want := map[string][]string{
+				secretARN: {
+					"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
+					"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+				},
+				logARN + ":*": {"logs:CreateLogStream", "logs:PutLogEvents"},
+			}
+			maps.Copy(want, test.allowed)
+			if got := allowed(t, state["aws_iam_role_policy"]); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("the role may do\n%v\nwant\n%v", got, want)
+			}
+		})
+	}
+}
+
+// TestEmittedTerraformRefuses shows that what cannot work is told before anything is deployed.
+func TestEmittedTerraformRefuses(t *testing.T) {
+	t.Parallel()
+	two := emit(t, "--type=rds-two-user", "--set=network=public")
+	single := emit(t, "--type=rds-single-user", "--set=network=public")
+	for _, test := range []struct {
+		name      string
+		project   project
+		variables map[string]string
+		want      string
+	}{
+		{"two users without an administrator", two, map[string]string{"alternate_username": "orders_b"}, "Two users need admin_secret_arn"},
+		{"one user twice", two, map[string]string{"alternate_username": "orders_a", "admin_secret_arn": adminARN}, "different names"},
+		{"an unknown origin of users", two, map[string]string{"alternate_username": "orders_b", "admin_secret_arn": adminARN, "users": "guess"}, "preprovisioned or clone"},
+		{"an administrator that is not named", single, map[string]string{"change_as": "admin"}, "admin_secret_arn names"},
+		{"an ARN that is none", single, map[string]string{"admin_secret_arn": "orders-admin"}, "needed in full"},
+		{"days for a schedule", single, map[string]string{"schedule_expression": "30d"}, "rate(...) or a cron(...)"},
+		{"minutes for a window", single, map[string]string{"window": "30m"}, "number of hours"},
+		{"a name that AWS refuses", single, map[string]string{"name": "Orders DB"}, "lower-case letters"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, err := test.project.tofu(t, "plan", join(test.variables, database))
+			if err == nil || !strings.Contains(strings.Join(strings.Fields(out), " "), test.want) {
+				t.Errorf("got error %v, want the words %q in:\n%s", err, test.want, out)
+			}
+		})
+	}
+	t.Run("more settings than Lambda takes", func(t *testing.T) {
+		out, err := single.tofu(t, "apply", "-auto-approve", join(database, map[string]string{"environment": `{X="` + strings.Repeat("x", 4097) + `"}`}))
+		if err == nil || !strings.Contains(out, "exceeds 4 KB") {
+			t.Errorf("got error %v:\n%s", err, out)
+		}
+	})
+	t.Run("no package", func(t *testing.T) {
+		if err := os.Remove(filepath.Join(single.dir, "dist", "function.zip")); err != nil {
+			t.Fatal(err)
+		}
+		out, err := single.tofu(t, "plan", join(database))
+		if err == nil || !strings.Contains(out, `run "make package"`) {
+			t.Errorf("got error %v:\n%s", err, out)
+		}
+	})
+}
+
+// TestFaultsAreFound judges the judge: each of these would pass if the provider took everything.
+func TestFaultsAreFound(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]string{
+		"unknown argument":          `resource "aws_cloudwatch_log_group" "x" { retention = 3 }`,
+		"unknown type":              `resource "aws_secret" "x" {}`,
+		"missing argument":          `resource "aws_secretsmanager_secret_rotation" "x" { secret_id = "y" }`,
+		"wrong type":                `resource "aws_cloudwatch_log_group" "x" { retention_in_days = "long" }`,
+		"computed argument":         `resource "aws_secretsmanager_secret" "x" { arn = "arn:aws:secretsmanager:x" }`,
+		"computed in a block":       "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"arn:aws:iam::1:role/r\"\n vpc_config {\n subnet_ids = []\n security_group_ids = []\n vpc_id = \"vpc-1\"\n}\n}",
+		"text for an ARN":           "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"admin\"\n}",
+		"undeclared reference":      `output "x" { value = aws_iam_role.absent.arn }`,
+		"unknown attribute":         "data \"aws_region\" \"x\" {}\noutput \"x\" { value = data.aws_region.x.place }",
+		"computed in a data source": `data "aws_caller_identity" "x" { account_id = "1" }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := project{dir: t.TempDir()}
+			if err := os.Mkdir(filepath.Join(p.dir, "terraform"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(p.dir, "terraform", "main.tf"), []byte(config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := p.tofu(t, "validate"); err == nil {
+				t.Errorf("passes:\n%s", out)
+			}
+		})
+	}
+}
+
+type project struct{ dir string }
+
+// emit makes a project with a package that is none.
+func emit(t *testing.T, answers ...string) project {
+	t.Helper()
+	if os.Getenv("TOFU") == "" {
+		t.Skip("TOFU does not name the program: run make terraform")
+	}
+	p := project{filepath.Join(t.TempDir(), "orders-db")}
+	args := append([]string{"run", "./cmd/rotasmith", "new", "orders-db", "--engine=postgres", "--no-input", "--dir=" + p.dir}, answers...)
+	rotasmith := exec.CommandContext(t.Context(), "go", args...)
+	rotasmith.Dir = filepath.Join("..", "..")
+	if out, err := rotasmith.CombinedOutput(); err != nil {
+		t.Fatalf("rotasmith new: %v\n%s", err, out)
+	}
+	if err := os.Mkdir(filepath.Join(p.dir, "dist"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "dist", "function.zip"), []byte("a zip"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// join returns -var arguments, separated by line ends.
+func join(variables ...map[string]string) string {
+	all := make(map[string]string)
+	for _, some := range variables {
+		maps.Copy(all, some)
+	}
+	var args []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		args = append(args, "-var="+name+"="+all[name])
+	}
+	return strings.Join(args, "\n")
+}
+
+// tofu runs OpenTofu in the project with this package's provider.
+func (p project) tofu(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	program := os.Getenv("TOFU")
+	if program == "" {
+		t.Skip("TOFU does not name the program: run make terraform")
+	}
+	args = strings.Split(strings.Join(args, "\n"), "\n")
+	command := exec.CommandContext(t.Context(), program, append([]string{"-chdir=" + filepath.Join(p.dir, "terraform")}, args...)...)
+	command.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+cliConfig, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "TF_CLI_ARGS_plan=-no-color", "TF_CLI_ARGS_apply=-no-color")
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func (p project) ok(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := p.tofu(t, args...); err != nil {
+		t.Fatalf("tofu %s: %v\n%s", args[0], err, out)
+	}
+}
+
+// validate fails on warnings too: a deprecated argument is one.
+func (p project) validate(t *testing.T) {
+	t.Helper()
+	out, err := p.tofu(t, "validate", "-json")
+	var report struct {
+		Diagnostics []struct{ Severity, Summary, Detail string }
+	}
+	if jsonErr := json.Unmarshal([]byte(out), &report); jsonErr != nil {
+		t.Fatalf("tofu validate: %v\n%s", errors.Join(err, jsonErr), out)
+	}
+	for _, diagnostic := range report.Diagnostics {
+		if !strings.Contains(diagnostic.Summary, "development overrides") {
+			t.Errorf("%s: %s: %s", diagnostic.Severity, diagnostic.Summary, diagnostic.Detail)
+		}
+	}
+}
+
+type resource struct {
+	Type      string
+	Values    json.RawMessage
+	DependsOn []string `json:"depends_on"`
+}
+
+func (r resource) read(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal(r.Values, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state returns the deployed resources by type; no type is deployed twice.
+func (p project) state(t *testing.T) map[string]resource {
+	t.Helper()
+	out, err := p.tofu(t, "show", "-json")
+	if err != nil {
+		t.Fatalf("tofu show: %v\n%s", err, out)
+	}
+	var state struct {
+		Values struct {
+			Root struct{ Resources []resource } `json:"root_module"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &state); err != nil {
+		t.Fatal(err)
+	}
+	resources := make(map[string]resource)
+	for _, r := range state.Values.Root.Resources {
+		resources[r.Type] = r
+	}
+	return resources
+}
+
+// allowed returns what a policy allows on each ARN.
+func allowed(t *testing.T, r resource) map[string][]string {
+	t.Helper()
+	var values struct{ Policy string }
+	r.read(t, &values)
+	var policy struct {
+		Statement []struct {
+			Effect           string
+			Action, Resource []string
+		}
+	}
+	if err := json.Unmarshal([]byte(values.Policy), &policy); err != nil {
+		t.Fatal(err)
+	}
+	actions := make(map[string][]string)
+	for _, statement := range policy.Statement {
+		if statement.Effect != "Allow" {
+			continue
+		}
+		for _, arn := range statement.Resource {
+			actions[arn] = append(actions[arn], statement.Action...)
+		}
+	}
+	return actions
+}
+
+// cliConfig makes OpenTofu take the provider from here instead of a registry.
+var cliConfig string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "tfprovider-")
+	if err != nil {
+		panic(err)
+	}
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "terraform-provider-aws"), ".")
+	build.Stderr = os.Stderr
+	cliConfig = filepath.Join(dir, "tofurc")
+	config := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"hashicorp/aws\" = %q\n  }\n  direct {}\n}\n", dir)
+	if err := errors.Join(build.Run(), os.WriteFile(cliConfig, []byte(config), 0o600)); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
