@@ -198,6 +198,21 @@ func (f *Function) ColdStarts() int {
 	return f.starts
 }
 
+// Pid is the process's id, 0 if none is running. The system tells by it what the
+// process has cost so far.
+func (f *Function) Pid() int {
+	p := f.running()
+	if p == nil {
+		return 0
+	}
+	select {
+	case <-p.done:
+		return 0
+	default:
+		return p.cmd.Process.Pid
+	}
+}
+
 // Output is all that the processes have written to standard output and standard
 // error, in the order written.
 func (f *Function) Output() string {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,21 @@ func TestFunctionInvoke(t *testing.T) {
 	f.Cold = true
 	if again := mustInvoke(t, f, "pid", ""); again == first || f.ColdStarts() != 2 {
 		t.Errorf("process %s after %s, %d cold starts: want a new one", again, first, f.ColdStarts())
+	}
+}
+
+func TestFunctionPid(t *testing.T) {
+	f := newFunction(t, "handle")
+	if got := f.Pid(); got != 0 {
+		t.Errorf("pid = %d before the first process", got)
+	}
+	want := mustInvoke(t, f, "pid", "")
+	if got := strconv.Itoa(f.Pid()); got != want {
+		t.Errorf("pid = %s, want %s", got, want)
+	}
+	f.Kill()
+	if got := f.Pid(); got != 0 {
+		t.Errorf("pid = %d after the process has ended", got)
 	}
 }
 

@@ -248,6 +248,22 @@ func (b *bench) watch(do func(n int, op string, done bool) error) {
 	b.calls, b.onCall = nil, do
 }
 
+// once returns a hook for watch that does something before the first call for
+// which is is true, and lets it through after that.
+func (b *bench) once(is func(op string) bool, do func()) func(int, string, bool) error {
+	var first sync.Once
+	return func(_ int, op string, done bool) error {
+		if !done && is(op) {
+			mine := false
+			first.Do(func() { mine = true })
+			if mine {
+				do()
+			}
+		}
+		return nil
+	}
+}
+
 func (b *bench) counted() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -322,18 +322,10 @@ func (b *bench) frozenWhile(t *testing.T, holds func(string) bool, rotations int
 	other := b.newFunction()
 	defer other.Close()
 	held, release := make(chan struct{}), make(chan struct{})
-	caught := false
-	b.watch(func(_ int, op string, done bool) error {
-		b.mu.Lock()
-		first := !done && holds(op) && !caught
-		caught = caught || first
-		b.mu.Unlock()
-		if first {
-			close(held)
-			<-release
-		}
-		return nil
-	})
+	b.watch(b.once(holds, func() {
+		close(held)
+		<-release
+	}))
 	token := b.token()
 	ended := make(chan error, 1)
 	service := b.service(b.function, 1)
@@ -342,7 +334,11 @@ func (b *bench) frozenWhile(t *testing.T, holds func(string) bool, rotations int
 		_, err := service.Rotate(context.WithoutCancel(t.Context()), b.secret, token)
 		ended <- err
 	}()
-	<-held
+	select {
+	case <-held:
+	case err := <-ended:
+		t.Fatalf("it never came to a stop: %v", err)
+	}
 	if err := b.function.Freeze(); err != nil {
 		t.Fatal(err)
 	}
@@ -384,33 +380,30 @@ func (b *bench) frozenWhile(t *testing.T, holds func(string) bool, rotations int
 // gone, in the midst of the next rotation.
 func (b *bench) lateStatement(t *testing.T) {
 	b.fresh()
-	lock := b.db.lockUsers(t)
 	sent := make(chan struct{})
-	caught := false
-	b.watch(func(_ int, op string, done bool) error {
-		b.mu.Lock()
-		first := !done && isChange(op) && !caught
-		caught = caught || first
-		b.mu.Unlock()
-		if first {
-			close(sent)
-		}
-		return nil
-	})
+	unlock := func() {}
+	b.watch(b.once(isChange, func() {
+		unlock = b.db.lockUsers(t)
+		close(sent)
+	}))
 	token := b.token()
 	ended := make(chan error, 1)
 	go func() {
 		_, err := b.service(b.function, 1).Rotate(context.WithoutCancel(t.Context()), b.secret, token)
 		ended <- err
 	}()
-	<-sent
+	select {
+	case <-sent:
+	case err := <-ended:
+		t.Fatalf("nothing was changed: %v", err)
+	}
 	b.db.awaitWaiting(t, 1)
 	b.function.Kill()
 	<-ended
 	b.watch(nil)
 	go func() {
 		b.db.awaitWaiting(t, 2) // the late one and the next rotation
-		lock()
+		unlock()
 	}()
 	last, err := b.recoverWith(b.function, token, true)
 	if err != nil {

@@ -2,7 +2,7 @@
 -- role that may set their passwords. Run it as a role with CREATEROLE that owns
 -- the database; it need not be a superuser:
 --
---   psql -v owner=orders_owner -v user_a=orders_a -v user_b=orders_b \
+--   psql -X -v owner=orders_owner -v user_a=orders_a -v user_b=orders_b \
 --        -v rotator=orders_rotator -f bootstrap.sql
 --
 -- Run it in every database in which the two users have objects (-v schema=...
@@ -12,7 +12,9 @@
 --
 -- Applications keep working meanwhile: the users become members of the owner
 -- role before their objects become its. A table that stays in use for more than
--- five seconds ends the script; run it again then.
+-- five seconds ends the script; run it again then. Sessions that are open act as
+-- their own user until they end: let applications connect anew, and run the
+-- script once more if one of them has created anything in between.
 --
 -- No password is set here, so that none stands in a file or in a log. Set them
 -- in psql:  \password orders_rotator  and, for the user that the secret names,

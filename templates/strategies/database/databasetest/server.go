@@ -176,6 +176,16 @@ func (t *Target) Open(_ context.Context, a database.Account) (*Session, error) {
 	return &Session{server: t.server, p: t.p, user: a.User}, nil
 }
 
+// Prove logs in and out again.
+func (t *Target) Prove(ctx context.Context, a database.Account) error {
+	session, err := t.Open(ctx, a)
+	if err != nil {
+		return err
+	}
+	session.Close()
+	return nil
+}
+
 var errBroken = rotation.Errorf(rotation.CodeUnreachable, "the connection broke")
 
 // Session is an open session. It has every method that a strategy may want.
@@ -259,10 +269,10 @@ func (s *Session) Create(_ context.Context, name string) error {
 	})
 }
 
-// Reconcile copies one missing right per statement.
+// Reconcile copies one right per statement, and takes one away per statement.
 func (s *Session) Reconcile(_ context.Context, active, inactive string, revoke bool) (extra []string, err error) {
 	s.server.mu.Lock()
-	want := slices.Clone(s.server.users[active].rights)
+	want, has := slices.Clone(s.server.users[active].rights), slices.Clone(s.server.users[inactive].rights)
 	s.server.mu.Unlock()
 	for _, right := range want {
 		err := s.send("grant "+right+" to", inactive, func(server *Server) error {
@@ -275,16 +285,22 @@ func (s *Session) Reconcile(_ context.Context, active, inactive string, revoke b
 			return nil, err
 		}
 	}
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	u := s.server.users[inactive]
-	for _, right := range u.rights {
-		if !slices.Contains(want, right) {
-			extra = append(extra, right)
+	for _, right := range has {
+		if slices.Contains(want, right) {
+			continue
 		}
-	}
-	if revoke {
-		u.rights = want
+		extra = append(extra, right)
+		if !revoke {
+			continue
+		}
+		err := s.send("revoke "+right+" from", inactive, func(server *Server) error {
+			u := server.users[inactive]
+			u.rights = slices.DeleteFunc(u.rights, func(has string) bool { return has == right })
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return extra, nil
 }

@@ -28,6 +28,9 @@ type Target interface {
 	// Login opens a session on account's host. A credential that the server
 	// refuses is [rotation.CodeAuthRejected].
 	Login(ctx context.Context, account database.Account) (database.Session, error)
+	// Prove logs in and out again, as fast as the engine can: it stands in
+	// the gap.
+	Prove(ctx context.Context, account database.Account) error
 }
 
 // Config is what the strategy is told by the function's environment.
@@ -127,12 +130,7 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	if err != nil {
 		return err
 	}
-	session, err := s.target.Login(ctx, account)
-	if err != nil {
-		return err
-	}
-	session.Close()
-	return nil
+	return s.target.Prove(ctx, account)
 }
 
 // Finish changes the password, proves it and promotes it.
@@ -163,10 +161,9 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 		}
 	}
 	changed := r.Now()
-	proof, err := s.target.Login(ctx, pending.Writer())
+	err = s.target.Prove(ctx, pending.Writer())
 	switch {
 	case err == nil:
-		proof.Close()
 	case rotation.CodeOf(err) == rotation.CodeAuthRejected && !found.isPending:
 		return s.distrust(ctx, r, found, session)
 	default:
@@ -386,11 +383,10 @@ func (s *Strategy) putBack(ctx context.Context, session database.Session, former
 	}
 	err := session.Change(ctx, former.User, former.Password)
 	if err == nil {
-		var proof database.Session
-		if proof, err = s.target.Login(ctx, former); err == nil {
-			proof.Close()
-			return nil
-		}
+		err = s.target.Prove(ctx, former)
+	}
+	if err == nil {
+		return nil
 	}
 	return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password could not be put back: %s", rotation.CodeOf(err)).Because(err)
 }

@@ -362,6 +362,23 @@ func TestBlackHole(t *testing.T) {
 	}
 }
 
+func TestNoTimeLeft(t *testing.T) {
+	server := serve(t, func(net.Conn) {})
+	target, err := New(x509.NewCertPool(), 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = target.Login(ctx, server.account())
+	if got := rotation.CodeOf(err); got != rotation.CodeDeadline {
+		t.Errorf("got %v, want %q", err, rotation.CodeDeadline)
+	}
+	if n := server.dials.Load(); n != 0 {
+		t.Errorf("dialled %d times", n)
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	server := serve(t, func(net.Conn) {})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -375,7 +392,7 @@ func TestNobodyListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range []string{"127.0.0.1", "/var/run/postgresql", "127.0.0.1:" + "5432"} {
+	for _, host := range []string{"127.0.0.1", "/var/run/postgresql", "127.0.0.1:5432"} {
 		account.Host = host
 		_, err := target.Login(t.Context(), account)
 		if got := rotation.CodeOf(err); got != rotation.CodeUnreachable {

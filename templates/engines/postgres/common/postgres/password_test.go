@@ -12,7 +12,7 @@ import (
 )
 
 // TestSCRAMVerifier checks the verifier as a server does, against the exchange
-// that RFC 7677 gives as its example. (F5)
+// that RFC 7677 gives as its example. (C10)
 func TestSCRAMVerifier(t *testing.T) {
 	const (
 		message = "n=user,r=rOprNGfwEbeRWgbNEkqO," +

@@ -95,7 +95,7 @@ func TestNameThatTheServerWouldCutOff(t *testing.T) {
 }
 
 // TestVerifierIsOfTheServersKind: the password reaches the server only as a
-// verifier, and as the one that the server would have made. (F5)
+// verifier, and as the one that the server would have made. (C9, C10)
 func TestVerifierIsOfTheServersKind(t *testing.T) {
 	server := postgrestest.New(t)
 	target := newTarget(t, server)
@@ -222,19 +222,19 @@ func TestSessionIsItsOwnUser(t *testing.T) {
 		"ALTER ROLE acting SET DateStyle = 'SQL, DMY'",
 		"ALTER ROLE acting SET search_path = public, pg_catalog",
 		"ALTER ROLE acting SET standard_conforming_strings = off",
-		"ALTER ROLE acting SET statement_timeout = 1",
+		"ALTER ROLE acting SET statement_timeout = '1s'",
 	)
 	session := login(t, target, account)
 	if got := session.ActsAs(); got != "acted_as" {
 		t.Errorf("ActsAs() = %q", got)
 	}
 	results, err := session.Exec(t.Context(), "read settings", `SELECT current_user, current_setting('default_transaction_read_only'),
-		current_setting('synchronous_commit'), current_setting('search_path'), current_setting('DateStyle'), 'ü'`)
+		current_setting('synchronous_commit'), current_setting('search_path'), current_setting('DateStyle'), current_setting('statement_timeout'), 'ü'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(results[0][0], "|")
-	if want := "acting|off|on|pg_catalog, pg_temp|ISO, DMY|ü"; got != want {
+	if want := "acting|off|on|pg_catalog, pg_temp|ISO, DMY|15s|ü"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	next := account
@@ -356,8 +356,8 @@ func TestChangeBehindALock(t *testing.T) {
 	wantCode(t, err, rotation.CodeUnreachable)
 }
 
-// TestStandbyIsRefused cannot have a standby; a server that says it is one is
-// told by the same flag, and one that turns read-only in between by its error.
+// TestReadOnlyServer has no standby to ask, so it sets what makes one: the flag
+// that the log-in reads, and the error of a server that became one since. (T8)
 func TestReadOnlyServer(t *testing.T) {
 	server := postgrestest.New(t)
 	account := server.Role(t, "read_only", "first", "LOGIN")
@@ -391,8 +391,8 @@ func TestEnvironmentHasNoSay(t *testing.T) {
 	}
 }
 
-// TestErrorsSayNothingOfTheServers holds every text against what the driver
-// would have said. (C9)
+// TestErrorsHoldNoConfiguration: not even the causes of an error, which are
+// never printed, lead to the password. (C9)
 func TestErrorsHoldNoConfiguration(t *testing.T) {
 	server := postgrestest.New(t)
 	account := server.Account("nobody_has_this_name", sentinel+"InError")

@@ -42,7 +42,9 @@ const (
 // the server before anybody else is let in.
 type timeouts struct {
 	// idle ends a session that sends nothing. It spans a log-in elsewhere and
-	// a few calls to Secrets Manager, which is what sessions wait for.
+	// a few calls to Secrets Manager, which is what sessions wait for. Before
+	// PostgreSQL 14 there is no such limit: a frozen process keeps its claim
+	// until it ends, and others are [rotation.CodeBusy].
 	idle time.Duration
 	// lock ends the wait for a lock. It outlasts idle, so that whoever waits
 	// for the claim of a frozen process gets it instead of giving up.
@@ -101,10 +103,43 @@ func (t *Target) PasswordPolicy() database.PasswordPolicy { return t.policy }
 // wrong with a host, its certificate or the credential has its own code; only
 // [rotation.CodeAuthRejected] means that the password is not the user's.
 func (t *Target) Login(ctx context.Context, account database.Account) (*Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
+	}
 	limits := t.timeouts.within(ctx)
 	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
 	defer cancel()
 
+	s, err := t.connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(ctx, limits); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Prove logs in for account and leaves again. It fails as [Target.Login] does,
+// and takes one exchange with the server less.
+func (t *Target) Prove(ctx context.Context, account database.Account) error {
+	if err := ctx.Err(); err != nil {
+		return rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
+	defer cancel()
+
+	s, err := t.connect(ctx, account)
+	if err != nil {
+		return err
+	}
+	s.Close()
+	return nil
+}
+
+// connect logs in, and no more.
+func (t *Target) connect(ctx context.Context, account database.Account) (*Session, error) {
 	conn, err := t.dial(ctx, account)
 	if err != nil {
 		return nil, err
@@ -129,12 +164,7 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 		_ = conn.Close()
 		return nil, loginError(err, account)
 	}
-	s := &Session{conn: pg, user: account.User}
-	if err := s.begin(ctx, limits); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return &Session{conn: pg, user: account.User}, nil
 }
 
 // loginLimit returns how long a log-in may take.

@@ -75,7 +75,7 @@ func New(t testing.TB) *Server {
 	rows := s.Exec(t, first, "DROP DATABASE IF EXISTS "+quote(own), "CREATE DATABASE "+quote(own),
 		"SELECT current_setting('server_version_num')::int / 10000")
 	s.Version, _ = strconv.Atoi(rows[0][0])
-	t.Cleanup(func() { s.Exec(t, first, "DROP DATABASE "+quote(own)+" WITH (FORCE)") })
+	t.Cleanup(func() { s.Exec(t, first, "DROP DATABASE "+quote(own)) })
 	s.Admin.Database = own
 	return s
 }

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/common/postgres"
@@ -148,7 +149,7 @@ func (f facts) common(active, inactive *user) string {
 	switch {
 	case active.role != "":
 		return active.role
-	case active.reach[inactive.name].set:
+	case slices.ContainsFunc(active.members, func(m membership) bool { return m.role == inactive.name }):
 		return inactive.name
 	default:
 		return active.name

@@ -40,6 +40,10 @@ func (f facts) differences(a, b *user) []string {
 	var found []string
 	differ := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 
+	if f.attributes[a.name]["NOSUPERUSER"] {
+		differ("%q is a superuser, and those have rights that nobody granted", a.name)
+		return found
+	}
 	role := f.common(a, b)
 	for _, u := range []*user{a, b} {
 		if acts := u.actsAs(); acts != role && !(u == a && role == b.name) {

@@ -12,10 +12,6 @@ import (
 )
 
 // Reconcile implements [twouser.Session]. All of it is one transaction.
-//
-// What active says of itself counts only as far as the server honours it: any
-// user may set its role to one that it is no member of, and to grant that to
-// the other would be to give it away.
 func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke bool) (extra []string, err error) {
 	f, err := s.read(ctx, active, inactive)
 	if err != nil {
@@ -25,21 +21,31 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 	if a == nil || b == nil || a == b {
 		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
 	}
-	role := f.common(a, b)
-	if !a.can(role) {
-		return nil, rotation.Errorf(rotation.CodeParity, "%q is to act as %q and is no member of it, with the right to act as it and to inherit from it", active, role)
+	statements, extra, err := f.reconcile(a, b, s.Version(), revoke)
+	if err != nil || len(statements) == 0 {
+		return extra, err
 	}
-	m := mending{user: b, version: s.Version()}
+	_, err = s.Exec(ctx, fmt.Sprintf("reconcile %q", inactive), statements...)
+	return extra, err
+}
+
+// reconcile returns the statements that give inactive b what it lacks to take
+// active a's place, and the rights that only b has.
+func (f facts) reconcile(a, b *user, version int, revoke bool) (statements, extra []string, err error) {
+	role := f.common(a, b)
+	// Any user may set its role to one that it is no member of, and the server
+	// ignores that at the log-in. To grant the role to the other user would be
+	// to give it away.
+	if !a.can(role) {
+		return nil, nil, rotation.Errorf(rotation.CodeParity, "%q is to act as %q and is no member of it, with the right to act as it and to inherit from it", a.name, role)
+	}
+	m := mending{user: b, version: version}
 	m.act(role)
 	m.join(a, role)
 	m.limit(a)
 	m.configure(a)
 	extra = m.excess(f, a, role, revoke)
-	if len(m.statements) == 0 {
-		return extra, nil
-	}
-	_, err = s.Exec(ctx, fmt.Sprintf("reconcile %q", inactive), m.statements...)
-	return extra, err
+	return m.statements, extra, nil
 }
 
 // mending collects the statements that change one user. Every one of them names

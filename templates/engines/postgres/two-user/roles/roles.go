@@ -65,6 +65,11 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Exec(ctx, doing, fmt.Sprintf("CREATE ROLE %s NOLOGIN PASSWORD %s", postgres.Identifier(user), postgres.Literal(verifier.Reveal())))
+	statements := []string{fmt.Sprintf("CREATE ROLE %s NOLOGIN PASSWORD %s", postgres.Identifier(user), postgres.Literal(verifier.Reveal()))}
+	if s.Version() >= 16 {
+		// The admin is to administer the user and not to become it.
+		statements = append([]string{"SET createrole_self_grant = ''"}, statements...)
+	}
+	_, err = s.Exec(ctx, doing, statements...)
 	return err
 }

@@ -121,7 +121,7 @@ func (b *bench) bootstrap(owner, userA, userB, rotator string) (string, error) {
 func (b *bench) mustBootstrap(owner, userA, userB, rotator string) {
 	b.t.Helper()
 	said, err := b.bootstrap(owner, userA, userB, rotator)
-	if err != nil || said != "" {
+	if err != nil || b.Version >= 15 && said != "" { // before, the schema public is not the admin's to grant
 		b.t.Fatalf("bootstrap.sql: %v\n%s", err, said)
 	}
 }
@@ -309,6 +309,9 @@ func TestParityOfTwoThatHaveNothingInCommon(t *testing.T) {
 	b.wantParity(b.admin(), userA.User, userB.User, "acts as")
 	b.wantParity(b.admin(), userA.User, "nobody_has_this_name", "does not exist")
 	b.wantParity(b.admin(), "nobody_has_this_name", userB.User, "does not exist")
+	if rows := b.run("SELECT rolname FROM pg_roles WHERE rolsuper LIMIT 1"); len(rows) > 0 {
+		b.wantParity(b.admin(), rows[0][0], userB.User, "superuser")
+	}
 }
 
 // rotate does what the strategy does with a clone, and returns its login.
@@ -377,6 +380,10 @@ func TestClone(t *testing.T) {
 func TestCloneIsLockedUntilComplete(t *testing.T) {
 	b := newBench(t)
 	base := b.Role(t, "steps", "first", "LOGIN")
+	if b.Version >= 16 {
+		b.run("ALTER ROLE CURRENT_USER SET createrole_self_grant = 'set, inherit'")
+		t.Cleanup(func() { b.run("ALTER ROLE CURRENT_USER RESET createrole_self_grant") })
+	}
 	b.forget("steps_clone")
 	t.Cleanup(func() { b.forget("steps_clone") })
 	state := func() string {
@@ -391,6 +398,12 @@ func TestCloneIsLockedUntilComplete(t *testing.T) {
 		}
 	}
 	b.wantParity(b.admin(), base.User, "steps_clone", "acts as")
+	if b.Version >= 16 {
+		rows := b.run("SELECT FROM pg_auth_members WHERE roleid = 'steps_clone'::regrole AND (set_option OR inherit_option)")
+		if len(rows) > 0 {
+			t.Error("somebody may act as the clone")
+		}
+	}
 	for range 2 {
 		if _, err := b.admin().Reconcile(t.Context(), base.User, "steps_clone", false); err != nil {
 			t.Fatal(err)
