@@ -92,15 +92,13 @@ func (e *Error) Unwrap() error { return e.cause }
 // CodeOf returns the code of the first [Error] in err's chain, "" for nil and
 // [CodeServer] for an error of any other type.
 func CodeOf(err error) Code {
-	var e *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &e):
-		return e.Code
-	default:
-		return CodeServer
 	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeServer
 }
 
 // Within says where err happened, keeps its code, and returns nil for nil.
@@ -114,8 +112,7 @@ func Within(where string, err error) error {
 
 // printable returns err as an Error whose text is safe, whatever err is.
 func printable(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return Errorf(CodeServer, "unclassified failure of type %T", err).Because(err)
@@ -125,13 +122,12 @@ func printable(err error) *Error {
 // words only the error code is taken, and the message where IAM refused:
 // validation messages may quote the value that was sent.
 func storeError(op string, err error) *Error {
-	var api smithy.APIError
+	api, answered := errors.AsType[smithy.APIError](err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Errorf(CodeDeadline, "time ran out in %s", op).Because(err)
-	case !errors.As(err, &api):
-		var network net.Error
-		if errors.As(err, &network) {
+	case !answered:
+		if _, ok := errors.AsType[net.Error](err); ok {
 			return Errorf(CodeStoreUnreachable, "%s: no answer from Secrets Manager: the function has no route to it", op).Because(err)
 		}
 		return Errorf(CodeStore, "%s failed before it was answered", op).Because(err)
@@ -151,10 +147,12 @@ func storeError(op string, err error) *Error {
 // refused reports whether the service certainly did not carry out the call:
 // it answered, and with a fault that it lays on the caller.
 func refused(err error) bool {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultClient {
 		return true
 	}
-	var response interface{ HTTPStatusCode() int }
-	return errors.As(err, &response) && response.HTTPStatusCode()/100 == 4
+	response, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	return ok && response.HTTPStatusCode()/100 == 4
 }

@@ -115,7 +115,7 @@ func TestGuard(t *testing.T) {
 			map[string]outcome{
 				rotation.StepCreate: {"", []string{describe, getPending}},
 				rotation.StepSet:    {"", []string{describe, getPending, getCurrent, "Set"}},
-				rotation.StepTest:   {"", []string{describe, getPending, "Test"}},
+				rotation.StepTest:   {"", []string{describe, getPending, getCurrent, "Test"}},
 				rotation.StepFinish: {"", []string{describe, getPending, getCurrent, "Finish", promote, abandon}},
 			},
 		},
@@ -197,7 +197,7 @@ func TestTamperedPending(t *testing.T) {
 		"a key less":             {`"ssl": true,`, ``},
 		"a key's other spelling": {`"host"`, `"Host"`},
 	} {
-		for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+		for _, step := range rotationtest.Steps[1:] {
 			t.Run(name+"/"+step, func(t *testing.T) {
 				b := newBench(t, initial)
 				token := b.requested()

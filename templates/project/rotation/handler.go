@@ -211,7 +211,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
 	_, err = h.store.PutSecretValue(ctx, input)
-	if exists := (*types.ResourceExistsException)(nil); errors.As(err, &exists) {
+	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
 		// Another delivery stored its value first. That one counts.
 		_, err := r.Pending(ctx)
 		return err
@@ -258,30 +258,20 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 func (h *Handler) test(ctx context.Context, r *Rotation, _ *secretsmanager.DescribeSecretOutput) error {
 	err := h.awaitPending(ctx, r)
 	if err == nil {
-		err = h.strategy.Test(ctx, r)
+		err = h.compare(ctx, r)
 	}
-	if err == nil || !h.testsAlone(ctx, r, err) {
+	switch CodeOf(err) {
+	case "":
+		return h.strategy.Test(ctx, r)
+	case CodeNoPendingValue, CodeSameValue:
+		current, err := r.Current(ctx)
+		if err != nil {
+			return err
+		}
+		return h.strategy.Works(ctx, r, current.Value)
+	default:
 		return err
 	}
-	current, err := r.Current(ctx)
-	if err != nil {
-		return err
-	}
-	return h.strategy.Works(ctx, r, current.Value)
-}
-
-// testsAlone reports whether the pending version has nothing of its own to be
-// tested, which explains why its test failed with err.
-func (h *Handler) testsAlone(ctx context.Context, r *Rotation, err error) bool {
-	if errors.Is(err, errNoValue) {
-		return true
-	}
-	pending, err := r.Pending(ctx)
-	if err != nil {
-		return false
-	}
-	current, err := r.Current(ctx)
-	return err == nil && len(pending.Value.Differences(current.Value)) == 0
 }
 
 func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanager.DescribeSecretOutput) error {

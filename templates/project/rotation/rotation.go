@@ -293,7 +293,7 @@ func (r *Rotation) version(ctx context.Context, id, stage string) (Version, erro
 		input.VersionStage = &stage
 	}
 	out, err := r.h.store.GetSecretValue(ctx, input)
-	if missing := (*types.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 		return Version{}, errNoValue
 	}
 	if err != nil {

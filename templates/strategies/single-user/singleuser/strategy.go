@@ -247,16 +247,17 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 	}
 	var tried []rotation.Sensitive
 	try := func(v rotation.Version, label string) (*candidate, error) {
-		a, err := s.account(v.Value)
-		if err != nil || !sameLogin(a, account) || slices.Contains(tried, a.Password) {
+		a, unusable := s.account(v.Value)
+		if unusable != nil || !a.SameLogin(account) || slices.Contains(tried, a.Password) {
 			return nil, nil // another account's password is no candidate
 		}
 		tried = append(tried, a.Password)
 		session, err := s.target.Login(ctx, at(a))
-		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
+		switch rotation.CodeOf(err) {
+		case "":
+		case rotation.CodeAuthRejected:
 			return nil, nil
-		}
-		if err != nil {
+		default:
 			return nil, err
 		}
 		r.Report.Candidate = label
@@ -298,13 +299,6 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return &candidate{account: unknown}, nil
 	}
 	return nil, rotation.Errorf(rotation.CodeLockedOut, "none of %d known passwords of the user logs in", len(tried))
-}
-
-// sameLogin reports whether two accounts are one user on one server, so that
-// the password of one may be offered for the other.
-func sameLogin(a, b database.Account) bool {
-	a.Password, a.AdminARN, a.Alternate = b.Password, b.AdminARN, b.Alternate
-	return a == b
 }
 
 // changer returns the session that changes the password: the user's own, or the

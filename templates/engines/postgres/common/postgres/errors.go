@@ -83,6 +83,10 @@ func refusedLogin(refusal *pgconn.PgError, account database.Account) error {
 	}
 }
 
+func identityError(user, session string) error {
+	return rotation.Errorf(rotation.CodeIdentity, "logged in as %q, but the server says that the session is %q's", user, session)
+}
+
 // statementError classifies the failure of a statement on an open session.
 // doing says in words of ours what the statement was for.
 func statementError(err error, doing string) error {
