@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/aws/smithy-go"
@@ -85,20 +86,20 @@ func (e *Error) Because(cause error) *Error {
 	return e
 }
 
-func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+func (e Error) Error() string { return string(e.Code) + ": " + e.Detail }
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// CodeOf returns the code of the first [Error] in err's chain, "" for nil and
-// [CodeServer] for an error of any other type.
+// Format writes the error's text for every verb and flag, and never its cause.
+func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
+// CodeOf returns the code of the first [Error] in err's chain, "" for nil,
+// [CodeDeadline] for a context that ended and [CodeServer] for anything else.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
-	return CodeServer
+	return printable(err).Code
 }
 
 // Within says where err happened, keeps its code, and returns nil for nil.
@@ -115,19 +116,27 @@ func printable(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	if outOfTime(err) {
+		return Errorf(CodeDeadline, "time ran out").Because(err)
+	}
 	return Errorf(CodeServer, "unclassified failure of type %T", err).Because(err)
 }
 
-// storeError classifies a failed Secrets Manager call. Of the service's own
+func outOfTime(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// storeError classifies a Secrets Manager call that failed under ctx. Of the service's own
 // words only the error code is taken, and the message where IAM refused:
 // validation messages may quote the value that was sent.
-func storeError(op string, err error) *Error {
+func storeError(ctx context.Context, op string, err error) *Error {
 	api, answered := errors.AsType[smithy.APIError](err)
+	_, network := errors.AsType[*net.OpError](err) // its time-outs pass for the context's
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case ctx.Err() != nil, !network && outOfTime(err):
 		return Errorf(CodeDeadline, "time ran out in %s", op).Because(err)
 	case !answered:
-		if _, ok := errors.AsType[net.Error](err); ok {
+		if network {
 			return Errorf(CodeStoreUnreachable, "%s: no answer from Secrets Manager: the function has no route to it", op).Because(err)
 		}
 		return Errorf(CodeStore, "%s failed before it was answered", op).Because(err)

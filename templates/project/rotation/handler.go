@@ -217,7 +217,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		return err
 	}
 	if err != nil {
-		return storeError("PutSecretValue", err)
+		return storeError(ctx, "PutSecretValue", err)
 	}
 	r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
 	return nil
@@ -278,7 +278,10 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	for try := 1; !r.promoted(); try++ {
 		err := h.promote(ctx, r)
 		switch {
-		case err == nil, Superseded(err):
+		case Superseded(err):
+		case err == nil && r.promoted():
+		case err == nil:
+			return Errorf(CodePanic, "the strategy finished and has promoted nothing")
 		case errors.Is(err, errConflict) && try < finishTries:
 			// Everything is asked again: the labels, both values, the log-in.
 			if err := r.describe(ctx); err != nil {
@@ -292,6 +295,8 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 		// The promotion stands, whatever a replica does.
 		r.Report.Replicas = h.awaitReplicas(ctx, r)
 	}
+	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
+	defer cancel()
 	return r.Abandon(ctx) // the label; the version is AWSCURRENT by now
 }
 
@@ -345,7 +350,7 @@ func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 	for {
 		out, err := h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 		if err != nil {
-			return storeError("DescribeSecret", err)
+			return storeError(ctx, "DescribeSecret", err)
 		}
 		waiting := false
 		for _, replica := range out.ReplicationStatus {

@@ -253,12 +253,7 @@ func (w *World) Settled(token string) error {
 
 // Silent returns an error if anything that was said holds a secret.
 func (w *World) Silent(extra ...error) error {
-	said := w.Output()
-	for _, err := range extra {
-		if err != nil {
-			said += err.Error()
-		}
-	}
+	said := w.Output() + fmt.Sprint(errors.Join(extra...))
 	secrets := append([]string{rotationToken}, w.Secrets...)
 	for _, stage := range []string{rotation.StageCurrent, rotation.StagePending, rotation.StagePrevious} {
 		if value, err := w.Value(stage); err == nil {

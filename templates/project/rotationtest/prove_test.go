@@ -78,7 +78,7 @@ func (s *keys) Set(ctx context.Context, r *rotation.Rotation) error {
 	former, next := key(current.Value), key(pending.Value)
 	switch {
 	case s.logs:
-		r.Log.InfoContext(ctx, "setting "+next)
+		r.Log.InfoContext(ctx, "setting", "key", next)
 	case s.onlyOnce && s.api.works(next) == nil:
 		return rotation.Errorf(rotation.CodeServer, "the key exists")
 	}

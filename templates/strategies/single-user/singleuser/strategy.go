@@ -246,10 +246,14 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return nil, err
 	}
 	var tried []rotation.Sensitive
+	usable := func(v rotation.Version) (database.Account, bool) {
+		a, err := s.account(v.Value)
+		return a, err == nil && a.SameLogin(account) && !slices.Contains(tried, a.Password)
+	}
 	try := func(v rotation.Version, label string) (*candidate, error) {
-		a, unusable := s.account(v.Value)
-		if unusable != nil || !a.SameLogin(account) || slices.Contains(tried, a.Password) {
-			return nil, nil // another account's password is no candidate
+		a, ok := usable(v)
+		if !ok {
+			return nil, nil
 		}
 		tried = append(tried, a.Password)
 		session, err := s.target.Login(ctx, at(a))
@@ -291,6 +295,9 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return found, err
 		}
 	}
+	if err := s.diagnose(ctx, r, at(account)); err != nil {
+		return nil, err
+	}
 	if s.config.AsAdmin && s.config.AllowRecovery {
 		r.Log.WarnContext(ctx, "no version logs in: the admin sets the password, as ALLOW_RECOVERY permits")
 		r.Report.Candidate = "admin"
@@ -299,6 +306,25 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return &candidate{account: unknown}, nil
 	}
 	return nil, rotation.Errorf(rotation.CodeLockedOut, "none of %d known passwords of the user logs in", len(tried))
+}
+
+// diagnose asks the admin why no password logs in, where servers call an
+// expired account a wrong password. It returns nil if there is no admin to ask
+// or nothing to be said.
+func (s *Strategy) diagnose(ctx context.Context, r *rotation.Rotation, account database.Account) error {
+	if !s.config.AsAdmin {
+		return nil
+	}
+	session, err := s.changer(ctx, r, &candidate{account: account})
+	if err != nil {
+		r.Log.WarnContext(ctx, "the admin cannot be asked why no password logs in", "code", rotation.CodeOf(err))
+		return nil //nolint:nilerr // what is to be reported is that no password logs in
+	}
+	defer session.Close()
+	if admin, ok := session.(database.Diagnoser); ok {
+		return admin.Diagnose(ctx, account.User)
+	}
+	return nil
 }
 
 // changer returns the session that changes the password: the user's own, or the

@@ -35,8 +35,7 @@ const (
 // authentication.
 func loginError(err error, account database.Account) error {
 	// The driver's error holds the configuration, and that the password.
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = connect.Unwrap()
 	}
 	var refusal *pgconn.PgError
@@ -136,8 +135,7 @@ func refused(refusal *pgconn.PgError, doing string) error {
 // what stands for a bad parameter or a bad credential elsewhere is there the
 // verdict of a password check (passwordcheck, credcheck).
 func changeError(err error, doing string) error {
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refusal.Code {
 		case stateBadParameter, stateBadAuthorization, stateBadPassword:
 			return rotation.Errorf(rotation.CodePolicy, "%s: the server's password rules refuse it (SQLSTATE %s)", doing, refusal.Code).Because(refusal)
