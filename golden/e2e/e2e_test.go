@@ -108,6 +108,9 @@ func TestEndToEnd(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t, s)
 			t.Run("rotates ten times", b.rotatesTenTimes)
+			if s.gapPoints > 0 {
+				t.Run("applies late", b.appliesLate)
+			}
 			gap := b.gap()
 			for _, steady := range []bool{false, true} {
 				for _, anew := range []bool{false, true} {
@@ -170,6 +173,35 @@ func (b *bench) gap() string {
 	}
 	slices.Sort(gaps)
 	return fmt.Sprintf("%.0f-%.0f", gaps[0], gaps[len(gaps)-1])
+}
+
+// appliesLate pauses a second between the steps: nothing before finishSecret
+// changes the server, and between the change and the label move stand one log-in
+// and no other call (S8).
+func (b *bench) appliesLate(t *testing.T) {
+	b.fresh()
+	before := b.db.verifier(t, userOrders)
+	service := b.service(b.function, 1)
+	service.Pause = time.Second
+	service.AfterStep = func(step rehearsal.Step) {
+		if changed := b.db.verifier(t, userOrders) != before; changed != (step.Name == rehearsal.FinishSecret) {
+			t.Errorf("after %s the server is changed: %t", step.Name, changed)
+		}
+	}
+	b.watch(nil)
+	token := b.token()
+	if _, err := service.Rotate(t.Context(), b.secret, token); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.settled(token); err != nil {
+		t.Error(err)
+	}
+	calls := b.counted()
+	changed := slices.IndexFunc(calls, isChange)
+	want := []string{"log in as " + userOrders, "UpdateSecretVersionStage"}
+	if got := calls[changed+1:]; changed < 0 || !slices.Equal(got[:min(2, len(got))], want) {
+		t.Errorf("after the change come %q, want %q first", got, want)
+	}
 }
 
 // killed kills the function after each of a rotation's calls, lets the service
