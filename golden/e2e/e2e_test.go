@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
 const (
@@ -107,6 +109,7 @@ func TestEndToEnd(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t, s)
+			t.Run("only asks", b.onlyAsks)
 			t.Run("rotates ten times", b.rotatesTenTimes)
 			if s.gapPoints > 0 {
 				t.Run("applies late", b.appliesLate)
@@ -155,6 +158,32 @@ func (b *bench) rotatesTenTimes(t *testing.T) {
 		if err := b.settled(token); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// onlyAsks sends a preflight and lets the service test a rotation: both find
+// everything in order, and neither writes anything (C13, C16).
+func (b *bench) onlyAsks(t *testing.T) {
+	b.fresh()
+	b.watch(nil)
+	answer, err := b.function.Invoke(t.Context(), fmt.Appendf(nil, `{"Preflight": true, "SecretId": %q}`, b.secret), 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report rotation.Preflight
+	if err := json.Unmarshal(answer, &report); err != nil || !report.OK {
+		t.Errorf("preflight: %s, %v", answer, err)
+	}
+	if _, err := b.service(b.function, 1).TestOnly(t.Context(), b.secret, b.token()); err != nil {
+		t.Errorf("test only: %v", err)
+	}
+	for _, call := range b.counted() {
+		if isChange(call) || strings.HasPrefix(call, "CREATE ") || strings.HasPrefix(call, "GRANT ") || slices.Contains([]string{"PutSecretValue", "UpdateSecretVersionStage"}, call) {
+			t.Errorf("it wrote: %s", call)
+		}
+	}
+	if err := b.works(); err != nil {
+		t.Error(err)
 	}
 }
 
