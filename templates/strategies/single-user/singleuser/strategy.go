@@ -322,7 +322,7 @@ func (s *Strategy) diagnose(ctx context.Context, r *rotation.Rotation, account d
 	session, err := s.changer(ctx, r, &candidate{account: account})
 	if err != nil {
 		r.Log.WarnContext(ctx, "the admin cannot be asked why no password logs in", "code", rotation.CodeOf(err))
-		return nil //nolint:nilerr // what is to be reported is that no password logs in
+		return nil
 	}
 	defer session.Close()
 	if admin, ok := session.(database.Diagnoser); ok {
