@@ -82,35 +82,48 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 		}
 		help(cmd, args)
 	})
-	complete := func(list func([]generator.Question) []string) cobra.CompletionFunc {
-		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete := func(list func(questions []generator.Question, word string) []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
+		return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 			catalog, err := a.open()
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
-			return list(catalog.Questions()), cobra.ShellCompDirectiveNoFileComp
+			return list(catalog.Questions(), word), cobra.ShellCompDirectiveNoFileComp | more
 		}
 	}
 	errs := []error{
 		c.MarkFlagDirname("dir"),
 		c.MarkFlagFilename("answers", "yaml", "yml", "json"),
-		c.RegisterFlagCompletionFunc("set", complete(func(questions []generator.Question) []string {
-			var words []string
-			for _, q := range questions {
-				words = append(words, q.Key+"=")
-			}
-			return words
-		})),
+		c.RegisterFlagCompletionFunc("set", complete(completeSet, cobra.ShellCompDirectiveNoSpace)),
 	}
 	for key := range flags {
-		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question) []string {
+		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question, _ string) []string {
 			return choices(named(questions, key))
-		})))
+		}, 0)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		panic(err) // only for a flag that this file does not define
 	}
 	c.ValidArgsFunction = cobra.NoFileCompletions
+}
+
+// completeSet completes KEY=VALUE: first the key, then its choices or its default.
+func completeSet(questions []generator.Question, word string) []string {
+	var words []string
+	for _, q := range questions {
+		key := q.Key + "="
+		switch {
+		case !strings.HasPrefix(word, key):
+			words = append(words, key)
+		case q.Choices != nil:
+			for _, c := range q.Choices {
+				words = append(words, cobra.CompletionWithDesc(key+c.Value, c.Help))
+			}
+		case q.Default != "" && !strings.Contains(q.Default, "{"):
+			words = append(words, cobra.CompletionWithDesc(key+q.Default, q.Help))
+		}
+	}
+	return words
 }
 
 func choices(q generator.Question) []string {
