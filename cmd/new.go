@@ -24,6 +24,7 @@ type newOptions struct {
 	dir     string
 	dirSet  bool
 	noInput bool
+	plain   bool
 	dryRun  bool
 	json    bool
 }
@@ -48,6 +49,7 @@ func (a *app) newCommand() *cobra.Command {
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
+	c.Flags().BoolVar(&o.plain, "accessible", false, "ask line by line with numbered choices, for a screen reader")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print every file, its source and its size, and write nothing")
 	c.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -143,6 +145,9 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
+	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
+		a.prompter = t.plain()
+	}
 	if a.prompter != nil && !o.noInput && o.answers != "-" {
 		if err := a.ask(ctx, o, catalog, answers); err != nil {
 			return err
@@ -161,7 +166,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return cannotWrite(dir, err)
 	}
-	return a.printNew(o, dir, result)
+	return a.printNew(o, result)
 }
 
 // target returns the folder to write to.
@@ -274,39 +279,85 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 			return err
 		}
 	}
+	var asked []string
+	before := make(map[string]string) // what was answered and taken back
 	for {
-		q, def, ok := catalog.Unanswered(answers)
-		if !ok {
+		q, def, open := catalog.Unanswered(answers)
+		if !open && (len(asked) == 0 || o.dryRun) {
 			return nil
 		}
-		value, err := a.prompter.Ask(ctx, q, def, func(answer string) error {
-			return catalog.CheckAnswer(q, answer, answers)
-		})
-		if err != nil {
-			return err
-		}
-		answers[q.Key] = generator.Answer{Value: value}
-		if q.Key == "name" {
-			if _, err := generator.CheckTarget(o.target(value)); err != nil {
-				return err
+		var value string
+		var err error
+		if open {
+			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, answers) == nil {
+				def = last
 			}
+			value, err = a.prompter.Ask(ctx, ask{q, def, len(asked) > 0, func(answer string) error {
+				if err := catalog.CheckAnswer(q, answer, answers); err != nil || q.Key != "name" {
+					return err
+				}
+				_, err := generator.CheckTarget(o.target(answer))
+				return err
+			}})
+		} else {
+			err = a.confirm(ctx, o, catalog, answers)
+		}
+		switch {
+		case errors.Is(err, errBack):
+			last := asked[len(asked)-1]
+			asked = asked[:len(asked)-1]
+			before[last] = answers[last].Value
+			delete(answers, last)
+		case err != nil || !open:
+			return err
+		default:
+			asked = append(asked, q.Key)
+			answers[q.Key] = generator.Answer{Value: value}
 		}
 	}
 }
 
-// printNew prints what was made and what to do next.
-func (a *app) printNew(o *newOptions, dir string, result *generator.Result) error {
+// confirm shows what would be written and returns nil when that is wanted.
+func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) error {
+	result, err := catalog.Generate(answers)
+	if err != nil {
+		return err
+	}
+	r := o.report(result)
+	a.prompter.Say(string(r.preview(result.Spec.Type.Yours)))
+	q := generator.Question{
+		Key: "write", Prompt: "Write it", Help: "yes writes these files and nothing else; no leaves everything as it was",
+		Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}},
+	}
+	answer, err := a.prompter.Ask(ctx, ask{q, "yes", true, func(answer string) error {
+		_, err := q.Check(answer, nil)
+		return err
+	}})
+	if err == nil && answer != "yes" {
+		return errInterrupted
+	}
+	return err
+}
+
+// report returns what is told of a project.
+func (o *newOptions) report(result *generator.Result) report {
 	commandDir := ""
 	if o.dirSet {
 		commandDir = o.dir
 	}
-	r := report{
+	dir := o.target(result.Spec.Name)
+	return report{
 		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
 		Command: result.Spec.Command(commandDir),
 		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
 		Files:   result.Files,
 		Answers: result.Spec.Resolved,
 	}
+}
+
+// printNew prints what was made and what to do next.
+func (a *app) printNew(o *newOptions, result *generator.Result) error {
+	r := o.report(result)
 	var text []byte
 	var err error
 	switch {

@@ -41,9 +41,7 @@ func Main(args []string, sys System) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
-	if t, ok := openTerminal(sys); ok {
-		a.prompter = t
-	}
+	a.prompter = openPrompter(sys)
 	return a.run(ctx, args)
 }
 

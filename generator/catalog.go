@@ -30,7 +30,8 @@ type Type struct {
 	Name     string
 	Title    string
 	Help     string
-	Strategy string // its folder below strategies/
+	Strategy string   // its folder below strategies/
+	Yours    []string // what is left to the owner of a project, a line each
 }
 
 // Engine is an answer to the question "engine".
@@ -46,6 +47,7 @@ type strategyManifest struct {
 	Title     string
 	Help      string
 	Includes  []string
+	Yours     []string
 	Questions []manifestQuestion
 }
 
@@ -112,6 +114,12 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 	}
 	if err := c.checkIncludes(); err != nil {
 		return nil, err
+	}
+	for i, t := range c.Types {
+		layers, _ := c.strategyLayers(t.Strategy, nil) // just checked
+		for _, layer := range layers {
+			c.Types[i].Yours = append(c.Types[i].Yours, c.strategies[path.Base(layer)].Yours...)
+		}
 	}
 	return c, c.ask(asked)
 }

@@ -51,7 +51,7 @@ func BaseQuestions() []Question {
 	return []Question{
 		{
 			Key: "name", Prompt: "Name of the project", Help: "lower-case letters, digits and hyphens; also the folder's name",
-			Why:      "names the folder, the function and, unless you say otherwise, the secret; most take what the secret is for",
+			Why:      "lower-case letters, digits and hyphens; names folder, function and secret, and most name what the secret is for",
 			Argument: true, Pattern: nameExpr, check: checkName,
 		},
 		{
