@@ -15,6 +15,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitDifferent   = 3
 	exitInterrupted = 130
 )
 
@@ -39,6 +40,9 @@ func usagef(hint, format string, args ...any) error {
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if errors.Is(err, errDifferent) {
+		return exitDifferent
 	}
 	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		fmt.Fprintln(a.Err, "rotasmith: error: interrupted, nothing was written")

@@ -24,6 +24,7 @@ type newOptions struct {
 	dir     string
 	dirSet  bool
 	noInput bool
+	plain   bool
 	dryRun  bool
 	json    bool
 }
@@ -48,6 +49,7 @@ func (a *app) newCommand() *cobra.Command {
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
+	c.Flags().BoolVar(&o.plain, "accessible", false, "ask line by line with numbered choices, for a screen reader")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print every file, its source and its size, and write nothing")
 	c.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -82,35 +84,48 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 		}
 		help(cmd, args)
 	})
-	complete := func(list func([]generator.Question) []string) cobra.CompletionFunc {
-		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete := func(list func(questions []generator.Question, word string) []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
+		return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 			catalog, err := a.open()
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
-			return list(catalog.Questions()), cobra.ShellCompDirectiveNoFileComp
+			return list(catalog.Questions(), word), cobra.ShellCompDirectiveNoFileComp | more
 		}
 	}
 	errs := []error{
 		c.MarkFlagDirname("dir"),
 		c.MarkFlagFilename("answers", "yaml", "yml", "json"),
-		c.RegisterFlagCompletionFunc("set", complete(func(questions []generator.Question) []string {
-			var words []string
-			for _, q := range questions {
-				words = append(words, q.Key+"=")
-			}
-			return words
-		})),
+		c.RegisterFlagCompletionFunc("set", complete(completeSet, cobra.ShellCompDirectiveNoSpace)),
 	}
 	for key := range flags {
-		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question) []string {
+		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question, _ string) []string {
 			return choices(named(questions, key))
-		})))
+		}, 0)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		panic(err) // only for a flag that this file does not define
 	}
 	c.ValidArgsFunction = cobra.NoFileCompletions
+}
+
+// completeSet completes KEY=VALUE: first the key, then its choices or its default.
+func completeSet(questions []generator.Question, word string) []string {
+	var words []string
+	for _, q := range questions {
+		key := q.Key + "="
+		switch {
+		case !strings.HasPrefix(word, key):
+			words = append(words, key)
+		case q.Choices != nil:
+			for _, c := range q.Choices {
+				words = append(words, cobra.CompletionWithDesc(key+c.Value, c.Help))
+			}
+		case q.Default != "" && !strings.Contains(q.Default, "{"):
+			words = append(words, cobra.CompletionWithDesc(key+q.Default, q.Help))
+		}
+	}
+	return words
 }
 
 func choices(q generator.Question) []string {
@@ -130,6 +145,9 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
+	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
+		a.prompter = t.plain()
+	}
 	if a.prompter != nil && !o.noInput && o.answers != "-" {
 		if err := a.ask(ctx, o, catalog, answers); err != nil {
 			return err
@@ -148,7 +166,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return cannotWrite(dir, err)
 	}
-	return a.printNew(o, dir, result)
+	return a.printNew(o, result)
 }
 
 // target returns the folder to write to.
@@ -261,39 +279,85 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 			return err
 		}
 	}
+	var asked []string
+	before := make(map[string]string) // what was answered and taken back
 	for {
-		q, def, ok := catalog.Unanswered(answers)
-		if !ok {
+		q, def, open := catalog.Unanswered(answers)
+		if !open && (len(asked) == 0 || o.dryRun) {
 			return nil
 		}
-		value, err := a.prompter.Ask(ctx, q, def, func(answer string) error {
-			return catalog.CheckAnswer(q, answer, answers)
-		})
-		if err != nil {
-			return err
-		}
-		answers[q.Key] = generator.Answer{Value: value}
-		if q.Key == "name" {
-			if _, err := generator.CheckTarget(o.target(value)); err != nil {
-				return err
+		var value string
+		var err error
+		if open {
+			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, answers) == nil {
+				def = last
 			}
+			value, err = a.prompter.Ask(ctx, ask{q, def, len(asked) > 0, func(answer string) error {
+				if err := catalog.CheckAnswer(q, answer, answers); err != nil || q.Key != "name" {
+					return err
+				}
+				_, err := generator.CheckTarget(o.target(answer))
+				return err
+			}})
+		} else {
+			err = a.confirm(ctx, o, catalog, answers)
+		}
+		switch {
+		case errors.Is(err, errBack):
+			last := asked[len(asked)-1]
+			asked = asked[:len(asked)-1]
+			before[last] = answers[last].Value
+			delete(answers, last)
+		case err != nil || !open:
+			return err
+		default:
+			asked = append(asked, q.Key)
+			answers[q.Key] = generator.Answer{Value: value}
 		}
 	}
 }
 
-// printNew prints what was made and what to do next.
-func (a *app) printNew(o *newOptions, dir string, result *generator.Result) error {
+// confirm shows what would be written and returns nil when that is wanted.
+func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) error {
+	result, err := catalog.Generate(answers)
+	if err != nil {
+		return err
+	}
+	r := o.report(result)
+	a.prompter.Say(string(r.preview(result.Spec.Type.Yours)))
+	q := generator.Question{
+		Key: "write", Prompt: "Write it", Help: "yes writes these files and nothing else; no leaves everything as it was",
+		Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}},
+	}
+	answer, err := a.prompter.Ask(ctx, ask{q, "yes", true, func(answer string) error {
+		_, err := q.Check(answer, nil)
+		return err
+	}})
+	if err == nil && answer != "yes" {
+		return errInterrupted
+	}
+	return err
+}
+
+// report returns what is told of a project.
+func (o *newOptions) report(result *generator.Result) report {
 	commandDir := ""
 	if o.dirSet {
 		commandDir = o.dir
 	}
-	r := report{
+	dir := o.target(result.Spec.Name)
+	return report{
 		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
 		Command: result.Spec.Command(commandDir),
 		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
 		Files:   result.Files,
 		Answers: result.Spec.Resolved,
 	}
+}
+
+// printNew prints what was made and what to do next.
+func (a *app) printNew(o *newOptions, result *generator.Result) error {
+	r := o.report(result)
 	var text []byte
 	var err error
 	switch {

@@ -62,13 +62,15 @@ func newOrders(ctx context.Context, t *testing.T) (code int, stdout, stderr stri
 // scripted answers from a map, and Enter for what is not there.
 type scripted map[string]string
 
-func (s scripted) Ask(_ context.Context, q generator.Question, def string, check func(string) error) (string, error) {
-	answer, ok := s[q.Key]
+func (s scripted) Ask(_ context.Context, a ask) (string, error) {
+	answer, ok := s[a.Key]
 	if !ok {
-		answer = def
+		answer = a.def
 	}
-	return answer, check(answer)
+	return answer, a.accept(answer)
 }
+
+func (s scripted) Say(string) {}
 
 func TestAskedAndToldGiveTheSameCommand(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -73,6 +74,29 @@ func (r *report) plan() []byte {
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
 	fmt.Fprintf(&b, "\n%d files, %d bytes to %s; nothing was written\n", len(r.Files), size, r.Dir)
+	return b.Bytes()
+}
+
+// preview shows what would be written, what stays to be done by the person, and the command that asks nothing.
+func (r *report) preview(yours []string) []byte {
+	var b bytes.Buffer
+	size := 0
+	for _, f := range r.Files {
+		size += len(f.Data)
+	}
+	fmt.Fprintf(&b, "\n%s: %d files, %d bytes\n\n", r.Dir, len(r.Files), size)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, a := range r.Answers {
+		if !a.Question.Silent {
+			fmt.Fprintf(w, "  %s\t%s\n", a.Question.Key, cmp.Or(a.Value, "-"))
+		}
+	}
+	_ = w.Flush() // a bytes.Buffer takes everything
+	fmt.Fprint(&b, "\nNot done for you:\n")
+	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\n", r.Command)
 	return b.Bytes()
 }
 

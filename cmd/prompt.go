@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/AlecAivazis/survey/v2"
 	"github.com/AlecAivazis/survey/v2/core"
@@ -18,49 +21,126 @@ import (
 	"github.com/rotasmith/rotasmith/generator"
 )
 
-// Prompter asks a person one question. It returns errInterrupted when the person gave up, and the context's error when that ended first.
+// Prompter is a conversation with a person.
 type Prompter interface {
-	Ask(ctx context.Context, q generator.Question, def string, check func(answer string) error) (string, error)
+	// Ask asks one question, again until the answer is right. It returns errBack when the person wants the question before it, errInterrupted
+	// when the person gave up, and the context's error when that ended first.
+	Ask(ctx context.Context, a ask) (string, error)
+	// Say shows text, which ends in a newline.
+	Say(text string)
+}
+
+// ask is a question as it is put.
+type ask struct {
+	generator.Question
+	def   string
+	back  bool // there is a question before it
+	check func(answer string) error
+}
+
+// errBack is the wish to answer the question before once more.
+var errBack = errors.New("back")
+
+const (
+	backKey   = "<" // as an answer
+	backEntry = "< back"
+)
+
+// accept is check, which also knows the way back.
+func (a *ask) accept(answer string) error {
+	if answer != backKey {
+		return a.check(answer)
+	}
+	if !a.back {
+		return errors.New("this is the first question")
+	}
+	return nil
+}
+
+// help returns the line that says what the answer changes.
+func (a *ask) help() string {
+	if a.Why != "" {
+		return a.Why
+	}
+	return a.Help
+}
+
+// openPrompter returns what asks on the terminal, nil if stdin and stderr are none or somebody has said that this is CI.
+func openPrompter(sys System) Prompter {
+	in, ok1 := sys.In.(*os.File)
+	err, ok2 := sys.Err.(*os.File)
+	if !ok1 || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(err.Fd())) || sys.Getenv("CI") != "" {
+		return nil
+	}
+	before, stateErr := term.GetState(int(in.Fd()))
+	if stateErr != nil {
+		return nil
+	}
+	core.DisableColor = core.DisableColor || sys.Getenv("NO_COLOR") != ""
+	t := &surveyTerminal{in: in, err: err, keys: newKeyboard(in.Fd(), in), before: before, patience: time.Second}
+	if sys.Getenv("TERM") == "dumb" {
+		return t.plain()
+	}
+	return t
 }
 
 // surveyTerminal asks on a terminal with survey, which may be used only where it has one: on a pipe it hangs or takes nothing for an answer.
 type surveyTerminal struct {
-	in, err *os.File
-	keys    *keyboard
-	before  *term.State
+	in, err  *os.File
+	keys     *keyboard
+	before   *term.State
+	patience time.Duration // how long to wait for a terminal to say where its cursor is
+	tried    bool
+	lines    *linePrompter // instead of survey, when it did not say
 }
 
-// openTerminal returns the terminal, if stdin and stderr are one that can do more than print and nobody has said that this is CI.
-func openTerminal(sys System) (*surveyTerminal, bool) {
-	in, ok1 := sys.In.(*os.File)
-	err, ok2 := sys.Err.(*os.File)
-	if !ok1 || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(err.Fd())) {
-		return nil, false
-	}
-	if sys.Getenv("TERM") == "dumb" || sys.Getenv("CI") != "" {
-		return nil, false
-	}
-	before, stateErr := term.GetState(int(in.Fd()))
-	return &surveyTerminal{in, err, newKeyboard(in.Fd(), in), before}, stateErr == nil
+// plain returns the prompter that needs nothing of the terminal but lines.
+func (t *surveyTerminal) plain() *linePrompter {
+	return &linePrompter{in: bufio.NewReader(io.MultiReader(t.keys.typedAhead(), t.keys.in)), out: t.err, width: t.width}
 }
 
-func (t *surveyTerminal) Ask(ctx context.Context, q generator.Question, def string, check func(string) error) (string, error) {
+func (t *surveyTerminal) Say(text string) { fmt.Fprint(t.err, text) }
+
+// width returns the columns of the window.
+func (t *surveyTerminal) width() int {
+	if w, _, err := term.GetSize(int(t.err.Fd())); err == nil && w > 0 {
+		return w
+	}
+	return 80
+}
+
+func (t *surveyTerminal) Ask(ctx context.Context, a ask) (string, error) {
+	if !t.tried {
+		t.tried = true
+		if !t.answers() {
+			t.lines = t.plain()
+		}
+	}
+	if t.lines != nil {
+		return t.lines.Ask(ctx, a)
+	}
+	fmt.Fprint(t.err, wrap(a.help(), t.width()))
 	var answer string
 	done := make(chan error, 1)
 	go func() {
-		done <- survey.AskOne(prompt(q, def), &answer,
+		done <- survey.AskOne(t.prompt(a), &answer,
 			survey.WithStdio(t.keys, screen{t.err, t.keys}, t.err),
 			survey.WithValidator(func(value any) error {
 				if option, ok := value.(core.OptionAnswer); ok {
-					value = option.Value
+					if value = option.Value; value == backEntry {
+						return nil
+					}
 				}
-				return check(value.(string))
+				return a.accept(value.(string))
 			}))
 	}()
 	select {
 	case err := <-done:
-		if errors.Is(err, terminal.InterruptErr) || errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, terminal.InterruptErr) || errors.Is(err, io.EOF):
 			return "", errInterrupted
+		case err == nil && (answer == backKey || answer == backEntry):
+			return "", errBack
 		}
 		return answer, err
 	case <-t.keys.gaveUp:
@@ -72,25 +152,183 @@ func (t *surveyTerminal) Ask(ctx context.Context, q generator.Question, def stri
 	}
 }
 
+// answers reports whether the terminal says where its cursor is, without which survey waits for ever. Keys typed meanwhile are kept.
+func (t *surveyTerminal) answers() bool {
+	if !canWait {
+		return true
+	}
+	state, err := term.MakeRaw(int(t.in.Fd()))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = term.Restore(int(t.in.Fd()), state) }()
+	fmt.Fprint(t.err, "\x1b[6n")
+	for t.keys.in.Buffered() > 0 || waitForKey(t.in.Fd(), t.patience) {
+		key, err := t.keys.key()
+		if err != nil {
+			return false
+		}
+		if isPlace(key) {
+			return true
+		}
+		t.keys.ahead = append(t.keys.ahead, key)
+	}
+	return false
+}
+
 // restore puts the terminal right while survey is still reading; it goes on until the process ends.
 func (t *surveyTerminal) restore() {
 	_ = term.Restore(int(t.in.Fd()), t.before)
 	fmt.Fprint(t.err, "\x1b[?25h\n")
 }
 
-func prompt(q generator.Question, def string) survey.Prompt {
-	if q.Choices == nil {
-		return &survey.Input{Message: q.Prompt + ":", Default: def, Help: q.Help}
+func (t *surveyTerminal) prompt(a ask) survey.Prompt {
+	if a.Choices == nil {
+		message := a.Prompt
+		if a.back {
+			message += " (" + backKey + " goes back)"
+		}
+		return &survey.Input{Message: message + ":", Default: a.def}
 	}
-	s := &survey.Select{Message: q.Prompt + ":", Help: q.Help}
-	for _, c := range q.Choices {
+	s := &survey.Select{Message: a.Prompt + ":"}
+	fits := true
+	for _, c := range a.Choices {
 		s.Options = append(s.Options, c.Value)
+		fits = fits && len("> "+describe(c)+"  ") <= t.width()
 	}
-	s.Description = func(_ string, i int) string { return q.Choices[i].Help }
-	if def != "" {
-		s.Default = def
+	if fits {
+		s.Description = func(_ string, i int) string {
+			if i < len(a.Choices) {
+				return a.Choices[i].Help
+			}
+			return ""
+		}
+	} else {
+		for _, c := range a.Choices {
+			fmt.Fprint(t.err, wrap("- "+describe(c), t.width()))
+		}
+	}
+	if a.back {
+		s.Options = append(s.Options, backEntry)
+	}
+	if a.def != "" {
+		s.Default = a.def
 	}
 	return s
+}
+
+// wrap breaks text into lines that a window of that many columns holds.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+n >= width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// linePrompter asks line by line: for a screen reader, a dumb terminal, or one that does not say where its cursor is. Nothing is drawn
+// again, and choices are numbered.
+type linePrompter struct {
+	in    *bufio.Reader
+	out   io.Writer
+	width func() int
+}
+
+// Say shows text.
+func (p *linePrompter) Say(text string) { fmt.Fprint(p.out, text) }
+
+// Ask asks one question.
+func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
+	fmt.Fprint(p.out, wrap(a.help(), p.width()))
+	for i, c := range a.Choices {
+		fmt.Fprint(p.out, wrap(fmt.Sprintf("%d %s", i+1, describe(c)), p.width()))
+	}
+	message := a.Prompt
+	if a.Choices != nil {
+		message += ", number or name"
+	}
+	if a.back {
+		message += ", " + backKey + " goes back"
+	}
+	if a.def != "" {
+		message += " [" + a.def + "]"
+	}
+	for {
+		fmt.Fprint(p.out, strings.TrimSuffix(wrap(message+":", p.width()), "\n")+" ")
+		answer, err := p.line(ctx)
+		if err != nil {
+			return "", err
+		}
+		if answer == "" {
+			answer = a.def
+		}
+		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(a.Choices) {
+			answer = a.Choices[n-1].Value
+		}
+		err = a.accept(answer)
+		switch {
+		case err != nil:
+			fmt.Fprint(p.out, wrap("not accepted: "+err.Error(), p.width()))
+		case answer == backKey:
+			return "", errBack
+		default:
+			return answer, nil
+		}
+	}
+}
+
+// line reads one line without what is no text in it, such as the marks of a paste.
+func (p *linePrompter) line(ctx context.Context) (string, error) {
+	type read struct {
+		line string
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		line, err := p.in.ReadString('\n')
+		done <- read{line, err}
+	}()
+	select {
+	case r := <-done:
+		line := withoutEscapes(strings.TrimRight(r.line, "\r\n"))
+		if r.err != nil || strings.ContainsRune(line, rune(terminal.KeyInterrupt)) {
+			return "", errInterrupted
+		}
+		return line, nil
+	case <-ctx.Done():
+		fmt.Fprintln(p.out)
+		return "", ctx.Err()
+	}
+}
+
+// withoutEscapes takes out the sequences that begin with Escape.
+func withoutEscapes(line string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(line, "\x1b")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		after = strings.TrimLeft(after, "[O")
+		line = strings.TrimLeft(after, "0123456789;")
+		if line != "" {
+			line = line[1:]
+		}
+	}
 }
 
 // keyboard hands survey one key at a time. Survey reads ahead and drops what it has read: keys typed while it asks the terminal where the
@@ -110,6 +348,16 @@ func newKeyboard(fd uintptr, in io.Reader) *keyboard {
 	return &keyboard{fd: fd, in: bufio.NewReader(in), gaveUp: make(chan struct{}, 1)}
 }
 
+// typedAhead returns the keys that were typed ahead, as lines.
+func (k *keyboard) typedAhead() io.Reader {
+	typed := bytes.ReplaceAll(bytes.Join(k.ahead, nil), []byte("\r"), []byte("\n"))
+	k.ahead = nil
+	return bytes.NewReader(typed)
+}
+
+// isPlace reports whether a key is the terminal's word on where its cursor is.
+func isPlace(key []byte) bool { return len(key) > 3 && key[len(key)-1] == 'R' }
+
 func (k *keyboard) Fd() uintptr { return k.fd }
 
 func (k *keyboard) Read(p []byte) (int, error) {
@@ -122,14 +370,14 @@ func (k *keyboard) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		switch isPlace := len(key) > 3 && key[len(key)-1] == 'R'; {
+		switch place := isPlace(key); {
 		case k.asked && string(key) == string(terminal.KeyInterrupt):
 			k.gaveUp <- struct{}{}
 			select {} // survey takes no error here; nobody waits for it any more
-		case k.asked && !isPlace:
+		case k.asked && !place:
 			k.ahead = append(k.ahead, key)
 		default:
-			k.asked = k.asked && !isPlace
+			k.asked = k.asked && !place
 			k.rest = key
 		}
 	}

@@ -33,7 +33,7 @@ func OS() System {
 }
 
 // Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 asked
-// wrongly, 130 interrupted.
+// wrongly, 3 differences found, 130 interrupted.
 func Main(args []string, sys System) int {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a run is over before a collection pays
 
@@ -41,9 +41,7 @@ func Main(args []string, sys System) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
-	if t, ok := openTerminal(sys); ok {
-		a.prompter = t
-	}
+	a.prompter = openPrompter(sys)
 	return a.run(ctx, args)
 }
 
@@ -77,7 +75,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
 	})
-	root.AddCommand(a.newCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)

@@ -30,7 +30,8 @@ type Type struct {
 	Name     string
 	Title    string
 	Help     string
-	Strategy string // its folder below strategies/
+	Strategy string   // its folder below strategies/
+	Yours    []string // what is left to the owner of a project, a line each
 }
 
 // Engine is an answer to the question "engine".
@@ -46,6 +47,7 @@ type strategyManifest struct {
 	Title     string
 	Help      string
 	Includes  []string
+	Yours     []string
 	Questions []manifestQuestion
 }
 
@@ -60,6 +62,7 @@ type manifestQuestion struct {
 	Key      string
 	Prompt   string
 	Help     string
+	Why      string
 	Default  string
 	Optional bool
 	List     bool
@@ -111,6 +114,12 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 	}
 	if err := c.checkIncludes(); err != nil {
 		return nil, err
+	}
+	for i, t := range c.Types {
+		layers, _ := c.strategyLayers(t.Strategy, nil) // just checked
+		for _, layer := range layers {
+			c.Types[i].Yours = append(c.Types[i].Yours, c.strategies[path.Base(layer)].Yours...)
+		}
 	}
 	return c, c.ask(asked)
 }
@@ -165,12 +174,36 @@ func (c *Catalog) Questions() []Question { return slices.Clone(c.questions) }
 
 // EngineFor returns the name of an engine that knows a type, empty if there is none.
 func (c *Catalog) EngineFor(t Type) string {
-	for _, e := range c.Engines {
-		if slices.Contains(e.Strategies, t.Strategy) {
-			return e.Name
-		}
+	if engines := c.EnginesOf(t); len(engines) > 0 {
+		return engines[0]
 	}
 	return ""
+}
+
+// Feature is an answer that brings files of its own.
+type Feature struct {
+	Question string
+	Answer   string
+	Engine   string // empty: whatever the engine
+}
+
+// Features returns the answers that bring files, in the order of the questions.
+func (c *Catalog) Features() []Feature {
+	var features []Feature
+	for _, q := range c.questions {
+		for _, choice := range q.Choices {
+			folder := path.Join("features", q.Key, choice.Value)
+			if isFolder(c.fsys, folder) {
+				features = append(features, Feature{q.Key, choice.Value, ""})
+			}
+			for _, e := range c.Engines {
+				if isFolder(c.fsys, path.Join("engines", e.Name, folder)) {
+					features = append(features, Feature{q.Key, choice.Value, e.Name})
+				}
+			}
+		}
+	}
+	return features
 }
 
 // typeNamed returns nil for no such type.
@@ -246,14 +279,15 @@ func readManifest(fsys fs.FS, layer, name string, manifest any, asked *[]manifes
 	questions := make([]Question, 0, len(*asked))
 	for _, m := range *asked {
 		q := Question{
-			Key: m.Key, Prompt: m.Prompt, Help: m.Help, Default: m.Default, Choices: m.Choices,
+			Key: m.Key, Prompt: m.Prompt, Help: m.Help, Why: m.Why, Default: m.Default, Choices: m.Choices,
 			Optional: m.Optional, List: m.List, Layer: layer,
 		}
 		if keyPattern(m.Key) == nil {
 			return nil, fmt.Errorf("%s: bad key %q", file, m.Key)
 		}
 		if m.Pattern != "" {
-			re, err := regexp.Compile(`^(?:` + m.Pattern + `)$`)
+			q.Pattern = `^(?:` + m.Pattern + `)$`
+			re, err := regexp.Compile(q.Pattern)
 			if err != nil {
 				return nil, fmt.Errorf("%s: question %q: %w", file, m.Key, err)
 			}

@@ -14,10 +14,17 @@ import (
 	"golang.org/x/mod/module"
 )
 
+// The patterns that editors also check, as part of the schema.
+const (
+	nameExpr       = `^[a-z][a-z0-9-]{0,39}$`
+	secretNameExpr = `^[A-Za-z0-9/_+=.@-]{1,512}$`
+	regionExpr     = `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`
+)
+
 var (
-	namePattern       = regexpOnce(`^[a-z][a-z0-9-]{0,39}$`)
-	secretNamePattern = regexpOnce(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
-	regionPattern     = regexpOnce(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
+	namePattern       = regexpOnce(nameExpr)
+	secretNamePattern = regexpOnce(secretNameExpr)
+	regionPattern     = regexpOnce(regionExpr)
 	ratePattern       = regexpOnce(`^rate\(([0-9]{1,4}) (hour|day)(s?)\)$`)
 	cronPattern       = regexpOnce(`^cron\(([^()]*)\)$`)
 	dayOfMonth        = regexpOnce(`^(\?|\*|L|[0-9]{1,2}W|[0-9*][0-9,*/-]*)$`)

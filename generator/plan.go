@@ -44,6 +44,7 @@ func (c *Catalog) NewPlan(s *Spec) (Plan, error) {
 	plan := Plan{
 		{Path: AnswersFile, Source: "answers", Action: Record},
 		{Path: LockFile, Source: "answers", Action: Record},
+		{Path: SchemaFile, Source: "answers", Action: Record},
 	}
 	for _, layer := range s.Layers {
 		err := fs.WalkDir(c.fsys, layer, func(source string, d fs.DirEntry, err error) error {

@@ -25,6 +25,7 @@ func TestPlan(t *testing.T) {
 	}
 	const want = `copy   .gitignore < project/.gitignore
 copy   .gitlab-ci.yml < features/ci/gitlab/.gitlab-ci.yml
+record .rotasmith/answers.schema.json < answers
 record .rotasmith/lock.json < answers
 expand README.md < project/README.md.tmpl
 rehome alpha/alpha.go < engines/alpha/common/alpha/alpha.go

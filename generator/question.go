@@ -13,9 +13,12 @@ import (
 type Question struct {
 	Key     string // as in --set KEY=VALUE and in an answers file
 	Prompt  string // what a person is asked
-	Help    string // one line more, also the help of its flag
+	Help    string // one line on what is accepted, also the help of its flag
+	Why     string // one line for a prompt: what the answer changes and what most people choose; Help takes its place when empty
 	Default string // {key} stands for the answer to an earlier question; empty: must be answered, unless Optional
 	Choices []Choice
+	// Pattern is a regular expression that every answer but the empty one matches; what it lets through may still be refused.
+	Pattern string
 	// Optional allows the empty answer, which leaves the value to AWS or to a Terraform variable.
 	Optional bool
 	// List makes the answer a list, comma-separated.
@@ -48,32 +51,47 @@ func BaseQuestions() []Question {
 	return []Question{
 		{
 			Key: "name", Prompt: "Name of the project", Help: "lower-case letters, digits and hyphens; also the folder's name",
-			Argument: true, check: checkName,
+			Why:      "lower-case letters, digits and hyphens; names folder, function and secret, and most name what the secret is for",
+			Argument: true, Pattern: nameExpr, check: checkName,
 		},
-		{Key: "type", Prompt: "What to rotate", Help: "type of rotation", Flag: true},
-		{Key: "engine", Prompt: "Database engine", Help: "database engine", Flag: true},
+		{
+			Key: "type", Prompt: "What to rotate", Help: "type of rotation",
+			Why:  "decides what a rotation does to those who are connected; most take the one that interrupts nobody",
+			Flag: true,
+		},
+		{
+			Key: "engine", Prompt: "Database engine", Help: "database engine",
+			Why:  "decides the driver, the statements and the tests; take the one that the database speaks",
+			Flag: true,
+		},
 		{
 			Key: "module", Prompt: "Go module path", Help: "Go module path of the emitted project",
+			Why:     "the import path of the code: it matters only if other code imports it; most take the repository's path",
 			Default: "example.com/{name}", Flag: true, check: checkModule,
 		},
 		{
 			Key: "secret_name", Prompt: "Name of the secret", Help: "its name in Secrets Manager",
-			Default: "{name}", check: checkSecretName,
+			Why:     "what applications ask Secrets Manager for; most keep the project's name",
+			Default: "{name}", Pattern: secretNameExpr, check: checkSecretName,
 		},
 		{
 			Key: "schedule", Prompt: "How often to rotate", Help: "30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC",
+			Why:     "how old a password may get: 30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC; most take 30d",
 			Default: "30d", check: checkSchedule,
 		},
 		{
 			Key: "window", Prompt: "Length of the rotation window", Help: "whole hours such as 3h; empty leaves it to Secrets Manager",
+			Why:      "the hours in which a rotation may begin, such as 3h; most leave it empty, which leaves it to Secrets Manager",
 			Optional: true, check: checkWindow,
 		},
 		{
 			Key: "region", Prompt: "AWS region", Help: "such as eu-west-1; empty leaves it to a Terraform variable",
-			Optional: true, check: checkRegion,
+			Why:      "where it is deployed, such as eu-west-1; most leave it empty, so that one project serves every region",
+			Optional: true, Pattern: regionExpr, check: checkRegion,
 		},
 		{
 			Key: "network", Prompt: "Where the function runs", Help: "the network that reaches the database",
+			Why:     "decides whether the function gets subnets and a security group; most databases are reached only from inside their VPC",
 			Default: "vpc", Choices: []Choice{
 				{Value: "vpc", Help: "inside the database's VPC"},
 				{Value: "public", Help: "outside any VPC"},
@@ -81,6 +99,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "ci", Prompt: "Continuous integration", Help: "whose workflow file to write",
+			Why:     "decides which workflow builds and tests every change; most take the one of the place where the code will live",
 			Default: "github", Choices: []Choice{
 				{Value: "github", Help: "GitHub Actions"},
 				{Value: "gitlab", Help: "GitLab CI"},
@@ -94,6 +113,9 @@ func BaseQuestions() []Question {
 		},
 	}
 }
+
+// Required reports whether the question must be answered: it has no default and may not be empty.
+func (q *Question) Required() bool { return q.Default == "" && !q.Optional }
 
 // Cure says how the command line answers the question.
 func (q *Question) Cure() string {

@@ -10,25 +10,33 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const answersHead = `# What this project was made from. rotasmith new --answers rotasmith.yaml makes it again.
+const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
+# What this project was made from. rotasmith new --answers rotasmith.yaml makes it again.
 # keep lists the files that are yours to change: a change there is reported, never taken for a fault.
 `
 
-// record fills in the two files that the generator itself writes. Neither holds a clock or a version: the same answers give the same bytes.
+// record fills in the files that the generator itself writes. None holds a clock or a version: the same answers give the same bytes.
 func (r *renderer) record(p Plan, files []File) error {
 	lock := -1
 	for i, e := range p {
-		switch {
-		case e.Action != Record:
-		case e.Path == LockFile:
-			lock = i
-		default:
-			data, err := r.spec.answersYAML()
-			if err != nil {
-				return err
-			}
-			files[i] = newFile(e, data)
+		if e.Action != Record {
+			continue
 		}
+		var data []byte
+		var err error
+		switch e.Path {
+		case LockFile:
+			lock = i
+			continue
+		case SchemaFile:
+			data, err = r.spec.Schema()
+		default:
+			data, err = r.spec.answersYAML()
+		}
+		if err != nil {
+			return err
+		}
+		files[i] = newFile(e, data)
 	}
 	data, err := r.spec.lockJSON(files)
 	if err != nil {
@@ -68,24 +76,40 @@ func (s *Spec) answersYAML() ([]byte, error) {
 	return b.Bytes(), enc.Close()
 }
 
+// lock is what LockFile holds.
+type lock struct {
+	Answers string       `json:"answers"`
+	Files   []lockedFile `json:"files"`
+}
+
 type lockedFile struct {
 	Path   string `json:"path"`
 	Mode   string `json:"mode"`
 	SHA256 string `json:"sha256"`
 }
 
-// lockJSON records a digest of the answers and the digest of every other file, one file a line.
-func (s *Spec) lockJSON(files []File) ([]byte, error) {
+// answersDigest returns the digest of those answers that decide what is in the files: all but keep.
+func (s *Spec) answersDigest(wanted func(key string) bool) (string, error) {
 	answers := make(map[string]string, len(s.Resolved))
 	for _, r := range s.Resolved {
-		answers[r.Question.Key] = r.Value
+		if r.Question.Key != "keep" && wanted(r.Question.Key) {
+			answers[r.Question.Key] = r.Value
+		}
 	}
 	canonical, err := json.Marshal(answers)
+	return digest(canonical), err
+}
+
+func everyKey(string) bool { return true }
+
+// lockJSON records a digest of the answers and the digest of every other file, one file a line.
+func (s *Spec) lockJSON(files []File) ([]byte, error) {
+	answers, err := s.answersDigest(everyKey)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", digest(canonical))
+	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", answers)
 	separator := "\n    "
 	for _, f := range files {
 		if f.Path == LockFile || f.Path == "" {

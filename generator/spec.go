@@ -146,7 +146,7 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 
 func (c *Catalog) resolveDefault(r *resolution, q Question) {
 	value := q.DefaultFor(r.get)
-	if q.Default == "" && !q.Optional {
+	if q.Required() {
 		hint := "give " + q.Cure()
 		if names := c.narrowNames(q, r.get); len(names) > 0 {
 			hint += ", one of: " + strings.Join(names, ", ")

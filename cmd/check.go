@@ -1,0 +1,285 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+// errDifferent says by its exit code alone that check has found differences: they were printed as the result.
+var errDifferent = &hinted{errors.New("there are differences"), "", exitDifferent}
+
+type checkOptions struct {
+	dirs   []string
+	format string
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	o := new(checkOptions)
+	c := &cobra.Command{
+		Use:   "check [DIR ...]",
+		Short: "Compare projects with what their recorded answers give",
+		Long: "check writes each project anew in memory, from the answers in its rotasmith.yaml, and compares. It tells apart what was edited\n" +
+			"here, what is missing, where the template has moved on, and answers that were changed without writing the files anew. Files\n" +
+			"that match keep in rotasmith.yaml are reported and are no difference; files that rotasmith did not write do not count.\n\n" +
+			"DIR/... checks every project below DIR, but for those in .git, .terraform and node_modules. Nothing is written, no network is\n" +
+			"used. The diffs lead from what is here to what rotasmith would write: rotasmith check | git apply takes that over.\n\n" +
+			"The exit code is 0 without a difference and 3 with one, 2 for answers that cannot be read.",
+		Example: "  rotasmith check\n  rotasmith check orders-db\n  rotasmith check ./... --format github",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.dirs = args
+			if len(args) == 0 {
+				o.dirs = []string{"."}
+			}
+			return a.runCheck(cmd.Context(), o)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	c.Flags().StringVar(&o.format, "format", "text", "how to print: "+strings.Join(checkFormats, ", "))
+	if err := c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checkFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // only for a flag that this file does not define
+	}
+	return c
+}
+
+// checked is what came of one project.
+type checked struct {
+	dir         string // with slashes
+	differences []generator.Difference
+	err         error
+}
+
+// different reports whether there is a difference that is not the user's to make.
+func (c *checked) different() bool {
+	return slices.ContainsFunc(c.differences, func(d generator.Difference) bool { return !d.Kept })
+}
+
+// tally counts what was checked.
+type tally struct {
+	Projects  int                    `json:"projects"`
+	Different int                    `json:"different"`
+	Unchecked int                    `json:"unchecked"`
+	Kept      int                    `json:"kept"` // files
+	Kinds     map[generator.Kind]int `json:"kinds"`
+}
+
+func (t *tally) add(c *checked) {
+	t.Projects++
+	switch {
+	case c.err != nil:
+		t.Unchecked++
+	case c.different():
+		t.Different++
+	}
+	for _, d := range c.differences {
+		if d.Kept {
+			t.Kept++
+		} else {
+			t.Kinds[d.Kind]++
+		}
+	}
+}
+
+// String is the one summary line.
+func (t *tally) String() string {
+	projects := "projects"
+	if t.Projects == 1 {
+		projects = "project"
+	}
+	parts := []string{fmt.Sprintf("%d %s, %d with differences", t.Projects, projects, t.Different)}
+	for _, kind := range generator.Kinds() {
+		if n := t.Kinds[kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d", kind, n))
+		}
+	}
+	if t.Kept > 0 {
+		parts = append(parts, fmt.Sprintf("kept: %d", t.Kept))
+	}
+	if t.Unchecked > 0 {
+		parts = append(parts, fmt.Sprintf("not checked: %d", t.Unchecked))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
+	if !slices.Contains(checkFormats, o.format) {
+		return usagef("one of: "+strings.Join(checkFormats, ", "), "unknown --format %q", o.format)
+	}
+	catalog, err := a.open()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := bufio.NewWriter(a.Out)
+	p := newPrinter(o.format, out)
+	total := tally{Kinds: make(map[generator.Kind]int)}
+	var failed []error
+	progress := a.progress()
+	p.begin()
+	for c := range checkAll(ctx, catalog, o.dirs) {
+		total.add(c)
+		if c.err != nil {
+			failed = append(failed, c.err)
+		}
+		progress(total.Projects)
+		p.project(c)
+	}
+	progress(0)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.end(&total)
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if o.format != "text" {
+		fmt.Fprintln(a.Err, "rotasmith:", total.String())
+	}
+	if len(failed) == 0 && total.Different > 0 {
+		return errDifferent
+	}
+	return errors.Join(failed...)
+}
+
+// progress returns what shows how many projects were checked, and with 0 takes it away: on a terminal only.
+func (a *app) progress() func(projects int) {
+	f, ok := a.Err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || a.Getenv("TERM") == "dumb" {
+		return func(int) {}
+	}
+	const every = 20
+	shown := false
+	return func(projects int) {
+		switch {
+		case projects > 0 && projects%every == 0:
+			fmt.Fprintf(f, "\r%d projects ...", projects)
+			shown = true
+		case shown:
+			fmt.Fprint(f, "\r\x1b[K")
+			shown = false
+		}
+	}
+}
+
+// checkAll checks the projects in parallel and returns what came of each in the order of dirs and of the walks below them. However many
+// there are, only a few are in memory.
+func checkAll(ctx context.Context, catalog *generator.Catalog, dirs []string) <-chan *checked {
+	workers := runtime.GOMAXPROCS(0)
+	type job struct {
+		dir    string
+		err    error // there is nothing to check
+		result chan *checked
+	}
+	work := make(chan job)
+	inOrder := make(chan job, 2*workers)
+	out := make(chan *checked)
+	hand := func(dir string, err error) bool {
+		j := job{dir, err, make(chan *checked, 1)}
+		select {
+		case inOrder <- j:
+		case <-ctx.Done():
+			return false
+		}
+		if err != nil {
+			j.result <- &checked{filepath.ToSlash(dir), nil, err}
+			return true
+		}
+		work <- j
+		return true
+	}
+	go func() {
+		defer close(work)
+		defer close(inOrder)
+		for _, dir := range dirs {
+			if !find(dir, hand) {
+				return
+			}
+		}
+	}()
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for j := range work {
+				j.result <- checkOne(catalog, j.dir)
+			}
+		})
+	}
+	go func() {
+		defer close(out)
+		for j := range inOrder {
+			select {
+			case out <- <-j.result:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// notWalked are folders that hold copies of what stands elsewhere.
+var notWalked = []string{".git", ".terraform", "node_modules"}
+
+// find hands over the folder of every project that dir stands for, until hand returns false. It follows no symbolic link below dir.
+func find(dir string, hand func(dir string, err error) bool) bool {
+	root, below := strings.CutSuffix(filepath.ToSlash(dir), "...")
+	if !below || (root != "" && !strings.HasSuffix(root, "/")) {
+		return hand(filepath.Clean(dir), nil)
+	}
+	found := false
+	var walk func(dir string) bool
+	walk = func(dir string) bool {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			found = true
+			return hand(dir, &hinted{err, "name a folder that can be read", exitFailed})
+		}
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == generator.AnswersFile && !e.IsDir() }) {
+			found = true
+			if !hand(dir, nil) {
+				return false
+			}
+		}
+		for _, e := range entries {
+			if e.IsDir() && !slices.Contains(notWalked, e.Name()) && !walk(filepath.Join(dir, e.Name())) {
+				return false
+			}
+		}
+		return true
+	}
+	root = filepath.Clean(filepath.FromSlash(root))
+	if !walk(root) {
+		return false
+	}
+	if !found {
+		return hand(root, usagef("a project is a folder with "+generator.AnswersFile, "no project below %q", root))
+	}
+	return true
+}
+
+func checkOne(catalog *generator.Catalog, dir string) *checked {
+	c := &checked{dir: filepath.ToSlash(dir)}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		c.err = &hinted{err, "name the folder of a project", exitUsage}
+		return c
+	}
+	defer func() { _ = root.Close() }() // it was only read
+	c.differences, c.err = catalog.Compare(root.FS(), dir)
+	return c
+}

@@ -1,0 +1,182 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+// rotate runs rotasmith without a terminal.
+func rotate(t testing.TB, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code = Main(args, System{In: strings.NewReader(""), Out: &out, Err: &errOut, Getenv: func(string) string { return "" }})
+	return code, out.String(), errOut.String()
+}
+
+func newProject(t testing.TB, dir string) {
+	t.Helper()
+	if code, _, errOut := rotate(t, "new", "orders-db", "--type", "rds-two-user", "--engine", "postgres", "--no-input", "--dir", dir); code != 0 {
+		t.Fatal(errOut)
+	}
+}
+
+// plantAll makes a folder with projects that have every kind of difference, and one that cannot be checked.
+func plantAll(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"a b", "ä/#%", "bad", "moved", "stale"} {
+		newProject(t, dir)
+	}
+	change := func(path, old, text string) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, bytes.Replace(data, []byte(old), []byte(text), 1), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("a b/main.go", "package", "// Mine.\npackage")
+	change("a b/README.md", "#", "# Mine:")
+	change("bad/rotasmith.yaml", "name:", "nane:")
+	change("stale/rotasmith.yaml", "schedule: 30d", "schedule: 7d")
+	if err := os.Remove("ä/#%/go.mod"); err != nil {
+		t.Fatal(err)
+	}
+	// go.mod is what the record says was written, and not what is written now: its template has moved on.
+	lock, err := os.ReadFile("moved/.rotasmith/lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change("moved/go.mod", "go 1", "// Old.\ngo 1")
+	data, err := os.ReadFile("moved/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record struct {
+		Files []struct{ Path, SHA256 string }
+	}
+	if err := json.Unmarshal(lock, &record); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range record.Files {
+		if f.Path == "go.mod" {
+			change("moved/.rotasmith/lock.json", f.SHA256, fmt.Sprintf("%x", sha256.Sum256(data)))
+		}
+	}
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("sarif.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plantAll(t)
+	for _, target := range []string{"...", "moved", mustAbs(t, "a b"), "ä/..."} {
+		_, out, _ := rotate(t, "check", target, "--format", "sarif")
+		log, err := jsonschema.UnmarshalJSON(strings.NewReader(out))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", target, err, out)
+		}
+		if err := schema.Validate(log); err != nil {
+			t.Errorf("%s: %v\n%s", target, err, out)
+		}
+		if target != "..." {
+			continue
+		}
+		for _, kind := range generator.Kinds() {
+			if !strings.Contains(out, `"ruleId":"`+string(kind)+`"`) {
+				t.Errorf("no result of kind %s", kind)
+			}
+		}
+		for _, uri := range []string{`"uri":"a%20b/main.go"`, `"uri":"%C3%A4/%23%25/go.mod"`} {
+			if !strings.Contains(out, uri) {
+				t.Errorf("no %s in\n%s", uri, out)
+			}
+		}
+	}
+	if err := schema.Validate(map[string]any{"version": "2.1.0", "runs": []any{map[string]any{"results": 1}}}); err == nil {
+		t.Error("the schema accepts anything")
+	}
+}
+
+// Every format tells of the same files, and each is what it says it is.
+func TestCheckFormatsAgree(t *testing.T) {
+	plantAll(t)
+	code, text, _ := rotate(t, "check", "...")
+	if code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	_, out, _ := rotate(t, "check", "./...", "--format", "json")
+	var doc struct {
+		Projects []struct {
+			Dir         string
+			Differences []jsonDifference
+			Errors      []jsonError
+		}
+		Summary tally
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	_, github, _ := rotate(t, "check", "./...", "--format", "github")
+	total := 0
+	for _, p := range doc.Projects {
+		for _, d := range p.Differences {
+			total++
+			place := p.Dir + "/" + d.Path
+			if !strings.Contains(text, "\n"+place+":") && !strings.HasPrefix(text, place+":") {
+				t.Errorf("text has no %s", place)
+			}
+			if !strings.Contains(text, d.Diff) && !d.Kept {
+				t.Errorf("text has no diff of %s", place)
+			}
+			if !strings.Contains(github, "file="+githubValue.Replace(place)+",") {
+				t.Errorf("github has no %s", place)
+			}
+		}
+	}
+	s := doc.Summary
+	counted := s.Kept
+	for _, kind := range generator.Kinds() {
+		if s.Kinds[kind] == 0 {
+			t.Errorf("no %s in the summary", kind)
+		}
+		counted += s.Kinds[kind]
+	}
+	if total != counted || s.Projects != 5 || s.Different != 4 || s.Unchecked != 1 {
+		t.Errorf("%d differences, summary %+v", total, s)
+	}
+}
+
+func mustAbs(t *testing.T, dir string) string {
+	t.Helper()
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
+}

@@ -1,0 +1,278 @@
+package cmd
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+var checkFormats = []string{"text", "json", "github", "sarif"}
+
+// printer prints what came of each project at once: of a thousand, none is kept. The writer remembers its errors.
+type printer interface {
+	begin()
+	project(c *checked)
+	end(t *tally)
+}
+
+func newPrinter(format string, w *bufio.Writer) printer {
+	switch format {
+	case "json":
+		return &jsonPrinter{w: w}
+	case "github":
+		return githubPrinter{w}
+	case "sarif":
+		return &sarifPrinter{w: w}
+	default:
+		return textPrinter{w}
+	}
+}
+
+// what says in words what is different about a file.
+func what(d *generator.Difference) string {
+	text := d.Kind.String()
+	if d.Kept {
+		text = "kept: " + text
+	}
+	if d.Note != "" {
+		text += ", " + d.Note
+	}
+	return text
+}
+
+// textPrinter is for people, and for git apply, which passes over the lines between the diffs.
+type textPrinter struct{ w *bufio.Writer }
+
+func (p textPrinter) begin() {}
+
+func (p textPrinter) project(c *checked) {
+	for i := range c.differences {
+		d := &c.differences[i]
+		place := path.Join(c.dir, d.Path)
+		if d.Line > 0 {
+			place += fmt.Sprintf(":%d", d.Line)
+		}
+		fmt.Fprintf(p.w, "%s: %s\n", place, what(d))
+		if !d.Kept {
+			fmt.Fprint(p.w, d.Diff(c.dir))
+		}
+	}
+}
+
+func (p textPrinter) end(t *tally) { fmt.Fprintln(p.w, t) }
+
+// jsonPrinter is for programs: fields are added, never renamed or removed.
+type jsonPrinter struct {
+	w       *bufio.Writer
+	printed bool
+}
+
+type jsonDifference struct {
+	Path string         `json:"path"`
+	Kind generator.Kind `json:"kind"`
+	Kept bool           `json:"kept"`
+	Note string         `json:"note,omitempty"`
+	Line int            `json:"line,omitempty"`
+	Diff string         `json:"diff,omitempty"`
+}
+
+type jsonError struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func (p *jsonPrinter) begin() { fmt.Fprint(p.w, "{\"projects\":[") }
+
+func (p *jsonPrinter) project(c *checked) {
+	doc := struct {
+		Dir         string           `json:"dir"`
+		Different   bool             `json:"different"`
+		Differences []jsonDifference `json:"differences"`
+		Errors      []jsonError      `json:"errors,omitempty"`
+	}{c.dir, c.different(), []jsonDifference{}, nil}
+	for i := range c.differences {
+		d := &c.differences[i]
+		doc.Differences = append(doc.Differences, jsonDifference{d.Path, d.Kind, d.Kept, d.Note, d.Line, d.Diff(c.dir)})
+	}
+	if c.err != nil {
+		for _, err := range parts(c.err) {
+			hint, _ := explain(err)
+			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
+		}
+	}
+	separate(p.w, &p.printed)
+	encode(p.w, doc)
+}
+
+func (p *jsonPrinter) end(t *tally) {
+	fmt.Fprint(p.w, "\n],\"summary\":")
+	encode(p.w, t)
+	fmt.Fprintln(p.w, "}")
+}
+
+// separate begins the next item of a JSON array.
+func separate(w io.Writer, printed *bool) {
+	if *printed {
+		fmt.Fprint(w, ",")
+	}
+	fmt.Fprint(w, "\n")
+	*printed = true
+}
+
+// encode writes one line of JSON without its end.
+func encode(w io.Writer, doc any) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
+		panic(err) // texts, numbers and lists of them cannot fail
+	}
+	fmt.Fprint(w, strings.TrimSuffix(b.String(), "\n"))
+}
+
+// githubPrinter prints workflow commands, which GitHub shows beside the lines that they name.
+type githubPrinter struct{ w *bufio.Writer }
+
+var (
+	githubText  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	githubValue = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func (p githubPrinter) begin() {}
+
+func (p githubPrinter) project(c *checked) {
+	for i := range c.differences {
+		d := &c.differences[i]
+		level := "error"
+		if d.Kept {
+			level = "notice"
+		}
+		place := path.Join(c.dir, d.Path)
+		fmt.Fprintf(p.w, "::%s file=%s", level, githubValue.Replace(place))
+		if d.Line > 0 {
+			fmt.Fprintf(p.w, ",line=%d", d.Line)
+		}
+		fmt.Fprintf(p.w, ",title=%s::%s\n", githubValue.Replace("rotasmith: "+d.Kind.String()), githubText.Replace(place+": "+what(d)))
+	}
+	if c.err != nil {
+		for _, err := range parts(c.err) {
+			hint, _ := explain(err)
+			fmt.Fprintf(p.w, "::error file=%s,title=rotasmith::%s\n", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)),
+				githubText.Replace(strings.TrimSpace(oneLine(err.Error())+"\n"+hint)))
+		}
+	}
+}
+
+func (p githubPrinter) end(*tally) {}
+
+// sarifPrinter prints SARIF 2.1.0, for code scanning.
+type sarifPrinter struct {
+	w       *bufio.Writer
+	printed bool
+	notes   []sarifNote
+}
+
+type sarifText struct {
+	Text string `json:"text"`
+}
+
+type sarifRule struct {
+	ID    string    `json:"id"`
+	Short sarifText `json:"shortDescription"`
+}
+
+type sarifNote struct {
+	Level   string    `json:"level"`
+	Message sarifText `json:"message"`
+}
+
+type sarifRegion struct {
+	StartLine int `json:"startLine"`
+}
+
+type sarifLocation struct {
+	Physical struct {
+		Artifact struct {
+			URI string `json:"uri"`
+		} `json:"artifactLocation"`
+		Region *sarifRegion `json:"region,omitempty"`
+	} `json:"physicalLocation"`
+}
+
+type sarifResult struct {
+	RuleID    string          `json:"ruleId"`
+	RuleIndex int             `json:"ruleIndex"`
+	Level     string          `json:"level"`
+	Message   sarifText       `json:"message"`
+	Locations []sarifLocation `json:"locations"`
+}
+
+func (p *sarifPrinter) begin() {
+	var driver struct {
+		Name  string      `json:"name"`
+		Rules []sarifRule `json:"rules"`
+	}
+	driver.Name = "rotasmith"
+	for _, kind := range generator.Kinds() {
+		driver.Rules = append(driver.Rules, sarifRule{string(kind), sarifText{kind.String()}})
+	}
+	fmt.Fprint(p.w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
+		`"version":"2.1.0","runs":[{"tool":{"driver":`)
+	encode(p.w, driver)
+	fmt.Fprint(p.w, "},\n\"results\":[")
+}
+
+func (p *sarifPrinter) project(c *checked) {
+	for i := range c.differences {
+		d := &c.differences[i]
+		r := sarifResult{RuleID: string(d.Kind), Level: "error", Message: sarifText{path.Join(c.dir, d.Path) + ": " + what(d)}}
+		if d.Kept {
+			r.Level = "note"
+		}
+		for i, kind := range generator.Kinds() {
+			if kind == d.Kind {
+				r.RuleIndex = i
+			}
+		}
+		var l sarifLocation
+		l.Physical.Artifact.URI = fileURI(path.Join(c.dir, d.Path))
+		if d.Line > 0 {
+			l.Physical.Region = &sarifRegion{d.Line}
+		}
+		r.Locations = []sarifLocation{l}
+		separate(p.w, &p.printed)
+		encode(p.w, r)
+	}
+	if c.err != nil {
+		for _, err := range parts(c.err) {
+			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
+		}
+	}
+}
+
+func (p *sarifPrinter) end(*tally) {
+	fmt.Fprint(p.w, "\n],\n\"invocations\":[")
+	encode(p.w, struct {
+		Successful bool        `json:"executionSuccessful"`
+		Notes      []sarifNote `json:"toolExecutionNotifications,omitempty"`
+	}{len(p.notes) == 0, p.notes})
+	fmt.Fprintln(p.w, "]}]}")
+}
+
+// fileURI returns a reference relative to the working folder, or a file URI for an absolute path.
+func fileURI(file string) string {
+	u := url.URL{Path: file}
+	switch {
+	case strings.HasPrefix(file, "/"):
+		u.Scheme = "file"
+	case len(file) > 1 && file[1] == ':': // a Windows drive
+		u.Scheme, u.Path = "file", "/"+file
+	}
+	return u.String()
+}
