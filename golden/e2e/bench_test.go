@@ -34,6 +34,8 @@ type scenario struct {
 	args []string
 	// env are the settings that are the scenario's own.
 	env []string
+	// server is what it runs on, nil for the PostgreSQL that is installed.
+	server func(testing.TB) *servers.PostgresServer
 	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
 	// log in until the next delivery.
 	gapPoints int
@@ -128,7 +130,10 @@ const secretName = "orders-db"
 
 func newBench(t *testing.T, s scenario) *bench {
 	t.Helper()
-	server := servers.Postgres(t)
+	if s.server == nil {
+		s.server = servers.Postgres
+	}
+	server := s.server(t)
 	server.Reset(t)
 	b := &bench{t: t, scenario: s, db: &database{PostgresServer: server, name: "postgres", dir: emit(t, s.args)}}
 	b.db.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+b.db.Admin)

@@ -11,7 +11,11 @@ import (
 // build tag db, on a real server, and then reads what that server logged: with
 // log_statement=all no password may stand there. (C9)
 func TestPostgresEngine(t *testing.T) {
-	server := Postgres(t)
+	t.Run("installed", func(t *testing.T) { testPostgresEngine(t, Postgres(t)) })
+	t.Run("18", func(t *testing.T) { testPostgresEngine(t, Postgres18(t)) })
+}
+
+func testPostgresEngine(t *testing.T, server *PostgresServer) {
 	t.Cleanup(func() { server.Reset(t) })
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=db", "./templates/engines/postgres/...")
 	cmd.Dir = "../../.."
