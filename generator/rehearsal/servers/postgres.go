@@ -81,15 +81,27 @@ func started(t testing.TB, found programs, hint string, start func() (*PostgresS
 // from root, another system's files, unless that is "".
 type programs struct{ root, bin string }
 
-// command returns the command line that runs args as the system's user name.
-func (p programs) command(name string, args ...string) []string {
-	if os.Geteuid() == 0 && name != "" {
-		args = append([]string{"runuser", "-u", name, "--"}, args...)
+// command returns the command line that runs args, and with less rights than
+// root's if it is unprivileged.
+func (p programs) command(unprivileged bool, args ...string) []string {
+	switch {
+	case p.root != "" && unprivileged:
+		return append([]string{"chroot", "--userspec=daemon:daemon", p.root}, args...)
+	case p.root != "":
+		return append([]string{"chroot", p.root}, args...)
+	case unprivileged && os.Geteuid() == 0:
+		return append([]string{"runuser", "-u", "postgres", "--"}, args...)
+	default:
+		return args
 	}
+}
+
+// owner is who unprivileged commands run as.
+func (p programs) owner() string {
 	if p.root != "" {
-		args = append([]string{"chroot", p.root}, args...)
+		return "daemon"
 	}
-	return args
+	return "postgres"
 }
 
 // temp returns where files that the programs see can be made.
@@ -195,12 +207,12 @@ func startPostgres(from programs) (*PostgresServer, error) {
 		}
 	}
 	if os.Geteuid() == 0 { // initdb and the server refuse to run as root
-		chown := from.command("", "chown", "-R", "postgres", inside)
+		chown := from.command(false, "chown", "-R", from.owner(), inside)
 		if out, err := exec.Command(chown[0], chown[1:]...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("hand the server its folder: %w: %s", err, out)
 		}
 	}
-	command := from.command("postgres", "sh", "-c", postgresScript, "sh", from.bin, inside, strconv.Itoa(port))
+	command := from.command(true, "sh", "-c", postgresScript, "sh", from.bin, inside, strconv.Itoa(port))
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = "/"
 	stdin, alive, err := os.Pipe()
