@@ -213,6 +213,11 @@ func startPostgres(from programs) (*PostgresServer, error) {
 		}
 	}
 	command := from.command(true, "sh", "-c", postgresScript, "sh", from.bin, inside, strconv.Itoa(port))
+	// Whoever kills the test together with all it started must not kill the
+	// script, which is to clean up after it.
+	if setsid, err := exec.LookPath("setsid"); err == nil {
+		command = append([]string{setsid}, command...)
+	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = "/"
 	stdin, alive, err := os.Pipe()
