@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -32,6 +33,8 @@ type FerretDBServer struct {
 	CAFile string
 	// Admin is the user that the server began with.
 	Admin, AdminPassword string
+	// LogFile is the server's own log.
+	LogFile string
 
 	alive *os.File // closing it stops the server, and so does the end of the process
 }
@@ -92,6 +95,7 @@ func startFerretDB() (*FerretDBServer, error) {
 		Host: "localhost", Port: port,
 		CA: x509.NewCertPool(), CAFile: filepath.Join(dir, "ca.pem"),
 		Admin: "admin", AdminPassword: randomText(),
+		LogFile: filepath.Join(dir, "log"),
 	}
 	s.CA.AppendCertsFromPEM(authority.certificate)
 	for name, content := range map[string][]byte{
@@ -122,14 +126,15 @@ func startFerretDB() (*FerretDBServer, error) {
 		return nil, fmt.Errorf("start FerretDB: %w", err)
 	}
 	_ = stdin.Close()
+	log, err := os.Create(s.LogFile)
+	if err != nil {
+		return nil, err
+	}
 	var said strings.Builder
-	lines := bufio.NewScanner(stdout)
+	lines := bufio.NewScanner(io.TeeReader(stdout, log))
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "Listening on TLS") {
-			go func() {
-				for lines.Scan() { // or the server would wait for a reader
-				}
-			}()
+			go func() { _, _ = io.Copy(log, stdout) }()
 			return s, nil
 		}
 		fmt.Fprintln(&said, lines.Text())

@@ -75,6 +75,14 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	return err
 }
 
+// Rehearse implements [twouser.Session] as far as that goes: the admin must see
+// the user that is to be cloned. There is no transaction to do more in; what it
+// lacks for the rest the server says in setSecret, while nothing depends on the
+// clone.
+func (s *Session) Rehearse(ctx context.Context, active, _ string) error {
+	return s.Try(ctx, active, rotation.Sensitive{})
+}
+
 // Reconcile implements [twouser.Session] with one command for what is missing
 // and one for what is too much.
 func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke bool) (extra []string, err error) {

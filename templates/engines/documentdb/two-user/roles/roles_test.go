@@ -127,6 +127,22 @@ func TestClone(t *testing.T) {
 	login(t, server, userB, "b") // whose password is as it was
 }
 
+// TestRehearse changes nothing, and finds out what can be found so. (C16)
+func TestRehearse(t *testing.T) {
+	server := documentdbtest.New(t)
+	server.AddUser(userA, "a", read)
+	admin := asAdmin(t, server)
+	server.Commands()
+	wantCode(t, admin.Rehearse(t.Context(), userA, userB), "")
+	wantCode(t, admin.Rehearse(t.Context(), "nobody", userB), rotation.CodeServer)
+	wantCode(t, login(t, server, userA, "a").Rehearse(t.Context(), userB, userA), rotation.CodePermission)
+	for _, command := range server.Commands() {
+		if !slices.Contains([]string{"usersInfo", "saslStart", "saslContinue", "connectionStatus"}, command) {
+			t.Errorf("it sends %s", command)
+		}
+	}
+}
+
 // TestDrift grants what is missing, and reports or revokes what is too much.
 // (T4)
 func TestDrift(t *testing.T) {
