@@ -105,7 +105,7 @@ func TestNames(t *testing.T) {
 }
 
 // TestLoginFails tells apart all that can be wrong between dialling and the end
-// of authentication. (C6, C7)
+// of authentication, and a session that is not the user's. (C6, C7, T3)
 func TestLoginFails(t *testing.T) {
 	someone := bson.D{{Key: "ok", Value: 1}, {Key: "authInfo", Value: bson.D{{Key: "authenticatedUsers", Value: bson.A{bson.D{{Key: "user", Value: "somebody"}, {Key: "db", Value: users}}}}}}}
 	elsewhere := bson.D{{Key: "ok", Value: 1}, {Key: "authInfo", Value: bson.D{{Key: "authenticatedUsers", Value: bson.A{bson.D{{Key: "user", Value: orders}, {Key: "db", Value: "other"}}}}}}}
@@ -152,7 +152,7 @@ func TestLoginFails(t *testing.T) {
 				t.Errorf("dialled %d times", n)
 			}
 			if n := count(server.Commands(), "saslStart"); n > 1 {
-				t.Errorf("the password was tried %d times", n) // servers lock accounts (S1)
+				t.Errorf("the password was tried %d times", n) // servers lock accounts
 			}
 		})
 	}
