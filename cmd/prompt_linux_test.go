@@ -190,7 +190,7 @@ func TestConversation(t *testing.T) {
 	c.reply("Name of the project:", "Orders"+enter)
 	c.reply(`bad name "Orders"`, "\x7f\x7f\x7f\x7f\x7f\x7forders-db"+enter)
 	c.reply("What to rotate:", down+enter)
-	c.reply("Database engine:", enter)
+	c.reply("Database engine:", "postgres"+enter)
 	c.reply("Where the two database users come from:", enter)
 	c.reply("Go module path (< goes back):", "example.net/o"+enter)
 	c.reply("Name of the secret (< goes back):", enter)

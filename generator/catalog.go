@@ -73,6 +73,7 @@ type manifestQuestion struct {
 const (
 	strategyFile = "strategy.yaml"
 	engineFile   = "engine.yaml"
+	wordsFile    = "words.tmpl"
 )
 
 // Open reads the manifests of a template tree. root is the import path of the tree's top folder. It fails on a manifest with an

@@ -34,7 +34,11 @@ type File struct {
 // Render makes the files of a plan, in its order: expanded, rehomed, formatted, and every one checked for what its name says it is.
 // It returns the errors of all files.
 func (c *Catalog) Render(s *Spec, p Plan) ([]File, error) {
-	r := &renderer{Catalog: c, spec: s, data: s.Data()}
+	words, err := c.words(s)
+	if err != nil {
+		return nil, err
+	}
+	r := &renderer{Catalog: c, spec: s, data: s.Data(), words: words}
 	files := make([]File, len(p))
 	errs := make([]error, len(p))
 	r.each(len(p), func(i int) {
@@ -50,8 +54,23 @@ func (c *Catalog) Render(s *Spec, p Plan) ([]File, error) {
 
 type renderer struct {
 	*Catalog
-	spec *Spec
-	data Data
+	spec  *Spec
+	data  Data
+	words *template.Template // what every template may refer to by name
+}
+
+// words parses the texts that an engine has for the templates of other layers.
+func (c *Catalog) words(s *Spec) (*template.Template, error) {
+	all := template.New("").Funcs(funcs()).Option("missingkey=error")
+	source := path.Join("engines", s.Engine.Name, wordsFile)
+	text, err := fs.ReadFile(c.fsys, source)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err == nil {
+		_, err = all.New(source).Parse(string(text))
+	}
+	return all, err
 }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.
@@ -103,7 +122,10 @@ func newFile(e Entry, data []byte) File {
 
 // expand executes a text template and formats what comes out.
 func (r *renderer) expand(e Entry, text []byte) ([]byte, error) {
-	t, err := template.New(e.Source).Funcs(funcs()).Option("missingkey=error").Parse(string(text))
+	t, err := r.words.Clone()
+	if err == nil {
+		t, err = t.New(e.Source).Parse(string(text))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -72,6 +72,8 @@ func TestRenderRefuses(t *testing.T) {
 		{"unknown function", "project/a.md.tmpl", "{{env \"HOME\"}}", `function "env" not defined`},
 		{"clock", "project/a.md.tmpl", "{{now}}", `function "now" not defined`},
 		{"template syntax", "project/a.md.tmpl", "{{if}}", "missing value for if"},
+		{"words that the engine has not", "project/a.md.tmpl", "{{template \"hint\" .}}", `template "hint" not defined`},
+		{"words that do not parse", "engines/alpha/words.tmpl", "{{define}}", "engines/alpha/words.tmpl"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -80,6 +82,26 @@ func TestRenderRefuses(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestWords: an engine has words of its own for the templates of other layers, and they are no file of the project.
+func TestWords(t *testing.T) {
+	result, err := openTree(t, map[string]string{
+		"project/a.md.tmpl":        "{{template \"hint\" .}}, and that is all\n",
+		"engines/alpha/words.tmpl": "{{define \"hint\"}}{{.Name}} on {{.EngineTitle}}{{end}}",
+		"engines/beta/words.tmpl":  "{{define \"hint\"}}on another{{end}}",
+	}).Generate(pairAnswers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range result.Files {
+		if want := "orders on Alpha DB, and that is all\n"; f.Path == "a.md" && string(f.Data) != want {
+			t.Errorf("got %q, want %q", f.Data, want)
+		}
+		if strings.Contains(f.Path, "words") {
+			t.Errorf("%s is emitted", f.Path)
+		}
 	}
 }
 

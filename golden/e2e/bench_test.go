@@ -34,6 +34,10 @@ type scenario struct {
 	args []string
 	// env are the settings that are the scenario's own.
 	env []string
+	// server is what it runs on, nil for the PostgreSQL that is installed.
+	server func(testing.TB) *servers.PostgresServer
+	// other is what it runs on if that is no PostgreSQL.
+	other *engine
 	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
 	// log in until the next delivery.
 	gapPoints int
@@ -44,6 +48,18 @@ type scenario struct {
 	reset func(*testing.T, *database) map[string]any
 	// admin is whom the admin secret names, nil for the database's admin.
 	admin func(*database) (user, password string)
+}
+
+// engine is a server of another kind: what the bench itself does to one.
+type engine struct {
+	name string // in rotasmith's words and the secret's
+	// open returns the server, of which the bench itself needs the addresses,
+	// the admin and the log.
+	open func(*testing.T) *servers.PostgresServer
+	// listen stands between the rotator and the server, as newProxy does.
+	listen func(t *testing.T, server *servers.PostgresServer, before, after func(string) error) *proxy
+	// works does what the application does.
+	works func(rotation.Value) error
 }
 
 // database is a database on the real server, and the people who run it.
@@ -147,12 +163,13 @@ const secretName = "orders-db"
 
 func newBench(t *testing.T, s scenario) *bench {
 	t.Helper()
-	server := servers.Postgres(t)
-	server.Reset(t)
-	b := &bench{t: t, scenario: s, db: &database{PostgresServer: server, name: "postgres", dir: emit(t, s.args)}}
-	b.db.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+b.db.Admin)
-	b.db.name = databaseName
-	s.prepare(t, b.db)
+	b := &bench{t: t, scenario: s}
+	if s.other != nil {
+		b.db = &database{PostgresServer: s.other.open(t), dir: emit(t, s.other.name, s.args)}
+	} else {
+		b.db = newDatabase(t, s)
+	}
+	server := b.db.PostgresServer
 	if log, err := os.Stat(server.LogFile); err == nil {
 		b.logged = log.Size()
 	}
@@ -169,14 +186,36 @@ func newBench(t *testing.T, s scenario) *bench {
 	b.fresh()
 	b.front = httptest.NewServer(b.fronted)
 	t.Cleanup(b.front.Close)
-	dir := filepath.Dir(server.CAFile)
-	b.proxy = newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port)),
-		filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"),
-		func(op string) error { return b.call(op, false) },
-		func(op string) error { return b.call(op, true) })
+	listen := listenForPostgres
+	if s.other != nil {
+		listen = s.other.listen
+	}
+	b.proxy = listen(t, server, func(op string) error { return b.call(op, false) }, func(op string) error { return b.call(op, true) })
 	b.function = b.newFunction()
 	b.fresh()
 	return b
+}
+
+// newDatabase makes the scenario's database on PostgreSQL.
+func newDatabase(t *testing.T, s scenario) *database {
+	t.Helper()
+	if s.server == nil {
+		s.server = servers.Postgres
+	}
+	server := s.server(t)
+	server.Reset(t)
+	db := &database{PostgresServer: server, name: "postgres", dir: emit(t, "postgres", s.args)}
+	db.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+db.Admin)
+	db.name = databaseName
+	s.prepare(t, db)
+	return db
+}
+
+func listenForPostgres(t *testing.T, server *servers.PostgresServer, before, after func(string) error) *proxy {
+	t.Helper()
+	dir := filepath.Dir(server.CAFile)
+	return newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port)),
+		filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"), before, after)
 }
 
 // newFunction returns another execution environment of the same function.
@@ -193,11 +232,11 @@ func (b *bench) newFunction() *rehearsal.Function {
 }
 
 // emit writes a project as a user would and builds its function.
-func emit(t *testing.T, args []string) string {
+func emit(t *testing.T, engine string, args []string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
 	var said strings.Builder
-	args = append(append([]string{"new", secretName}, args...), "--engine", "postgres", "--no-input", "--dir", dir)
+	args = append(append([]string{"new", secretName}, args...), "--engine", engine, "--no-input", "--dir", dir)
 	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
 		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
 	}
@@ -222,6 +261,9 @@ func (b *bench) fresh() {
 	admin := seed(b.t, store, "admin", map[string]any{"username": user, "password": password})
 	value := b.scenario.reset(b.t, b.db)
 	value["engine"], value["dbname"], value["masterarn"] = "postgres", databaseName, admin
+	if b.scenario.other != nil {
+		value["engine"] = b.scenario.other.name
+	}
 	if b.proxy != nil {
 		value["host"], value["port"] = "localhost", b.proxy.Addr.(*net.TCPAddr).Port
 	}
@@ -332,6 +374,9 @@ func (b *bench) works() error {
 	value, _, err := b.current()
 	if err != nil {
 		return err
+	}
+	if b.scenario.other != nil {
+		return b.scenario.other.works(value)
 	}
 	return b.db.works(value)
 }

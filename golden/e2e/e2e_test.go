@@ -333,7 +333,9 @@ func (b *bench) labelLost(t *testing.T) {
 }
 
 // isChange reports whether op changes a password for good.
-func isChange(op string) bool { return strings.HasPrefix(op, "ALTER ROLE ") }
+func isChange(op string) bool {
+	return strings.HasPrefix(op, "ALTER ROLE ") || strings.HasPrefix(op, "updateUser ")
+}
 
 // twoAtOnce delivers one rotation to two processes at the same time.
 func (b *bench) twoAtOnce(t *testing.T) {

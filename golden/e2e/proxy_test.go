@@ -35,16 +35,19 @@ func newProxy(t *testing.T, upstream, certFile, keyFile string, before, after fu
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	p := &proxy{Addr: listener.Addr(), upstream: upstream, tls: &tls.Config{Certificates: []tls.Certificate{certificate}}, before: before, after: after}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go p.serve(client)
-		}
-	}()
+	go accept(listener, p.serve)
 	return p
+}
+
+// accept lets serve have every connection.
+func accept(listener net.Listener, serve func(net.Conn)) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go serve(client)
+	}
 }
 
 // The messages of the protocol that matter here.

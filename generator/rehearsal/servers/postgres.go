@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -41,26 +40,94 @@ type PostgresServer struct {
 	alive *os.File // closing it stops the server, and so does the end of the process
 }
 
-// PostgresBin names the environment variable with the folder of another
-// PostgreSQL's programs than the newest that is installed.
-const PostgresBin = "ROTASMITH_POSTGRES_BIN"
+// The environment variables with the folder of another PostgreSQL's programs:
+// than the newest that is installed, and than the one that .ci/setup fetched.
+const (
+	PostgresBin   = "ROTASMITH_POSTGRES_BIN"
+	Postgres18Bin = "ROTASMITH_POSTGRES_18_BIN"
+)
 
 // Postgres returns the server of this test binary, which the first call starts.
 func Postgres(t testing.TB) *PostgresServer {
 	t.Helper()
-	if postgresBin() == "" {
-		missing(t, "PostgreSQL is not installed: apt-get install postgresql, or set "+PostgresBin)
+	return started(t, postgresPrograms(), "PostgreSQL is not installed: apt-get install postgresql, or set "+PostgresBin, startedPostgres)
+}
+
+// Postgres18 is [Postgres] for PostgreSQL 18, beside it: 16 changed what a role
+// with CREATEROLE may do.
+func Postgres18(t testing.TB) *PostgresServer {
+	t.Helper()
+	return started(t, postgres18Programs(), "PostgreSQL 18 is missing: run .ci/setup as root on Debian, or set "+Postgres18Bin, startedPostgres18)
+}
+
+var (
+	startedPostgres   = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgresPrograms()) })
+	startedPostgres18 = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgres18Programs()) })
+)
+
+func started(t testing.TB, found programs, hint string, start func() (*PostgresServer, error)) *PostgresServer {
+	t.Helper()
+	if found.bin == "" {
+		missing(t, hint)
 	}
-	server, err := startedPostgres()
+	server, err := start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return server
 }
 
-var startedPostgres = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgresBin()) })
+// programs are where a server's programs are: in the folder bin, which is seen
+// from root, another system's files, unless that is "".
+type programs struct{ root, bin string }
 
-// postgresBin returns the folder with initdb and pg_ctl, "" if there is none.
+// command returns the command line that runs args, and with less rights than
+// root's if it is unprivileged.
+func (p programs) command(unprivileged bool, args ...string) []string {
+	switch {
+	case p.root != "" && unprivileged:
+		return append([]string{"chroot", "--userspec=daemon:daemon", p.root}, args...)
+	case p.root != "":
+		return append([]string{"chroot", p.root}, args...)
+	case unprivileged && os.Geteuid() == 0:
+		return append([]string{"runuser", "-u", "postgres", "--"}, args...)
+	default:
+		return args
+	}
+}
+
+// owner is who unprivileged commands run as.
+func (p programs) owner() string {
+	if p.root != "" {
+		return "daemon"
+	}
+	return "postgres"
+}
+
+// temp returns where files that the programs see can be made.
+func (p programs) temp() string {
+	if p.root == "" {
+		return ""
+	}
+	return filepath.Join(p.root, "tmp")
+}
+
+// postgres18Programs returns those that .ci/setup fetched, which only root can
+// run: they live in a system of their own.
+func postgres18Programs() programs {
+	if dir := os.Getenv(Postgres18Bin); dir != "" {
+		return programs{bin: dir}
+	}
+	root, bin := cached("debian", "postgresql-18"), "/usr/lib/postgresql/18/bin"
+	if _, err := os.Stat(filepath.Join(root, bin, "initdb")); err != nil || os.Geteuid() != 0 {
+		return programs{}
+	}
+	return programs{root, bin}
+}
+
+// postgresPrograms returns the folder with initdb and pg_ctl of this machine.
+func postgresPrograms() programs { return programs{bin: postgresBin()} }
+
 func postgresBin() string {
 	if dir := os.Getenv(PostgresBin); dir != "" {
 		return dir
@@ -107,15 +174,16 @@ cat >/dev/null
 "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1
 `
 
-func startPostgres(bin string) (_ *PostgresServer, err error) {
+func startPostgres(from programs) (*PostgresServer, error) {
 	authority, certificate, err := newCertificates()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "postgres-")
+	dir, err := os.MkdirTemp(from.temp(), "postgres-")
 	if err != nil {
 		return nil, err
 	}
+	inside := strings.TrimPrefix(dir, from.root)
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -138,20 +206,20 @@ func startPostgres(bin string) (_ *PostgresServer, err error) {
 			return nil, err
 		}
 	}
-	command := []string{"sh", "-c", postgresScript, "sh", bin, dir, strconv.Itoa(port)}
 	if os.Geteuid() == 0 { // initdb and the server refuse to run as root
-		if err := giveTo("postgres", dir); err != nil {
-			return nil, err
+		chown := from.command(false, "chown", "-R", from.owner(), inside)
+		if out, err := exec.Command(chown[0], chown[1:]...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("hand the server its folder: %w: %s", err, out)
 		}
-		command = append([]string{"runuser", "-u", "postgres", "--"}, command...)
 	}
+	command := from.command(true, "sh", "-c", postgresScript, "sh", from.bin, inside, strconv.Itoa(port))
 	// Whoever kills the test together with all it started must not kill the
 	// script, which is to clean up after it.
 	if setsid, err := exec.LookPath("setsid"); err == nil {
 		command = append([]string{setsid}, command...)
 	}
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir = dir
+	cmd.Dir = "/"
 	stdin, alive, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -233,24 +301,6 @@ func (s *PostgresServer) asSuperuser(ctx context.Context, do func(*pgx.Conn) err
 		return err
 	}
 	return errors.Join(do(conn), conn.Close(ctx))
-}
-
-// giveTo hands dir and what is in it to a user of the system.
-func giveTo(name, dir string) error {
-	account, err := user.Lookup(name)
-	if err != nil {
-		return err
-	}
-	uid, uidErr := strconv.Atoi(account.Uid)
-	gid, gidErr := strconv.Atoi(account.Gid)
-	if err := errors.Join(uidErr, gidErr); err != nil {
-		return err
-	}
-	entries, err := filepath.Glob(filepath.Join(dir, "*"))
-	for _, path := range append(entries, dir) {
-		err = errors.Join(err, os.Chown(path, uid, gid))
-	}
-	return err
 }
 
 // freePort returns a port that nothing listened on a moment ago.

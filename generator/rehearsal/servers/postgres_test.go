@@ -11,8 +11,11 @@ import (
 // build tag db, on a real server, as the admin that managed services give and
 // as the one that a container has. Then it reads what the server logged: with
 // log_statement=all no password may stand there. (C9)
-func TestPostgresEngine(t *testing.T) {
-	server := Postgres(t)
+func TestPostgresEngine(t *testing.T) { testPostgresEngine(t, Postgres(t)) }
+
+func TestPostgres18Engine(t *testing.T) { testPostgresEngine(t, Postgres18(t)) }
+
+func testPostgresEngine(t *testing.T, server *PostgresServer) {
 	for name, login := range map[string]string{
 		"admin":     server.URL(server.Admin, server.AdminPassword, "postgres"),
 		"superuser": server.URL(server.Superuser, server.SuperuserPassword, "postgres"),

@@ -10,7 +10,7 @@ require (
 	github.com/aws/smithy-go v1.28.8
 	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.11.0
-	golang.org/x/text v0.31.0
+	golang.org/x/text v0.41.0
 )
 
 require (

@@ -21,6 +21,8 @@ func TestWriter(t *testing.T) {
 		{"c.cluster-ro-1a2b.us-gov-west-1.rds.amazonaws.com", "c.cluster-1a2b.us-gov-west-1.rds.amazonaws.com", true},
 		{"c.cluster-custom-1a2b.eu-west-1.rds.amazonaws.com", "c.cluster-custom-1a2b.eu-west-1.rds.amazonaws.com", true},
 		{"c.cluster-custom-1a2b.rds.cn-north-1.amazonaws.com.cn", "c.cluster-custom-1a2b.rds.cn-north-1.amazonaws.com.cn", true},
+		{"c.cluster-ro-1a2b.eu-west-1.docdb.amazonaws.com", "c.cluster-1a2b.eu-west-1.docdb.amazonaws.com", true},
+		{"c.cluster-ro-1a2b.docdb.cn-north-1.amazonaws.com.cn", "c.cluster-1a2b.docdb.cn-north-1.amazonaws.com.cn", true},
 
 		{"c.cluster-1a2b.eu-west-1.rds.amazonaws.com", "c.cluster-1a2b.eu-west-1.rds.amazonaws.com", false},
 		{"i.1a2b.eu-west-1.rds.amazonaws.com", "i.1a2b.eu-west-1.rds.amazonaws.com", false},

@@ -8,6 +8,7 @@ import (
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/wire"
 )
 
 // SQLSTATEs that have a meaning of their own here.
@@ -42,9 +43,9 @@ func loginError(err error, account database.Account) error {
 	switch {
 	case errors.As(err, &refusal):
 		return refusedLogin(refusal, account)
-	case isTimeout(err):
+	case wire.IsTimeout(err):
 		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q does not answer the log-in", account.Host).Because(err)
-	case isBroken(err):
+	case wire.IsBroken(err):
 		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q closed the connection during the log-in", account.Host).Because(err)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "the server at %q asked for no password, asked for it in a form that is not allowed here, or did not prove that it knows it", account.Host).Because(err)

@@ -39,7 +39,8 @@ type Session interface {
 	database.Session
 	// Parity returns nil if both users can do the same, and
 	// [rotation.CodeParity] with the differences if not. It works in the
-	// sessions of both and of the admin.
+	// admin's session, and in those of both users or is
+	// [rotation.CodePermission] where users do not see each other's rights.
 	Parity(ctx context.Context, active, inactive string) error
 	// Create makes user exist, locked and with a password that nobody knows.
 	// A user that exists is left as it is.
@@ -374,21 +375,31 @@ func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, active datab
 	return session, rotation.Within("admin", err)
 }
 
-// prove logs in as the new user and compares it with the active one.
-func (s *Strategy) prove(ctx context.Context, active, inactive database.Account) error {
+// prove logs in as the new user and compares it with the active one, which
+// takes the admin where users do not see each other's rights.
+func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
 	session, err := s.target.Login(ctx, inactive)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	return session.Parity(ctx, active.User, inactive.User)
+	err = session.Parity(ctx, active.User, inactive.User)
+	if rotation.CodeOf(err) != rotation.CodePermission {
+		return err
+	}
+	admin, err := s.admin(ctx, r, active)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	return admin.Parity(ctx, active.User, inactive.User)
 }
 
 // ride is prove on a host that may be a replica, which is given the rest of the
 // invocation to learn of the new password.
 func (s *Strategy) ride(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
 	for {
-		err := s.prove(ctx, active, inactive)
+		err := s.prove(ctx, r, active, inactive)
 		if !inactive.MayLag() || rotation.CodeOf(err) != rotation.CodeAuthRejected {
 			return err
 		}

@@ -337,6 +337,22 @@ func TestParity(t *testing.T) {
 	}
 }
 
+// T3: where users do not see each other, the admin compares them in every step.
+func TestParityAsAdmin(t *testing.T) {
+	for _, step := range []string{rotation.StepTest, rotation.StepFinish} {
+		t.Run(step, func(t *testing.T) {
+			r := newRig(t, preprovisioned, 0)
+			r.server.Blind()
+			r.must(r.deliver(rotationtest.Steps[:slices.Index(rotationtest.Steps, step)]...))
+			r.server.Grant(userA, "report")
+			r.wantOutcome(r.deliver(step), rotation.CodeParity, "orders_b admin")
+			r.wantUsers(userA, userB)
+			r.server.Grant(userB, "report")
+			r.must(r.Rotate(r.token, 1))
+		})
+	}
+}
+
 // T3: a session that is somebody else's proves nothing.
 func TestIdentity(t *testing.T) {
 	r := newRig(t, preprovisioned, 0)

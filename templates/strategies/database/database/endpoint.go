@@ -2,15 +2,17 @@ package database
 
 import "regexp"
 
-// The cluster endpoints of Aurora and of Multi-AZ clusters, in every partition.
+// The cluster endpoints of Aurora, of Multi-AZ clusters and of DocumentDB, in
+// every partition.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html
+// https://docs.aws.amazon.com/documentdb/latest/developerguide/endpoints.html
 var (
 	readerEndpoint = regexp.MustCompile(`(?i)^([^.]+\.cluster-)ro-([^.]+` + region + `)$`)
 	customEndpoint = regexp.MustCompile(`(?i)^[^.]+\.cluster-custom-[^.]+` + region + `$`)
 )
 
 // region is how the names go on. China has the region behind the service.
-const region = `\.(?:[^.]+\.rds\.amazonaws\.com|rds\.[^.]+\.amazonaws\.com\.cn)\.?`
+const region = `\.(?:[^.]+\.(?:rds|docdb)\.amazonaws\.com|(?:rds|docdb)\.[^.]+\.amazonaws\.com\.cn)\.?`
 
 // Writer returns a with the endpoint that takes changes: a reader endpoint
 // (name.cluster-ro-id.region.rds.amazonaws.com) becomes its cluster endpoint

@@ -31,6 +31,7 @@ type Server struct {
 	logins     []Login
 	statements []Statement
 	refuse     func(Statement) error
+	blind      bool
 }
 
 type user struct {
@@ -62,6 +63,14 @@ func (s *Server) AddUser(name, password string, rights ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[name] = &user{password: password, rights: rights}
+}
+
+// Blind lets nobody but the admin see another user's rights, as most servers
+// do.
+func (s *Server) Blind() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blind = true
 }
 
 // Grant gives a user a right behind the rotator's back.
@@ -247,7 +256,10 @@ func (s *Session) Parity(_ context.Context, active, inactive string) error {
 	return s.call("compare", func() error {
 		return s.do("", "", func(server *Server) error {
 			a, b := server.users[active], server.users[inactive]
-			if a == nil || b == nil {
+			switch {
+			case server.blind && s.user != Admin:
+				return rotation.Errorf(rotation.CodePermission, "%s sees no other user", s.user)
+			case a == nil || b == nil:
 				return rotation.Errorf(rotation.CodeParity, "a user is missing")
 			}
 			for _, right := range a.rights {

@@ -87,6 +87,13 @@ func TestProof(t *testing.T) {
 			})
 		})
 	}
+	t.Run("where users do not see each other", func(t *testing.T) {
+		rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+			s, server := subject(w, clone)
+			server.Blind()
+			return s
+		})
+	})
 }
 
 // T2: being killed after a call and before the next are one and the same.

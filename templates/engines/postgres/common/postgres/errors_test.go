@@ -69,17 +69,3 @@ func TestStatementErrors(t *testing.T) {
 func refusal(state string) error {
 	return &pgconn.PgError{Severity: "ERROR", Code: state, Message: echo, Detail: echo}
 }
-
-func TestDialErrors(t *testing.T) {
-	for _, err := range []error{
-		&net.OpError{Op: "dial", Err: &net.DNSError{Err: echo, Name: echo, IsNotFound: true}},
-		&net.OpError{Op: "dial", Err: context.DeadlineExceeded},
-		errors.New(echo),
-	} {
-		err := dialError(err, "db.test:5432")
-		if got := rotation.CodeOf(err); got != rotation.CodeUnreachable {
-			t.Errorf("got %v, want %q", err, rotation.CodeUnreachable)
-		}
-		wantSilent(t, err)
-	}
-}

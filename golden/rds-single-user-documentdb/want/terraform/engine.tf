@@ -1,0 +1,4 @@
+locals {
+  engine       = "mongo"
+  default_port = 27017
+}

@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/rotation"
+)
+
+// echo is in every error from outside. Such texts can hold a server's own
+// words, which none of ours may repeat.
+const echo = "words-of-the-server"
+
+func TestAddress(t *testing.T) {
+	for account, want := range map[database.Account]string{
+		{Host: "db.test", Port: 7}: "db.test:7",
+		{Host: "db.test"}:          "db.test:4711",
+		{Host: "::1"}:              "[::1]:4711",
+	} {
+		if got := Address(account, 4711); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestDialErrors: whatever keeps a connection from being made has said nothing
+// about the credential. (C7)
+func TestDialErrors(t *testing.T) {
+	for _, err := range []error{
+		&net.OpError{Op: "dial", Err: &net.DNSError{Err: echo, Name: echo, IsNotFound: true}},
+		&net.OpError{Op: "dial", Err: context.DeadlineExceeded},
+		errors.New(echo),
+	} {
+		wantCode(t, dialError(err, "db.test:5432"), rotation.CodeUnreachable)
+	}
+}
+
+// TestTLSErrors tells a server that hung up from one that was refused. (C6, C7)
+func TestTLSErrors(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want rotation.Code
+	}{
+		{context.DeadlineExceeded, rotation.CodeUnreachable},
+		{fmt.Errorf("%s: %w", echo, io.ErrUnexpectedEOF), rotation.CodeUnreachable},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, rotation.CodeUnreachable},
+		{ErrNoTLS, rotation.CodeTLS},
+		{x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{echo}}, Host: echo}, rotation.CodeTLS},
+		{x509.UnknownAuthorityError{}, rotation.CodeTLS},
+		{x509.CertificateInvalidError{Reason: x509.Expired, Detail: echo}, rotation.CodeTLS},
+		{errors.New(echo), rotation.CodeTLS},
+	} {
+		wantCode(t, TLSError(test.err, "db.test:5432", "db.test"), test.want)
+	}
+}
+
+func wantCode(t *testing.T, err error, want rotation.Code) {
+	t.Helper()
+	if got := rotation.CodeOf(err); got != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	if strings.Contains(err.Error(), echo) {
+		t.Errorf("the error says too much: %v", err)
+	}
+}

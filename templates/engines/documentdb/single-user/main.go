@@ -1,0 +1,38 @@
+// The rotation function: one DocumentDB user changes its password.
+package main
+
+import (
+	"context"
+
+	"github.com/rotasmith/rotasmith/templates/engines/documentdb/common/documentdb"
+	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+)
+
+func main() { function.Run(newStrategy) }
+
+func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
+	config, _ := singleuser.ConfigFromEnv(env) // what is wrong stays in env
+	server, err := database.ConfigFromEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := documentdb.New(server.Roots, server.PasswordLength)
+	if err != nil {
+		return nil, err
+	}
+	return singleuser.New(target{engine}, config)
+}
+
+// target is the engine in the strategy's words.
+type target struct{ *documentdb.Target }
+
+func (t target) Login(ctx context.Context, account database.Account) (database.Session, error) {
+	session, err := t.Target.Login(ctx, account)
+	if err != nil {
+		return nil, err // and not a nil session in an interface that is not nil
+	}
+	return session, nil
+}
