@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -30,6 +31,16 @@ func missing(t testing.TB, hint string) {
 		t.Fatal(hint)
 	}
 	t.Skip(hint)
+}
+
+// cached returns a path in the folder in which .ci/setup keeps what it fetched
+// and built.
+func cached(elem ...string) string {
+	dir := os.Getenv("XDG_CACHE_HOME")
+	if home, err := os.UserHomeDir(); dir == "" && err == nil {
+		dir = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(append([]string{dir, "rotasmith"}, elem...)...)
 }
 
 // keyPair holds PEM.
