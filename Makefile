@@ -20,7 +20,7 @@ test: setup ## Run all tests
 .PHONY: verify
 verify: setup lint terraform ## What CI asks beyond the tests: lint, Terraform, a tidy go.mod, the race detector
 	go mod tidy -diff
-	go test -race ./...
+	go test -race ./cmd/... ./generator/... ./templates/...
 
 .PHONY: lint
 lint: $(bin)/golangci-lint ## Run golangci-lint; .golangci.yml has the reason for each rule

@@ -15,6 +15,7 @@ package golden
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io/fs"
 	"maps"
@@ -72,6 +73,27 @@ func TestProjectsPass(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// TestNothingIsIgnored holds the emitted .gitignore to ignoring no file that was
+// emitted with it.
+func TestNothingIsIgnored(t *testing.T) {
+	for _, name := range cases(t) {
+		dir := t.TempDir()
+		files := load(t, name).want
+		writeTree(t, dir, files)
+		if out, err := exec.CommandContext(t.Context(), "git", "init", "-q", dir).CombinedOutput(); err != nil {
+			t.Fatalf("git init: %v\n%s", err, out)
+		}
+		cmd := exec.CommandContext(t.Context(), "git", "-C", dir, "check-ignore", "--stdin")
+		cmd.Stdin = strings.NewReader(strings.Join(slices.Sorted(maps.Keys(files)), "\n"))
+		out, err := cmd.Output()
+		if len(out) > 0 {
+			t.Errorf("%s ignores what it emits:\n%s", name, out)
+		} else if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 { // 1: none is ignored
+			t.Errorf("git check-ignore: %v", err)
+		}
 	}
 }
 

@@ -103,6 +103,22 @@ func (d *database) works(value rotation.Value) error {
 	)
 }
 
+// verifier returns what the server keeps of a user's password.
+func (d *database) verifier(t *testing.T, user string) string {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var verifier string
+	if err := conn.QueryRow(ctx, "SELECT rolpassword FROM pg_authid WHERE rolname = $1", user).Scan(&verifier); err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
 // bench is a Secrets Manager, a Lambda and a database joined by wires at which
 // every call is counted and can end the process that makes it.
 type bench struct {

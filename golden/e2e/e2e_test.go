@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
 const (
@@ -107,7 +109,11 @@ func TestEndToEnd(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t, s)
+			t.Run("only asks", b.onlyAsks)
 			t.Run("rotates ten times", b.rotatesTenTimes)
+			if s.gapPoints > 0 {
+				t.Run("applies late", b.appliesLate)
+			}
 			gap := b.gap()
 			for _, steady := range []bool{false, true} {
 				for _, anew := range []bool{false, true} {
@@ -155,6 +161,32 @@ func (b *bench) rotatesTenTimes(t *testing.T) {
 	}
 }
 
+// onlyAsks sends a preflight and lets the service test a rotation: both find
+// everything in order, and neither writes anything (C13, C16).
+func (b *bench) onlyAsks(t *testing.T) {
+	b.fresh()
+	b.watch(nil)
+	answer, err := b.function.Invoke(t.Context(), fmt.Appendf(nil, `{"Preflight": true, "SecretId": %q}`, b.secret), 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report rotation.Preflight
+	if err := json.Unmarshal(answer, &report); err != nil || !report.OK {
+		t.Errorf("preflight: %s, %v", answer, err)
+	}
+	if _, err := b.service(b.function, 1).TestOnly(t.Context(), b.secret, b.token()); err != nil {
+		t.Errorf("test only: %v", err)
+	}
+	for _, call := range b.counted() {
+		if isChange(call) || strings.HasPrefix(call, "CREATE ") || strings.HasPrefix(call, "GRANT ") || slices.Contains([]string{"PutSecretValue", "UpdateSecretVersionStage"}, call) {
+			t.Errorf("it wrote: %s", call)
+		}
+	}
+	if err := b.works(); err != nil {
+		t.Error(err)
+	}
+}
+
 var gapMetric = regexp.MustCompile(`"CredentialGap":([0-9.]+)`)
 
 // gap returns the range of gaps that the function measured, in milliseconds.
@@ -170,6 +202,35 @@ func (b *bench) gap() string {
 	}
 	slices.Sort(gaps)
 	return fmt.Sprintf("%.0f-%.0f", gaps[0], gaps[len(gaps)-1])
+}
+
+// appliesLate pauses a second between the steps: nothing before finishSecret
+// changes the server, and between the change and the label move stand one log-in
+// and no other call (S8).
+func (b *bench) appliesLate(t *testing.T) {
+	b.fresh()
+	before := b.db.verifier(t, userOrders)
+	service := b.service(b.function, 1)
+	service.Pause = time.Second
+	service.AfterStep = func(step rehearsal.Step) {
+		if changed := b.db.verifier(t, userOrders) != before; changed != (step.Name == rehearsal.FinishSecret) {
+			t.Errorf("after %s the server is changed: %t", step.Name, changed)
+		}
+	}
+	b.watch(nil)
+	token := b.token()
+	if _, err := service.Rotate(t.Context(), b.secret, token); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.settled(token); err != nil {
+		t.Error(err)
+	}
+	calls := b.counted()
+	changed := slices.IndexFunc(calls, isChange)
+	want := []string{"log in as " + userOrders, "UpdateSecretVersionStage"}
+	if got := calls[changed+1:]; changed < 0 || !slices.Equal(got[:min(2, len(got))], want) {
+		t.Errorf("after the change come %q, want %q first", got, want)
+	}
 }
 
 // killed kills the function after each of a rotation's calls, lets the service

@@ -145,6 +145,11 @@ func startPostgres(bin string) (_ *PostgresServer, err error) {
 		}
 		command = append([]string{"runuser", "-u", "postgres", "--"}, command...)
 	}
+	// Whoever kills the test together with all it started must not kill the
+	// script, which is to clean up after it.
+	if setsid, err := exec.LookPath("setsid"); err == nil {
+		command = append([]string{setsid}, command...)
+	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = dir
 	stdin, alive, err := os.Pipe()

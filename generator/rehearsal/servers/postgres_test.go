@@ -8,20 +8,26 @@ import (
 )
 
 // TestPostgresEngine runs the tests that every emitted project has behind the
-// build tag db, on a real server, and then reads what that server logged: with
+// build tag db, on a real server, as the admin that managed services give and
+// as the one that a container has. Then it reads what the server logged: with
 // log_statement=all no password may stand there. (C9)
 func TestPostgresEngine(t *testing.T) {
 	server := Postgres(t)
-	t.Cleanup(func() { server.Reset(t) })
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=db", "./templates/engines/postgres/...")
-	cmd.Dir = "../../.."
-	cmd.Env = append(os.Environ(),
-		"ROTATION_TEST_POSTGRES_URL="+server.URL(server.Admin, server.AdminPassword, "postgres"),
-		"ROTATION_TEST_POSTGRES_LOG="+server.LogFile)
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Fatal(err)
+	for name, login := range map[string]string{
+		"admin":     server.URL(server.Admin, server.AdminPassword, "postgres"),
+		"superuser": server.URL(server.Superuser, server.SuperuserPassword, "postgres"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer server.Reset(t)
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=db", "./templates/engines/postgres/...")
+			cmd.Dir = "../../.."
+			cmd.Env = append(os.Environ(), "ROTATION_TEST_POSTGRES_URL="+login, "ROTATION_TEST_POSTGRES_LOG="+server.LogFile)
+			out, err := cmd.CombinedOutput()
+			t.Logf("%s", out)
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 
 	log, err := os.ReadFile(server.LogFile)

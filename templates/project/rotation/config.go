@@ -3,6 +3,7 @@ package rotation
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,10 +87,8 @@ func (e *Env) List(name string) []string {
 // OneOf returns the variable, or fallback, and refuses what is not in choices.
 func (e *Env) OneOf(name, fallback string, choices ...string) string {
 	s := e.String(name, fallback)
-	for _, choice := range choices {
-		if s == choice {
-			return s
-		}
+	if slices.Contains(choices, s) {
+		return s
 	}
 	e.Refuse(name, "must be one of "+strings.Join(choices, ", "))
 	return fallback

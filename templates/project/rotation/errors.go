@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/aws/smithy-go"
@@ -85,22 +86,20 @@ func (e *Error) Because(cause error) *Error {
 	return e
 }
 
-func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+func (e Error) Error() string { return string(e.Code) + ": " + e.Detail }
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// CodeOf returns the code of the first [Error] in err's chain, "" for nil and
-// [CodeServer] for an error of any other type.
+// Format writes the error's text for every verb and flag, and never its cause.
+func (e Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
+// CodeOf returns the code of the first [Error] in err's chain, "" for nil,
+// [CodeDeadline] for a context that ended and [CodeServer] for anything else.
 func CodeOf(err error) Code {
-	var e *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &e):
-		return e.Code
-	default:
-		return CodeServer
 	}
+	return printable(err).Code
 }
 
 // Within says where err happened, keeps its code, and returns nil for nil.
@@ -114,24 +113,30 @@ func Within(where string, err error) error {
 
 // printable returns err as an Error whose text is safe, whatever err is.
 func printable(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if outOfTime(err) {
+		return Errorf(CodeDeadline, "time ran out").Because(err)
 	}
 	return Errorf(CodeServer, "unclassified failure of type %T", err).Because(err)
 }
 
-// storeError classifies a failed Secrets Manager call. Of the service's own
+func outOfTime(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// storeError classifies a Secrets Manager call that failed under ctx. Of the service's own
 // words only the error code is taken, and the message where IAM refused:
 // validation messages may quote the value that was sent.
-func storeError(op string, err error) *Error {
-	var api smithy.APIError
+func storeError(ctx context.Context, op string, err error) *Error {
+	api, answered := errors.AsType[smithy.APIError](err)
+	_, network := errors.AsType[*net.OpError](err) // its time-outs pass for the context's
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case ctx.Err() != nil, !network && outOfTime(err):
 		return Errorf(CodeDeadline, "time ran out in %s", op).Because(err)
-	case !errors.As(err, &api):
-		var network net.Error
-		if errors.As(err, &network) {
+	case !answered:
+		if network {
 			return Errorf(CodeStoreUnreachable, "%s: no answer from Secrets Manager: the function has no route to it", op).Because(err)
 		}
 		return Errorf(CodeStore, "%s failed before it was answered", op).Because(err)
@@ -151,10 +156,12 @@ func storeError(op string, err error) *Error {
 // refused reports whether the service certainly did not carry out the call:
 // it answered, and with a fault that it lays on the caller.
 func refused(err error) bool {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultClient {
 		return true
 	}
-	var response interface{ HTTPStatusCode() int }
-	return errors.As(err, &response) && response.HTTPStatusCode()/100 == 4
+	response, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	return ok && response.HTTPStatusCode()/100 == 4
 }

@@ -115,7 +115,7 @@ func TestGuard(t *testing.T) {
 			map[string]outcome{
 				rotation.StepCreate: {"", []string{describe, getPending}},
 				rotation.StepSet:    {"", []string{describe, getPending, getCurrent, "Set"}},
-				rotation.StepTest:   {"", []string{describe, getPending, "Test"}},
+				rotation.StepTest:   {"", []string{describe, getPending, getCurrent, "Test"}},
 				rotation.StepFinish: {"", []string{describe, getPending, getCurrent, "Finish", promote, abandon}},
 			},
 		},
@@ -197,7 +197,7 @@ func TestTamperedPending(t *testing.T) {
 		"a key less":             {`"ssl": true,`, ``},
 		"a key's other spelling": {`"host"`, `"Host"`},
 	} {
-		for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+		for _, step := range rotationtest.Steps[1:] {
 			t.Run(name+"/"+step, func(t *testing.T) {
 				b := newBench(t, initial)
 				token := b.requested()
@@ -266,16 +266,17 @@ func TestTooSoon(t *testing.T) {
 		filled   bool
 		want     rotation.Code
 	}{
-		"never rotated":       {0, rotation.DefaultMinRotationAge, true, false, ""},
-		"young":               {64 * time.Minute, rotation.DefaultMinRotationAge, true, false, rotation.CodeTooSoon},
-		"old enough":          {65 * time.Minute, rotation.DefaultMinRotationAge, true, false, ""},
-		"switched off":        {time.Minute, 0, true, false, ""},
-		"no overlap promised": {time.Minute, rotation.DefaultMinRotationAge, false, false, ""},
-		"has a value already": {time.Minute, rotation.DefaultMinRotationAge, true, true, ""},
+		"never rotated":               {0, rotation.DefaultMinRotationAge, true, false, ""},
+		"young":                       {64 * time.Minute, rotation.DefaultMinRotationAge, true, false, rotation.CodeTooSoon},
+		"old enough":                  {65 * time.Minute, rotation.DefaultMinRotationAge, true, false, ""},
+		"switched off":                {time.Minute, 0, true, false, ""},
+		"switched off, clocks differ": {-time.Second, 0, true, false, ""},
+		"no overlap promised":         {time.Minute, rotation.DefaultMinRotationAge, false, false, ""},
+		"has a value already":         {time.Minute, rotation.DefaultMinRotationAge, true, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, seed)
-			if test.age > 0 {
+			if test.age != 0 {
 				b.rotated()
 				b.Pass(test.age)
 			}

@@ -211,13 +211,13 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
 	_, err = h.store.PutSecretValue(ctx, input)
-	if exists := (*types.ResourceExistsException)(nil); errors.As(err, &exists) {
+	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
 		// Another delivery stored its value first. That one counts.
 		_, err := r.Pending(ctx)
 		return err
 	}
 	if err != nil {
-		return storeError("PutSecretValue", err)
+		return storeError(ctx, "PutSecretValue", err)
 	}
 	r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
 	return nil
@@ -258,37 +258,30 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 func (h *Handler) test(ctx context.Context, r *Rotation, _ *secretsmanager.DescribeSecretOutput) error {
 	err := h.awaitPending(ctx, r)
 	if err == nil {
-		err = h.strategy.Test(ctx, r)
+		err = h.compare(ctx, r)
 	}
-	if err == nil || !h.testsAlone(ctx, r, err) {
+	switch CodeOf(err) {
+	case "":
+		return h.strategy.Test(ctx, r)
+	case CodeNoPendingValue, CodeSameValue:
+		current, err := r.Current(ctx)
+		if err != nil {
+			return err
+		}
+		return h.strategy.Works(ctx, r, current.Value)
+	default:
 		return err
 	}
-	current, err := r.Current(ctx)
-	if err != nil {
-		return err
-	}
-	return h.strategy.Works(ctx, r, current.Value)
-}
-
-// testsAlone reports whether the pending version has nothing of its own to be
-// tested, which explains why its test failed with err.
-func (h *Handler) testsAlone(ctx context.Context, r *Rotation, err error) bool {
-	if errors.Is(err, errNoValue) {
-		return true
-	}
-	pending, err := r.Pending(ctx)
-	if err != nil {
-		return false
-	}
-	current, err := r.Current(ctx)
-	return err == nil && len(pending.Value.Differences(current.Value)) == 0
 }
 
 func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanager.DescribeSecretOutput) error {
 	for try := 1; !r.promoted(); try++ {
 		err := h.promote(ctx, r)
 		switch {
-		case err == nil, Superseded(err):
+		case Superseded(err):
+		case err == nil && r.promoted():
+		case err == nil:
+			return Errorf(CodePanic, "the strategy finished and has promoted nothing")
 		case errors.Is(err, errConflict) && try < finishTries:
 			// Everything is asked again: the labels, both values, the log-in.
 			if err := r.describe(ctx); err != nil {
@@ -302,6 +295,8 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 		// The promotion stands, whatever a replica does.
 		r.Report.Replicas = h.awaitReplicas(ctx, r)
 	}
+	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
+	defer cancel()
 	return r.Abandon(ctx) // the label; the version is AWSCURRENT by now
 }
 
@@ -355,7 +350,7 @@ func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 	for {
 		out, err := h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 		if err != nil {
-			return storeError("DescribeSecret", err)
+			return storeError(ctx, "DescribeSecret", err)
 		}
 		waiting := false
 		for _, replica := range out.ReplicationStatus {

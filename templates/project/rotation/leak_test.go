@@ -34,7 +34,7 @@ func everyWay(t *testing.T, v any) string {
 	out.Write(text)
 	for _, log := range []*slog.Logger{slog.New(slog.NewJSONHandler(&out, nil)), slog.New(slog.NewTextHandler(&out, nil))} {
 		log.Info("v", "v", v)
-		log.With("v", v).Info(fmt.Sprint(v))
+		log.With("v", v).Info("v", "text", fmt.Sprint(v))
 	}
 	return out.String()
 }

@@ -92,7 +92,7 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int) ([]Version, error)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, storeError("ListSecretVersionIds", err)
+			return nil, storeError(ctx, "ListSecretVersionIds", err)
 		}
 		for _, entry := range page.Versions {
 			if len(entry.VersionStages) == 0 {
@@ -111,8 +111,14 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int) ([]Version, error)
 		if len(versions) == limit {
 			break
 		}
-		if v, err := r.version(ctx, aws.ToString(entry.VersionId), ""); err == nil {
+		v, err := r.version(ctx, aws.ToString(entry.VersionId), "")
+		switch CodeOf(err) {
+		case "":
 			versions = append(versions, v)
+		case CodeNoPendingValue, CodeBadSecret, CodeStoreKey, CodeStoreDenied:
+			r.Log.WarnContext(ctx, "a former version cannot be read", "former", v.ID, "code", CodeOf(err))
+		default:
+			return nil, err
 		}
 	}
 	return versions, nil
@@ -126,7 +132,7 @@ func (r *Rotation) Secret(ctx context.Context, arn string) (Value, error) {
 	}
 	out, err := r.h.store.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
 	if err != nil {
-		return Value{}, storeError("GetSecretValue of "+oneLine(arn), err)
+		return Value{}, storeError(ctx, "GetSecretValue of "+oneLine(arn), err)
 	}
 	return valueOf(out)
 }
@@ -166,11 +172,11 @@ func (r *Rotation) Promote(ctx context.Context) error {
 		r.current, r.previous = r.event.ClientRequestToken, holder
 		return nil
 	}
-	failure := storeError("UpdateSecretVersionStage", err)
-	switch guard := r.describe(ctx); {
-	case guard == nil && r.promoted():
+	failure := storeError(ctx, "UpdateSecretVersionStage", err)
+	switch secret, guard := r.describeSecret(ctx); {
+	case secret != nil && r.promoted():
 		return nil
-	case !refused(err), guard != nil && !isGuard(guard):
+	case secret == nil, !refused(err):
 		return failure
 	case guard != nil, r.current != holder:
 		return notPromoted{errConflict}
@@ -207,8 +213,8 @@ func (r *Rotation) Abandon(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	failure := storeError("UpdateSecretVersionStage", err)
-	if stages, err := r.describeSecret(ctx); err == nil && !slices.Contains(stages.VersionIdsToStages[r.event.ClientRequestToken], StagePending) || isGuard(err) {
+	failure := storeError(ctx, "UpdateSecretVersionStage", err)
+	if secret, _ := r.describeSecret(ctx); secret != nil && !slices.Contains(secret.VersionIdsToStages[r.event.ClientRequestToken], StagePending) {
 		return nil // it was gone already
 	}
 	return failure
@@ -240,10 +246,12 @@ func (r *Rotation) describe(ctx context.Context) error {
 	return err
 }
 
+// describeSecret is describe that also returns what the service said, which is
+// nil only if it said nothing.
 func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.DescribeSecretOutput, error) {
 	out, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 	if err != nil {
-		return nil, storeError("DescribeSecret", err)
+		return nil, storeError(ctx, "DescribeSecret", err)
 	}
 	r.current, r.previous = "", ""
 	for version, stages := range out.VersionIdsToStages {
@@ -260,24 +268,13 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 	stages, known := out.VersionIdsToStages[r.event.ClientRequestToken]
 	switch {
 	case !aws.ToBool(out.RotationEnabled):
-		return nil, Errorf(CodeRotationOff, "rotation is not enabled for the secret")
+		return out, Errorf(CodeRotationOff, "rotation is not enabled for the secret")
 	case !known:
-		return nil, Errorf(CodeUnknownToken, "the secret has no labelled version %s", oneLine(r.event.ClientRequestToken))
+		return out, Errorf(CodeUnknownToken, "the secret has no labelled version %s", oneLine(r.event.ClientRequestToken))
 	case !r.promoted() && !slices.Contains(stages, StagePending):
-		return nil, Errorf(CodeNotPending, "version %s does not hold AWSPENDING", oneLine(r.event.ClientRequestToken))
+		return out, Errorf(CodeNotPending, "version %s does not hold AWSPENDING", oneLine(r.event.ClientRequestToken))
 	}
 	return out, nil
-}
-
-// isGuard reports whether describe failed because of what the labels say, and
-// not because they could not be read.
-func isGuard(err error) bool {
-	switch CodeOf(err) {
-	case CodeRotationOff, CodeUnknownToken, CodeNotPending:
-		return true
-	default:
-		return false
-	}
 }
 
 // version reads a value by its id and, if stage is given, only while the
@@ -293,11 +290,11 @@ func (r *Rotation) version(ctx context.Context, id, stage string) (Version, erro
 		input.VersionStage = &stage
 	}
 	out, err := r.h.store.GetSecretValue(ctx, input)
-	if missing := (*types.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 		return Version{}, errNoValue
 	}
 	if err != nil {
-		return Version{}, storeError("GetSecretValue", err)
+		return Version{}, storeError(ctx, "GetSecretValue", err)
 	}
 	value, err := valueOf(out)
 	if err != nil {

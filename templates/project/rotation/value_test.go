@@ -111,6 +111,18 @@ func TestValueGet(t *testing.T) {
 	}
 }
 
+// C4: what is set is written as it is, as far as JSON allows, and to JSON and
+// text encoders a value says no more than that it is one.
+func TestValueText(t *testing.T) {
+	v := parse(t, `{"password":"old"}`).With("password", `<>&"\é`)
+	if got, want := v.Text().Reveal(), `{"password":"<>&\"\\é"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, err := json.Marshal(v); err != nil || string(got) != `"[redacted]"` {
+		t.Errorf("as JSON: %s, %v", got, err)
+	}
+}
+
 // C4, C5: values are the same if their JSON is, whitespace aside.
 func TestValueDifferences(t *testing.T) {
 	const doc = `{"a": 1, "b": [1, {"c": "x"}], "d": "y"}`

@@ -205,9 +205,9 @@ func (w *World) freezeAt(at, n int, meanwhile func(*World, string, string) error
 	}
 	w.Outside.Plan(n, Freeze)
 	frozen := w.Outside.Process()
-	_, stands, wait := w.deliver(frozen, token, Steps[at])
+	wait, _ := w.deliver(frozen, token, Steps[at])
 	w.Outside.Plan(0, None)
-	if !stands {
+	if wait == nil {
 		return false, nil
 	}
 	if err := meanwhile(w, token, Steps[at]); err != nil {

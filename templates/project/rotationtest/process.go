@@ -198,21 +198,20 @@ func (p *Process) freeze() {
 // errKilled is what the service sees of a process that died.
 var errKilled = errors.New("the process was killed")
 
-// run runs do in the process. It returns do's error or errKilled, and frozen
-// if the process stands still; wait then waits for its end.
-func (p *Process) run(do func() error) (err error, frozen bool, wait func() error) {
+// run runs do in the process and returns do's error, or errKilled. If the
+// process comes to stand still, run returns a function that waits for its end.
+func (p *Process) run(do func() error) (wait func() error, err error) {
 	done := make(chan error, 1)
 	go func() {
 		result := errKilled
 		defer func() { done <- result }()
 		result = do()
 	}()
-	wait = func() error { return <-done }
 	select {
 	case err := <-done:
-		return err, false, wait
+		return nil, err
 	case <-p.froze:
-		return nil, true, wait
+		return func() error { return <-done }, nil
 	}
 }
 

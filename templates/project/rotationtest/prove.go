@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,32 +140,34 @@ var Steps = []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, r
 
 // Deliver runs one step in process p, which is a new one for every delivery.
 func (w *World) Deliver(p *Process, token, step string) error {
-	err, frozen, _ := w.deliver(p, token, step)
-	if frozen {
+	wait, err := w.deliver(p, token, step)
+	if wait != nil {
 		return errors.New("the process stands still")
 	}
 	return err
 }
 
-func (w *World) deliver(p *Process, token, step string) (err error, frozen bool, wait func() error) {
+// deliver is Deliver for a process that may come to stand still: then it
+// returns a function that waits for its end.
+func (w *World) deliver(p *Process, token, step string) (wait func() error, err error) {
 	handler, err := w.Handler(p)
 	if err != nil {
-		return err, false, nil
+		return nil, err
 	}
 	event, err := json.Marshal(map[string]string{
 		"Step": step, "SecretId": w.Secret, "ClientRequestToken": token, "RotationToken": rotationToken,
 	})
 	if err != nil {
-		return err, false, nil
+		return nil, err
 	}
-	err, frozen, wait = p.run(func() error {
+	wait, err = p.run(func() error {
 		_, err := handler.Handle(context.Background(), event)
 		return err
 	})
 	if p.Dead() && w.Settle != nil {
 		w.Settle(p)
 	}
-	return err, frozen, wait
+	return wait, err
 }
 
 // rotationToken is passed with every event and must never be logged.
@@ -241,10 +244,8 @@ func (w *World) Settled(token string) error {
 		return err
 	}
 	for version, stages := range out.VersionIdsToStages {
-		for _, stage := range stages {
-			if stage == rotation.StagePending {
-				return fmt.Errorf("AWSPENDING is left on %s", version)
-			}
+		if slices.Contains(stages, rotation.StagePending) {
+			return fmt.Errorf("AWSPENDING is left on %s", version)
 		}
 	}
 	return nil
@@ -252,12 +253,7 @@ func (w *World) Settled(token string) error {
 
 // Silent returns an error if anything that was said holds a secret.
 func (w *World) Silent(extra ...error) error {
-	said := w.Output()
-	for _, err := range extra {
-		if err != nil {
-			said += err.Error()
-		}
-	}
+	said := w.Output() + fmt.Sprint(errors.Join(extra...))
 	secrets := append([]string{rotationToken}, w.Secrets...)
 	for _, stage := range []string{rotation.StageCurrent, rotation.StagePending, rotation.StagePrevious} {
 		if value, err := w.Value(stage); err == nil {

@@ -68,16 +68,15 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 	if engine := text(KeyEngine); engine != "" && !slices.Contains(engines, engine) {
 		return bad(KeyEngine, "is not one of "+strings.Join(engines, ", "))
 	}
-	for key, s := range map[string]string{KeyUser: a.User, KeyHost: a.Host} {
-		if s == "" {
+	for _, key := range []string{KeyHost, KeyUser, KeyPassword} {
+		if text(key) == "" {
 			return bad(key, "is missing or empty")
 		}
-		if strings.ContainsRune(s, 0) {
+	}
+	for _, key := range []string{KeyHost, KeyUser, KeyPassword, KeyDatabase, KeyAlternate} {
+		if strings.ContainsRune(text(key), 0) {
 			return bad(key, "holds a NUL character")
 		}
-	}
-	if a.Password.IsZero() {
-		return bad(KeyPassword, "is missing or empty")
 	}
 	if port := text(KeyPort); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
@@ -86,7 +85,7 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 		}
 		a.Port = int(n)
 	}
-	switch text(KeyTLS) {
+	switch strings.ToLower(text(KeyTLS)) {
 	case "", "true":
 	case "false":
 		a.Plaintext = true
@@ -97,6 +96,13 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 		a.ServerName = a.Host
 	}
 	return a, nil
+}
+
+// SameLogin reports whether a and b are one user on one server, reached in the
+// same way, so that the password of one may be offered for the other.
+func (a Account) SameLogin(b Account) bool {
+	a.Password, a.AdminARN, a.Alternate = b.Password, b.AdminARN, b.Alternate
+	return a == b
 }
 
 // AsAdmin returns the login of the admin secret v on the server of a. Admin
@@ -111,7 +117,7 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
 	admin.User, admin.Password, admin.AdminARN, admin.Alternate = user.Reveal(), password, "", ""
-	if host, ok := v.Get(KeyHost); ok && !strings.EqualFold(host.Reveal(), a.Host) {
+	if host, _ := v.Get(KeyHost); !host.IsZero() && !strings.EqualFold(host.Reveal(), a.Host) {
 		admin.Host, admin.ServerName = host.Reveal(), host.Reveal()
 	}
 	return admin, nil

@@ -15,7 +15,7 @@ func TestWriter(t *testing.T) {
 		mayLag       bool
 	}{
 		{"c.cluster-ro-1a2b.eu-west-1.rds.amazonaws.com", "c.cluster-1a2b.eu-west-1.rds.amazonaws.com", true},
-		{"C.Cluster-RO-1a2b.EU-West-1.RDS.AmazonAWS.com", "C.cluster-1a2b.EU-West-1.RDS.AmazonAWS.com", true},
+		{"C.Cluster-RO-1a2b.EU-West-1.RDS.AmazonAWS.com", "C.Cluster-1a2b.EU-West-1.RDS.AmazonAWS.com", true},
 		{"c.cluster-ro-1a2b.eu-west-1.rds.amazonaws.com.", "c.cluster-1a2b.eu-west-1.rds.amazonaws.com.", true},
 		{"c.cluster-ro-1a2b.rds.cn-north-1.amazonaws.com.cn", "c.cluster-1a2b.rds.cn-north-1.amazonaws.com.cn", true}, // China puts rds first
 		{"c.cluster-ro-1a2b.us-gov-west-1.rds.amazonaws.com", "c.cluster-1a2b.us-gov-west-1.rds.amazonaws.com", true},

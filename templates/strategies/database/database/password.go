@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -43,11 +44,16 @@ func (p PasswordPolicy) Validate() error {
 	switch {
 	case p.Length < MinPasswordLength || p.Length > p.MaxLength:
 		return rotation.Errorf(rotation.CodeBadConfig, "a password of %d characters is outside %d to %d", p.Length, MinPasswordLength, p.MaxLength)
-	case len(p.Classes) == 0 || p.Classes[0] == "":
+	case len(p.Classes) == 0 || strings.ContainsFunc(p.Classes[0], notLetter):
 		return rotation.Errorf(rotation.CodeBadConfig, "the password policy has no letters to begin with")
+	case slices.ContainsFunc(p.Classes, func(class string) bool { return class == "" || strings.ContainsFunc(class, notPrintable) }):
+		return rotation.Errorf(rotation.CodeBadConfig, "the password policy has a class without characters, or with others than printable ASCII")
 	}
 	return nil
 }
+
+func notLetter(r rune) bool    { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }
+func notPrintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // Generate returns a new password. Every password that the policy allows is
 // equally likely: characters are drawn without bias from all classes, and a

@@ -27,3 +27,9 @@ type Session interface {
 	// longer than a second and its outcome does not matter.
 	Close()
 }
+
+// Diagnoser is a [Session] that can tell why another user cannot log in with
+// any password: [rotation.CodeExpired], [rotation.CodeLocked], or nil.
+type Diagnoser interface {
+	Diagnose(ctx context.Context, user string) error
+}

@@ -241,7 +241,8 @@ func (s *Session) Change(_ context.Context, user string, password rotation.Sensi
 	})
 }
 
-// Parity compares rights.
+// Parity asks whether inactive has every right of active. What it has beyond
+// them stands in nobody's way.
 func (s *Session) Parity(_ context.Context, active, inactive string) error {
 	return s.call("compare", func() error {
 		return s.do("", "", func(server *Server) error {
@@ -249,9 +250,9 @@ func (s *Session) Parity(_ context.Context, active, inactive string) error {
 			if a == nil || b == nil {
 				return rotation.Errorf(rotation.CodeParity, "a user is missing")
 			}
-			for _, right := range append(slices.Clone(a.rights), b.rights...) {
-				if slices.Contains(a.rights, right) != slices.Contains(b.rights, right) {
-					return rotation.Errorf(rotation.CodeParity, "%s is one user's only", right)
+			for _, right := range a.rights {
+				if !slices.Contains(b.rights, right) {
+					return rotation.Errorf(rotation.CodeParity, "%s lacks %s", inactive, right)
 				}
 			}
 			return nil

@@ -246,17 +246,22 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return nil, err
 	}
 	var tried []rotation.Sensitive
-	try := func(v rotation.Version, label string) (*candidate, error) {
+	usable := func(v rotation.Version) (database.Account, bool) {
 		a, err := s.account(v.Value)
-		if err != nil || !sameLogin(a, account) || slices.Contains(tried, a.Password) {
-			return nil, nil // another account's password is no candidate
+		return a, err == nil && a.SameLogin(account) && !slices.Contains(tried, a.Password)
+	}
+	try := func(v rotation.Version, label string) (*candidate, error) {
+		a, ok := usable(v)
+		if !ok {
+			return nil, nil
 		}
 		tried = append(tried, a.Password)
 		session, err := s.target.Login(ctx, at(a))
-		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
+		switch rotation.CodeOf(err) {
+		case "":
+		case rotation.CodeAuthRejected:
 			return nil, nil
-		}
-		if err != nil {
+		default:
 			return nil, err
 		}
 		r.Report.Candidate = label
@@ -290,6 +295,9 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return found, err
 		}
 	}
+	if err := s.diagnose(ctx, r, at(account)); err != nil {
+		return nil, err
+	}
 	if s.config.AsAdmin && s.config.AllowRecovery {
 		r.Log.WarnContext(ctx, "no version logs in: the admin sets the password, as ALLOW_RECOVERY permits")
 		r.Report.Candidate = "admin"
@@ -300,11 +308,23 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 	return nil, rotation.Errorf(rotation.CodeLockedOut, "none of %d known passwords of the user logs in", len(tried))
 }
 
-// sameLogin reports whether two accounts are one user on one server, so that
-// the password of one may be offered for the other.
-func sameLogin(a, b database.Account) bool {
-	a.Password, a.AdminARN, a.Alternate = b.Password, b.AdminARN, b.Alternate
-	return a == b
+// diagnose asks the admin why no password logs in, where servers call an
+// expired account a wrong password. It returns nil if there is no admin to ask
+// or nothing to be said.
+func (s *Strategy) diagnose(ctx context.Context, r *rotation.Rotation, account database.Account) error {
+	if !s.config.AsAdmin {
+		return nil
+	}
+	session, err := s.changer(ctx, r, &candidate{account: account})
+	if err != nil {
+		r.Log.WarnContext(ctx, "the admin cannot be asked why no password logs in", "code", rotation.CodeOf(err))
+		return nil //nolint:nilerr // what is to be reported is that no password logs in
+	}
+	defer session.Close()
+	if admin, ok := session.(database.Diagnoser); ok {
+		return admin.Diagnose(ctx, account.User)
+	}
+	return nil
 }
 
 // changer returns the session that changes the password: the user's own, or the

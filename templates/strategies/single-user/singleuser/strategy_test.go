@@ -552,10 +552,10 @@ func TestAsAdmin(t *testing.T) {
 			stmts: []string{"admin change orders"},
 		},
 		"not proven": {
-			config: singleuser.Config{AsAdmin: true}, has: "unknown", tried: "pending current previous", code: rotation.CodeLockedOut,
+			config: singleuser.Config{AsAdmin: true}, has: "unknown", tried: "pending current previous " + adminPassword, code: rotation.CodeLockedOut,
 		},
 		"not proven, recovery": {
-			config: recovery, has: "unknown", tried: "pending current previous " + adminPassword + " pending",
+			config: recovery, has: "unknown", tried: "pending current previous " + adminPassword + " " + adminPassword + " pending",
 			stmts: []string{"admin change orders"},
 		},
 		"recovery without an admin": {

@@ -15,7 +15,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -75,16 +74,29 @@ func ConfigFromEnv(env *rotation.Env) (Config, error) {
 		RevokeExtra:   env.Bool("REVOKE_EXTRA", false),
 		AllowRecovery: env.Bool("ALLOW_RECOVERY", false),
 	}
-	const want = `must be pairs of distinct user names, such as [["orders_a","orders_b"]]`
-	if err := json.Unmarshal([]byte(env.String("USER_PAIRS", "")), &config.Pairs); err != nil || len(config.Pairs) == 0 {
-		env.Refuse("USER_PAIRS", want)
-	}
-	for _, pair := range config.Pairs {
-		if pair[0] == "" || pair[1] == "" || pair[0] == pair[1] {
-			env.Refuse("USER_PAIRS", want)
-		}
+	var ok bool
+	if config.Pairs, ok = parsePairs(env.String("USER_PAIRS", "")); !ok {
+		env.Refuse("USER_PAIRS", `must be pairs of user names, each name once, such as [["orders_a","orders_b"]]`)
 	}
 	return config, env.Err()
+}
+
+// parsePairs reads pairs from JSON. A name in two pairs would make it a matter
+// of chance whose turn is next.
+func parsePairs(text string) (pairs [][2]string, ok bool) {
+	var lists [][]string
+	if err := json.Unmarshal([]byte(text), &lists); err != nil || len(lists) == 0 {
+		return nil, false
+	}
+	seen := map[string]bool{"": true}
+	for _, names := range lists {
+		if len(names) != 2 || seen[names[0]] || seen[names[1]] || names[0] == names[1] {
+			return nil, false
+		}
+		seen[names[0]], seen[names[1]] = true, true
+		pairs = append(pairs, [2]string(names))
+	}
+	return pairs, true
 }
 
 // lagPause is the time between two log-ins on a replica that may not have
@@ -186,20 +198,9 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 }
 
 // Test proves the new user at the host that applications use.
-//
-// It does not read AWSCURRENT: the pending value cannot change under its id,
-// setSecret has compared it for this token and finishSecret will again.
 func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
-	pending, err := r.Pending(ctx)
+	active, inactive, err := s.pair(ctx, r)
 	if err != nil {
-		return err
-	}
-	inactive, err := s.account(pending.Value)
-	if err != nil {
-		return err
-	}
-	active := inactive
-	if active.User, err = s.other(inactive); err != nil {
 		return err
 	}
 	return s.ride(ctx, r, active, inactive)
@@ -338,7 +339,7 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 	}
 	if previous, ok := r.Previous(ctx); ok {
 		account, bad := s.account(previous.Value)
-		if bad == nil && account.User == inactive.User && strings.EqualFold(account.Host, inactive.Host) && account.Port == inactive.Port {
+		if bad == nil && account.SameLogin(inactive) {
 			session, err := s.target.Login(ctx, account)
 			if err == nil {
 				session.Close()

@@ -65,11 +65,24 @@ func (r *rig) rotate() {
 	r.must(r.Settled(r.token))
 }
 
+// repair lets the server answer for itself again.
+func (r *rig) repair() {
+	r.login, r.change = nil, nil
+	r.server.Refuse(nil)
+}
+
+// wantGoingOn checks that the rotation under way ends well after all.
+func (r *rig) wantGoingOn() {
+	r.t.Helper()
+	r.repair()
+	r.must(r.Rotate(r.token, 1))
+	r.must(r.Settled(r.token))
+}
+
 // wantNext checks that the next rotation meets no obstacle.
 func (r *rig) wantNext() {
 	r.t.Helper()
-	r.login, r.change = nil, nil
-	r.server.Refuse(nil)
+	r.repair()
 	r.rotate()
 }
 
@@ -344,19 +357,16 @@ func TestDrift(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, twouser.Config{Pairs: pairs, Clone: true, RevokeExtra: revoke}, 1)
 			r.server.Grant(userA, "extra")
-			err := r.Rotate(r.token, 1)
+			r.must(r.Rotate(r.token, 1))
 			if said := r.Output(); !strings.Contains(said, `"extra":["extra"]`) {
 				t.Errorf("the extra right is not reported:\n%s", said)
 			}
-			if revoke {
-				r.must(err)
-				r.wantUsers(userA, "")
-				return
+			v, err := r.Value(rotation.StageCurrent)
+			r.must(err)
+			password, _ := v.Get(database.KeyPassword)
+			if kept := r.server.CanWork(userA, password.Reveal(), "extra") == nil; kept == revoke {
+				t.Errorf("the extra right is still there: %t", kept)
 			}
-			if got := rotation.CodeOf(err); got != rotation.CodeParity {
-				t.Errorf("got %v, want %s", err, rotation.CodeParity)
-			}
-			r.wantUsers(userB, userA)
 		})
 	}
 	t.Run("any error aborts", func(t *testing.T) {
@@ -375,16 +385,531 @@ func TestDrift(t *testing.T) {
 				t.Errorf("%s refused: got %v after %v", op, err, statements)
 			}
 			r.wantUsers(userB, userA)
-			r.wantNext2()
+			r.wantGoingOn()
 		}
 	})
 }
 
-// wantNext2 checks that the rotation under way ends well.
-func (r *rig) wantNext2() {
+// T6: whatever the names, the configured pair decides who is next; AWS's own
+// secrets, which know no other user, are as good as ours.
+func TestNames(t *testing.T) {
+	names := [][2]string{
+		{"app", "app_clone"}, {"app_clone_clone", "app_clone_clone_clone"}, {"a\"b", "a'b"}, {"größe", "GRÖSSE"},
+		{"two words", "two  words"}, {"App", "aPP"}, {"x;--", "x\\"}, {"日本", "日本_b"}, {strings.Repeat("n", 63), "n"},
+	}
+	strategy, err := twouser.New(nowhere{}, twouser.Config{Pairs: names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(fields map[string]string) (map[string]string, error) {
+		fields["host"], fields["password"] = "db", "old"
+		text, err := json.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := rotation.ParseValue(rotation.NewSensitive(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err = strategy.Next(t.Context(), value)
+		if err != nil {
+			return nil, err
+		}
+		after := make(map[string]string)
+		if err := json.Unmarshal([]byte(value.Text().Reveal()), &after); err != nil {
+			t.Fatal(err)
+		}
+		if after["password"] == "old" || after["host"] != "db" {
+			t.Errorf("next value is %v", after)
+		}
+		return after, nil
+	}
+	for _, pair := range names {
+		for i, name := range pair {
+			other := pair[1-i]
+			got, err := next(map[string]string{"username": name})
+			if _, ok := got["alternate_username"]; err != nil || ok || got["username"] != other {
+				t.Errorf("%q: next is %v, %v, want %q and no alternate", name, got, err, other)
+			}
+			got, err = next(map[string]string{"username": name, "alternate_username": other})
+			if err != nil || got["username"] != other || got["alternate_username"] != name {
+				t.Errorf("%q: next is %v, %v, want %q with the other as alternate", name, got, err, other)
+			}
+		}
+	}
+	for _, fields := range []map[string]string{
+		{"username": "root"}, {"username": "APP"}, {"username": "app "},
+		{"username": "app", "alternate_username": "root"}, {"username": "app", "alternate_username": "app"}, {"username": "app", "alternate_username": "APP_CLONE"},
+	} {
+		if got, err := next(fields); rotation.CodeOf(err) != rotation.CodeBadUsers {
+			t.Errorf("%v: next is %v, %v, want %s", fields, got, err, rotation.CodeBadUsers)
+		}
+	}
+}
+
+// nowhere is a target that no call reaches.
+type nowhere struct{ twouser.Target }
+
+func (nowhere) Engines() []string                       { return nil }
+func (nowhere) PasswordPolicy() database.PasswordPolicy { return database.Alphanumeric(32, 64) }
+
+// T7, C5: the admin sets nobody's password but that of the pair's other user,
+// whatever somebody wrote into the secret. Nothing is dialled to find out.
+func TestBadUsers(t *testing.T) {
+	for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+		for name, test := range map[string]struct {
+			stage, old, new string
+			pending         string // what is left of it
+		}{
+			"pending, a stranger":        {rotation.StagePending, `"username":"orders_b"`, `"username":"admin"`, "admin"},
+			"pending, a stranger beside": {rotation.StagePending, `"alternate_username":"orders_a"`, `"alternate_username":"admin"`, userB},
+			"pending, AWSCURRENT's own":  {rotation.StagePending, `"username":"orders_b"`, `"username":"orders_a"`, ""},
+			"pending, by case":           {rotation.StagePending, `"username":"orders_b"`, `"username":"ORDERS_B"`, "ORDERS_B"},
+		} {
+			t.Run(step+"/"+name, func(t *testing.T) {
+				r := newRig(t, preprovisioned, 0)
+				r.must(r.deliver(rotation.StepCreate))
+				r.edit(test.stage, test.old, test.new)
+				r.wantOutcome(r.deliver(step), rotation.CodeBadUsers, "")
+				r.wantUsers(userA, test.pending)
+			})
+		}
+	}
+	t.Run("current, a stranger", func(t *testing.T) {
+		r := newRig(t, preprovisioned, 0)
+		r.must(r.GiveUp(r.token))
+		r.edit(rotation.StageCurrent, userA, "orders_c")
+		r.request()
+		r.wantOutcome(r.deliver(rotation.StepCreate), rotation.CodeBadUsers, "")
+	})
+}
+
+// T7: the admin acts only if the secret has proven that it speaks for the pair:
+// AWSCURRENT logs in, or else the other user as AWSPREVIOUS has it.
+func TestVouch(t *testing.T) {
+	recovery := preprovisioned
+	recovery.AllowRecovery = true
+	for name, test := range map[string]struct {
+		config  twouser.Config
+		current rotation.Code // how AWSCURRENT's log-in ends
+		former  rotation.Code // and AWSPREVIOUS's
+		edit    [2]string     // in AWSPREVIOUS
+		code    rotation.Code
+		tried   string
+	}{
+		"AWSCURRENT logs in":         {config: preprovisioned, tried: "orders_b admin orders_a"},
+		"AWSPREVIOUS logs in":        {config: preprovisioned, current: rotation.CodeAuthRejected, tried: "orders_b orders_a admin orders_a"},
+		"neither":                    {config: preprovisioned, current: rotation.CodeAuthRejected, former: rotation.CodeAuthRejected, tried: "orders_b orders_a", code: rotation.CodeLockedOut},
+		"neither, recovery":          {config: recovery, current: rotation.CodeAuthRejected, former: rotation.CodeAuthRejected, tried: "orders_b orders_a admin orders_a"},
+		"AWSCURRENT unreachable":     {config: recovery, current: rotation.CodeUnreachable, tried: "orders_b", code: rotation.CodeUnreachable},
+		"AWSCURRENT locked":          {config: recovery, current: rotation.CodeLocked, tried: "orders_b", code: rotation.CodeLocked},
+		"AWSPREVIOUS unreachable":    {config: recovery, current: rotation.CodeAuthRejected, former: rotation.CodeUnreachable, tried: "orders_b orders_a", code: rotation.CodeUnreachable},
+		"AWSPREVIOUS, a stranger":    {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"admin"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		"AWSPREVIOUS, the same user": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"orders_b"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		// C5: what differs in where or how to connect is no candidate.
+		"AWSPREVIOUS, another host": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"db"`, `"evil"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		"AWSPREVIOUS, another port": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`5432`, `6432`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		"AWSPREVIOUS, no TLS":       {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"port"`, `"ssl":false,"port"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		"AWSPREVIOUS, another name": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"port"`, `"tls_server_name":"evil","port"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+		"AWSPREVIOUS, another db":   {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"port"`, `"dbname":"evil","port"`}, tried: "orders_b", code: rotation.CodeLockedOut},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, test.config, 1)
+			if test.edit[0] != "" {
+				r.edit(rotation.StagePrevious, test.edit[0], test.edit[1])
+			}
+			r.must(r.deliver(rotation.StepCreate))
+			r.login = func(a database.Account, do func() error) error {
+				code := test.current
+				if a.User == userA {
+					code = test.former
+				}
+				if code != "" && a.User != databasetest.Admin && !slices.ContainsFunc(r.tried, func(a database.Account) bool { return a.User == databasetest.Admin }) {
+					return rotation.Errorf(code, "no")
+				}
+				return do()
+			}
+			var statements []string
+			if test.code == "" {
+				statements = []string{"admin change orders_a"}
+			}
+			r.wantOutcome(r.deliver(rotation.StepSet), test.code, test.tried, statements...)
+			r.wantUsers(userB, userA)
+			r.wantGoingOn()
+		})
+	}
+}
+
+// C5, T7: an admin secret that is missing or not on the function's list is none.
+func TestAdminSecret(t *testing.T) {
+	for name, test := range map[string]struct {
+		old, new string
+		want     rotation.Code
+	}{
+		"missing":     {`"masterarn"`, `"masterArn"`, rotation.CodeBadSecret},
+		"not allowed": {`:secret:admin`, `:secret:other`, rotation.CodeSecretNotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, preprovisioned, 0)
+			r.must(r.GiveUp(r.token))
+			r.edit(rotation.StageCurrent, test.old, test.new)
+			r.request()
+			r.Config.AllowedSecrets = []string{r.Secret, "*:secret:admin-??????"}
+			r.wantOutcome(r.deliver(rotation.StepCreate, rotation.StepSet), test.want, userA)
+		})
+	}
+}
+
+// T8: changes go to the writer, tests to the host that applications use, and a
+// replica that has not heard of the new password yet is given time.
+func TestReplicaLags(t *testing.T) {
+	const reader, writer = "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", "c.cluster-1.eu-west-1.rds.amazonaws.com"
+	r := newRig(t, preprovisioned, 0)
+	r.must(r.GiveUp(r.token))
+	r.edit(rotation.StageCurrent, `"db"`, `"`+reader+`"`)
+	r.request()
+	behind := 3
+	r.login = func(a database.Account, do func() error) error {
+		if a.User == userB && a.Host == reader && behind > 0 {
+			behind--
+			return rotation.Errorf(rotation.CodeAuthRejected, "never heard of it")
+		}
+		return do()
+	}
+	r.must(r.deliver(rotation.StepCreate))
+	r.wantOutcome(r.deliver(rotation.StepSet), "", "orders_a admin orders_b", "admin change orders_b")
+	for i, want := range []string{reader, writer, writer} {
+		if got := r.tried[i].Host; got != want {
+			t.Errorf("%s logged in at %s, want %s", r.tried[i].User, got, want)
+		}
+	}
+	began := r.Store.Now()
+	r.wantOutcome(r.deliver(rotation.StepTest), "", "orders_b orders_b orders_b orders_b")
+	if waited := r.Store.Now().Sub(began); waited < time.Second {
+		t.Errorf("three more looks within %s", waited)
+	}
+	behind = 1
+	r.wantOutcome(r.deliver(rotation.StepFinish), "", "orders_b orders_b")
+	r.wantUsers(userB, "")
+}
+
+// T8, C8: a replica that never hears of it is given up before the invocation
+// ends, and with what it said.
+func TestReplicaLagsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, preprovisioned, 0)
+		r.must(r.GiveUp(r.token))
+		r.edit(rotation.StageCurrent, `"db"`, `"c.cluster-ro-1.eu-west-1.rds.amazonaws.com"`)
+		r.request()
+		r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+		r.login = rejectAs(userB, rotation.CodeAuthRejected)
+		p := r.Outside.Process()
+		strategy, err := r.Strategy(p)
+		r.must(err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = rotation.New(p.Store(r.Store), strategy, r.Config, rotation.WithOutput(r)).Handle(ctx, r.event(rotation.StepTest))
+		if got := rotation.CodeOf(err); got != rotation.CodeAuthRejected || ctx.Err() != nil {
+			t.Errorf("got %v, and the invocation: %v", err, ctx.Err())
+		}
+	})
+}
+
+func (r *rig) event(step string) json.RawMessage {
 	r.t.Helper()
-	r.login, r.change = nil, nil
-	r.server.Refuse(nil)
-	r.must(r.Rotate(r.token, 1))
-	r.must(r.Settled(r.token))
+	event, err := json.Marshal(map[string]string{"SecretId": r.Secret, "ClientRequestToken": r.token, "Step": step})
+	r.must(err)
+	return event
+}
+
+// T8: a server that is no replica and rejects the new password is not asked again.
+func TestNoReplica(t *testing.T) {
+	r := newRig(t, preprovisioned, 0)
+	r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+	r.login = rejectAs(userB, rotation.CodeAuthRejected)
+	r.wantOutcome(r.deliver(rotation.StepTest), rotation.CodeAuthRejected, userB)
+}
+
+// C18: finishSecret takes nobody's word. Straight after createSecret, and on an
+// empty version, it promotes nothing.
+func TestFinishAlone(t *testing.T) {
+	r := newRig(t, preprovisioned, 1)
+	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeNoPendingValue, "")
+	r.must(r.deliver(rotation.StepCreate))
+	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeAuthRejected, userA)
+	r.wantUsers(userB, userA)
+	r.wantGoingOn()
+}
+
+// C18: a server that acknowledges the password and did not take it is found out
+// in setSecret, before anything else relies on it.
+func TestServerLies(t *testing.T) {
+	r := newRig(t, preprovisioned, 1)
+	r.change = func(_ string, do func(string) error) error { return do("truncated") }
+	r.must(r.deliver(rotation.StepCreate))
+	r.wantOutcome(r.deliver(rotation.StepSet), rotation.CodeAuthRejected, "orders_b admin orders_a", "admin change orders_a")
+	r.wantUsers(userB, userA)
+	r.wantGoingOn()
+}
+
+// C17: a password that the server refuses by its rules is given up, unless an
+// earlier delivery has set it: then the rule is against setting it twice.
+func TestServerRefuses(t *testing.T) {
+	for name, config := range modes {
+		for code, pending := range map[rotation.Code]string{rotation.CodePolicy: "", rotation.CodePermission: userB, rotation.CodeUnreachable: userB} {
+			t.Run(name+"/"+string(code), func(t *testing.T) {
+				r := newRig(t, config, 0)
+				r.server.Refuse(func(s databasetest.Statement) error {
+					if s.Op == "change" || s.Op == "activate" {
+						return rotation.Errorf(code, "no")
+					}
+					return nil
+				})
+				if got := rotation.CodeOf(r.deliver(rotation.StepCreate, rotation.StepSet)); got != code {
+					t.Errorf("got code %q, want %q", got, code)
+				}
+				r.wantUsers(userA, pending)
+				if pending == "" {
+					r.wantNext()
+				} else {
+					r.wantGoingOn()
+				}
+			})
+		}
+		t.Run(name+"/set already", func(t *testing.T) {
+			r := newRig(t, config, 0)
+			r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+			r.server.Refuse(func(s databasetest.Statement) error {
+				if s.Op == "change" || s.Op == "activate" {
+					return rotation.Errorf(rotation.CodePolicy, "no password twice")
+				}
+				return nil
+			})
+			r.must(r.deliver(rotation.StepSet))
+			r.wantUsers(userA, userB)
+		})
+	}
+}
+
+// C19: between the admin's log-in and the first statement the labels are read
+// again, and while another rotator has the user nothing is changed.
+func TestNothingLate(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(*rig)
+		want      rotation.Code
+	}{
+		"given up": {func(r *rig) { r.must(r.GiveUp(r.token)) }, rotation.CodeUnknownToken},
+		"another rotation": {func(r *rig) {
+			r.must(r.GiveUp(r.token))
+			token := r.token
+			r.rotate()
+			r.token = token
+		}, rotation.CodeUnknownToken},
+		"claimed": {func(r *rig) {
+			other, err := r.server.Target(r.Outside.Process()).Open(r.t.Context(), database.Account{User: databasetest.Admin, Password: rotation.NewSensitive(adminPassword)})
+			r.must(err)
+			r.must(other.Claim(r.t.Context(), userB))
+		}, rotation.CodeBusy},
+	} {
+		for mode, config := range modes {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				r := newRig(t, config, 0)
+				r.must(r.deliver(rotation.StepCreate))
+				r.login = func(a database.Account, do func() error) error {
+					if a.User == databasetest.Admin {
+						r.login = nil
+						test.meanwhile(r)
+						r.server.Statements()
+					}
+					return do()
+				}
+				if got := rotation.CodeOf(r.deliver(rotation.StepSet)); got != test.want {
+					t.Errorf("got code %q, want %q", got, test.want)
+				}
+				if statements := r.server.Statements(); len(statements) > 0 {
+					t.Errorf("the server was told to %v", statements)
+				}
+				r.must(r.CurrentWorks())
+			})
+		}
+	}
+}
+
+// C13: a test alone passes if AWSCURRENT works, whether or not there is a second
+// user yet, and changes nothing anywhere.
+func TestTestOnly(t *testing.T) {
+	for mode, config := range modes {
+		for name, empty := range map[string]bool{"a copy": false, "an empty version": true} {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				r := newRig(t, config, 0)
+				r.must(r.GiveUp(r.token))
+				r.Store.EmptyTestVersion = empty
+				r.token = r.Token()
+				_, err := r.Store.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
+					SecretId: &r.Secret, ClientRequestToken: &r.token, RotateImmediately: aws.Bool(false), RotationLambdaARN: aws.String("arn:rotator"),
+				})
+				r.must(err)
+				r.must(r.deliver(rotation.StepTest))
+				r.wantNoWrites()
+				r.server.SetPassword(userA, "unknown")
+				if err := r.deliver(rotation.StepTest); err == nil {
+					t.Error("passed, and AWSCURRENT does not work")
+				}
+				r.wantNoWrites()
+				r.must(r.Store.EndTest(r.Secret, r.token))
+			})
+		}
+	}
+}
+
+// C5, C13: a pending version that names AWSCURRENT's user passes testSecret only
+// if it equals AWSCURRENT as a whole, and what somebody altered is not dialled.
+func TestTampered(t *testing.T) {
+	for name, edit := range map[string][2]string{
+		"host": {`"db"`, `"evil"`}, "port": {"5432", "6432"}, "TLS": {`"port"`, `"ssl":false,"port"`}, "admin": {":secret:admin", ":secret:evil"},
+	} {
+		for _, step := range rotationtest.Steps[1:] {
+			t.Run(name+"/"+step, func(t *testing.T) {
+				r := newRig(t, preprovisioned, 0)
+				r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+				r.edit(rotation.StagePending, edit[0], edit[1])
+				r.wantOutcome(r.deliver(step), rotation.CodeTampered, "")
+			})
+		}
+	}
+}
+
+// C14: AWSPREVIOUS's user keeps its password for as long as clients may hold it.
+func TestTooSoon(t *testing.T) {
+	r := newRig(t, preprovisioned, 1)
+	former, err := r.Value(rotation.StagePrevious)
+	r.must(err)
+	r.Config.MinRotationAge = rotation.DefaultMinRotationAge
+	r.wantOutcome(r.deliver(rotation.StepCreate), rotation.CodeTooSoon, "")
+	r.must(r.Works(former))
+	r.Pass(rotation.DefaultMinRotationAge)
+	r.rotate()
+}
+
+// A secret that was made for AWS's own function rotates as it is, and stays one
+// that AWS's own function would understand.
+func TestAWSTemplate(t *testing.T) {
+	config := clone
+	r := newRig(t, config, 0)
+	r.must(r.GiveUp(r.token))
+	r.edit(rotation.StageCurrent, `"port":5432`, `"port":5432,"dbClusterIdentifier":"c-1","ssl":true,"dbname":"orders"`)
+	before, err := r.Value(rotation.StageCurrent)
+	r.must(err)
+	for _, user := range []string{userB, userA, userB} {
+		r.rotate()
+		r.wantUsers(user, "")
+		after, err := r.Value(rotation.StageCurrent)
+		r.must(err)
+		if keys := before.Differences(after, database.KeyUser, database.KeyPassword); len(keys) > 0 {
+			t.Errorf("%q changed", keys)
+		}
+	}
+}
+
+// C16: a preflight finds what a rotation would miss, and writes nothing.
+func TestPreflight(t *testing.T) {
+	for name, test := range map[string]struct {
+		config twouser.Config
+		spoil  func(*rig)
+		want   rotation.Code
+	}{
+		"all there":          {preprovisioned, func(*rig) {}, ""},
+		"no second user yet": {clone, func(*rig) {}, ""},
+		"a right is missing": {preprovisioned, func(r *rig) { r.server.Grant(userA, "report") }, rotation.CodeParity},
+		"a stranger":         {preprovisioned, func(r *rig) { r.edit(rotation.StageCurrent, userA, "orders_c") }, rotation.CodeBadUsers},
+		"wrong password":     {preprovisioned, func(r *rig) { r.server.SetPassword(userA, "unknown") }, rotation.CodeAuthRejected},
+		"wrong admin":        {clone, func(r *rig) { r.server.SetPassword(databasetest.Admin, "unknown") }, rotation.CodeAuthRejected},
+		"no admin secret":    {clone, func(r *rig) { r.edit(rotation.StageCurrent, "masterarn", "masterArn") }, rotation.CodeBadSecret},
+		"no right of the admin": {preprovisioned, func(r *rig) {
+			r.server.Refuse(func(databasetest.Statement) error { return rotation.Errorf(rotation.CodePermission, "no") })
+		}, rotation.CodePermission},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, test.config, 0)
+			r.must(r.GiveUp(r.token))
+			test.spoil(r)
+			r.Outside.Plan(0, rotationtest.None)
+			handler, err := r.Handler(r.Outside.Process())
+			r.must(err)
+			answer, err := handler.Handle(t.Context(), json.RawMessage(`{"Preflight":true,"SecretId":"`+r.Secret+`"}`))
+			r.must(err)
+			r.wantNoWrites()
+			report := answer.(rotation.Preflight)
+			var got rotation.Code
+			for _, check := range report.Checks {
+				got += check.Code
+			}
+			if got != test.want || report.OK != (test.want == "") {
+				t.Errorf("got %+v, want %q", report, test.want)
+			}
+		})
+	}
+}
+
+// A rotation costs so many calls to Secrets Manager, with a new process for every
+// step and with one for all. One of them reads the admin secret.
+func TestCalls(t *testing.T) {
+	for mode, config := range modes {
+		for name, limit := range map[string]int{"cold": 16 + 1, "warm": 10 + 1} {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				r := newRig(t, config, 1)
+				r.Outside.Plan(0, rotationtest.None)
+				handler, err := r.Handler(r.Outside.Process())
+				for _, step := range rotationtest.Steps {
+					if name == "cold" {
+						handler, err = r.Handler(r.Outside.Process())
+					}
+					r.must(err)
+					_, err = handler.Handle(t.Context(), r.event(step))
+					r.must(err)
+				}
+				var calls []string
+				for _, call := range r.Outside.Calls() {
+					if strings.Contains(call, "Secret") {
+						calls = append(calls, call)
+					}
+				}
+				if len(calls) > limit {
+					t.Errorf("%d calls, want at most %d: %q", len(calls), limit, calls)
+				}
+			})
+		}
+	}
+}
+
+// T7: pairs are two distinct users each, and no user is in two of them, or one
+// secret's rotation would change what another's AWSCURRENT names.
+func TestConfigFromEnv(t *testing.T) {
+	read := func(variables map[string]string) (twouser.Config, error) {
+		return twouser.ConfigFromEnv(rotation.NewEnv(func(name string) (string, bool) {
+			value, ok := variables[name]
+			return value, ok
+		}))
+	}
+	config, err := read(map[string]string{"USER_PAIRS": `[["a","b"],["c","d"]]`, "USERS": "clone", "REVOKE_EXTRA": "true", "ALLOW_RECOVERY": "true"})
+	if err != nil || !slices.Equal(config.Pairs, [][2]string{{"a", "b"}, {"c", "d"}}) || !config.Clone || !config.RevokeExtra || !config.AllowRecovery {
+		t.Errorf("got %+v, %v", config, err)
+	}
+	config, err = read(map[string]string{"USER_PAIRS": `[["a","b"]]`})
+	if err != nil || config.Clone || config.RevokeExtra || config.AllowRecovery {
+		t.Errorf("got %+v, %v, want the careful defaults", config, err)
+	}
+	for _, value := range []string{
+		"", "[]", "null", `["a","b"]`, `[["a"]]`, `[["a",""]]`, `[["a","a"]]`, `[["a","b","c"]]`, `[["a","b"],["b","c"]]`, `[["a","b"],["b","a"]]`, `a,b`, `[["a","b"]] x`, `[[1,2]]`,
+	} {
+		if config, err := read(map[string]string{"USER_PAIRS": value}); err == nil || !strings.Contains(err.Error(), "USER_PAIRS") {
+			t.Errorf("%s: got %v, %v, want it refused", value, config.Pairs, err)
+		}
+	}
+	_, err = read(map[string]string{"USERS": "both", "REVOKE_EXTRA": "some", "ALLOW_RECOVERY": "perhaps"})
+	for _, name := range []string{"USER_PAIRS", "USERS", "REVOKE_EXTRA", "ALLOW_RECOVERY"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not name %s", err, name)
+		}
+	}
 }

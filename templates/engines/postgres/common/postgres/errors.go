@@ -35,8 +35,7 @@ const (
 // authentication.
 func loginError(err error, account database.Account) error {
 	// The driver's error holds the configuration, and that the password.
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = connect.Unwrap()
 	}
 	var refusal *pgconn.PgError
@@ -81,6 +80,10 @@ func refusedLogin(refusal *pgconn.PgError, account database.Account) error {
 	default:
 		return refused(refusal, "log-in")
 	}
+}
+
+func identityError(user, session string) error {
+	return rotation.Errorf(rotation.CodeIdentity, "logged in as %q, but the server says that the session is %q's", user, session)
 }
 
 // statementError classifies the failure of a statement on an open session.
@@ -132,8 +135,7 @@ func refused(refusal *pgconn.PgError, doing string) error {
 // what stands for a bad parameter or a bad credential elsewhere is there the
 // verdict of a password check (passwordcheck, credcheck).
 func changeError(err error, doing string) error {
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refusal.Code {
 		case stateBadParameter, stateBadAuthorization, stateBadPassword:
 			return rotation.Errorf(rotation.CodePolicy, "%s: the server's password rules refuse it (SQLSTATE %s)", doing, refusal.Code).Because(refusal)

@@ -362,6 +362,51 @@ func TestBlackHole(t *testing.T) {
 	}
 }
 
+// TestProve: to have logged in is proof only if the server says that it is the
+// user's session, where it says so. (T3)
+func TestProve(t *testing.T) {
+	ours := newAuthority(t)
+	good := ours.server(t, "db.test", time.Now().Add(time.Hour))
+	target, err := New(ours.roots(), 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letIn := func(who string) func(*pgproto3.Backend) {
+		return func(backend *pgproto3.Backend) {
+			_ = backend.SetAuthType(pgproto3.AuthTypeCleartextPassword)
+			send(backend, &pgproto3.AuthenticationCleartextPassword{})
+			_, _ = backend.Receive()
+			send(backend, &pgproto3.AuthenticationOk{}, &pgproto3.ParameterStatus{Name: "session_authorization", Value: who}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+			if message, err := backend.Receive(); err == nil {
+				if _, bye := message.(*pgproto3.Terminate); !bye {
+					t.Errorf("the client sends a %T", message)
+				}
+			}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		user   string
+		script func(*pgproto3.Backend)
+		want   rotation.Code
+	}{
+		{"the user's session", "orders", letIn("orders"), ""},
+		{"somebody's session", "orders", letIn("somebody"), rotation.CodeIdentity},
+		{"a name in another encoding", "bestellungen_ü", letIn("bestellungen_\xfc"), ""},
+		{"wrong password", "orders", refuse("28P01", "auth_failed"), rotation.CodeAuthRejected},
+		{"a name that would be cut off", strings.Repeat("x", 64), letIn(strings.Repeat("x", 63)), rotation.CodeBadUsers},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			account := serve(t, overTLS(good, test.script)).account()
+			account.User = test.user
+			err := target.Prove(t.Context(), account)
+			if got := rotation.CodeOf(err); got != test.want {
+				t.Errorf("got %v (code %q), want code %q", err, got, test.want)
+			}
+		})
+	}
+}
+
 func TestNoTimeLeft(t *testing.T) {
 	server := serve(t, func(net.Conn) {})
 	target, err := New(x509.NewCertPool(), 32)
@@ -372,7 +417,11 @@ func TestNoTimeLeft(t *testing.T) {
 	cancel()
 	_, err = target.Login(ctx, server.account())
 	if got := rotation.CodeOf(err); got != rotation.CodeDeadline {
-		t.Errorf("got %v, want %q", err, rotation.CodeDeadline)
+		t.Errorf("Login: got %v, want %q", err, rotation.CodeDeadline)
+	}
+	err = target.Prove(ctx, server.account())
+	if got := rotation.CodeOf(err); got != rotation.CodeDeadline {
+		t.Errorf("Prove: got %v, want %q", err, rotation.CodeDeadline)
 	}
 	if n := server.dials.Load(); n != 0 {
 		t.Errorf("dialled %d times", n)

@@ -74,7 +74,7 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 	}
 	facts := results[1][0]
 	if facts[0] != s.user {
-		return rotation.Errorf(rotation.CodeIdentity, "logged in as %q, but the server says that the session is %q's", s.user, facts[0])
+		return identityError(s.user, facts[0])
 	}
 	s.actsAs = facts[1]
 	s.readOnly = facts[2] == "t"

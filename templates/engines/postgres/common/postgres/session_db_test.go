@@ -75,6 +75,9 @@ func TestChangeUnderEveryName(t *testing.T) {
 			if got := login(t, target, next).User(); got != name {
 				t.Errorf("logged in as %q", got)
 			}
+			if err := target.Prove(t.Context(), next); err != nil {
+				t.Error(err)
+			}
 			_, err := target.Login(t.Context(), account)
 			wantCode(t, err, rotation.CodeAuthRejected)
 		})
@@ -91,7 +94,7 @@ func TestNameThatTheServerWouldCutOff(t *testing.T) {
 
 	account.User += "y"
 	_, err := target.Login(t.Context(), account)
-	wantCode(t, err, rotation.CodeIdentity)
+	wantCode(t, err, rotation.CodeBadUsers)
 }
 
 // TestVerifierIsOfTheServersKind: the password reaches the server only as a
@@ -224,6 +227,9 @@ func TestSessionIsItsOwnUser(t *testing.T) {
 		"ALTER ROLE acting SET standard_conforming_strings = off",
 		"ALTER ROLE acting SET statement_timeout = '1s'",
 	)
+	if err := target.Prove(t.Context(), account); err != nil {
+		t.Error(err)
+	}
 	session := login(t, target, account)
 	if got := session.ActsAs(); got != "acted_as" {
 		t.Errorf("ActsAs() = %q", got)

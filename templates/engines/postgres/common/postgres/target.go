@@ -15,7 +15,9 @@ import (
 	"context"
 	"crypto/x509"
 	"net"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -140,6 +142,9 @@ func (t *Target) Prove(ctx context.Context, account database.Account) error {
 
 // connect logs in, and no more.
 func (t *Target) connect(ctx context.Context, account database.Account) (*Session, error) {
+	if err := CheckName(account.User); err != nil {
+		return nil, err
+	}
 	conn, err := t.dial(ctx, account)
 	if err != nil {
 		return nil, err
@@ -164,7 +169,17 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 		_ = conn.Close()
 		return nil, loginError(err, account)
 	}
-	return &Session{conn: pg, user: account.User}, nil
+	s := &Session{conn: pg, user: account.User}
+	// Servers say at once whose session it is, in an encoding of their own.
+	if who := pg.ParameterStatus("session_authorization"); who != "" && who != s.user && isASCII(s.user) {
+		s.Close()
+		return nil, identityError(s.user, who)
+	}
+	return s, nil
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // loginLimit returns how long a log-in may take.

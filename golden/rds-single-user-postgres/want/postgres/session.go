@@ -1,0 +1,260 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/rotation"
+)
+
+var _ database.Session = (*Session)(nil)
+
+// maxNameLength is how many bytes of a name count. The server cuts longer ones
+// off without an error, and what is left may be another user.
+const maxNameLength = 63
+
+const closeTimeout = time.Second
+
+// Session is one connection that has logged in. It is for one goroutine.
+type Session struct {
+	conn *pgconn.PgConn
+	user string // who logged in
+
+	actsAs             string // the role that the log-in ended in
+	readOnly           bool
+	passwordEncryption string
+	scramIterations    int
+}
+
+// begin makes the session independent of what is set for its user, and learns
+// in the same round trip what is to be known of the server. Settings are SET
+// and not sent with the log-in because poolers refuse those.
+func (s *Session) begin(ctx context.Context, limits timeouts) error {
+	settings := []string{
+		// Everything below is read in the encoding that Go writes.
+		"SET client_encoding = 'UTF8'",
+		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
+			", pg_catalog.current_setting('password_encryption')" +
+			", pg_catalog.current_setting('scram_iterations', true)",
+		// ALTER ROLE ... SET role makes the session act as another role, whose
+		// rights over the user are not the user's own.
+		"SET ROLE NONE",
+		"SET search_path = pg_catalog, pg_temp",
+		"SET DateStyle = 'ISO'",
+		"SET application_name = 'rotation'",
+		// A change that was acknowledged must survive a crash of the server,
+		// and a user's wish to read only is not the server's.
+		"SET synchronous_commit = on",
+		"SET default_transaction_read_only = off",
+		setting("statement_timeout", limits.statement),
+		setting("lock_timeout", limits.lock),
+		setting("idle_in_transaction_session_timeout", limits.idle),
+	}
+	if s.Version() >= 14 {
+		settings = append(settings, setting("idle_session_timeout", limits.idle))
+	}
+	results, err := s.Exec(ctx, "set up the session", settings...)
+	switch {
+	case rotation.CodeOf(err) == rotation.CodeDeadline: // the log-in's, not the caller's
+		return rotation.Errorf(rotation.CodeUnreachable, "the server does not answer after the log-in").Because(err)
+	case err != nil:
+		return err
+	}
+	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 5 {
+		return rotation.Errorf(rotation.CodeServer, "the server does not answer as PostgreSQL does")
+	}
+	facts := results[1][0]
+	if facts[0] != s.user {
+		return identityError(s.user, facts[0])
+	}
+	s.actsAs = facts[1]
+	s.readOnly = facts[2] == "t"
+	s.passwordEncryption = facts[3]
+	s.scramIterations = scramIterations
+	if n, err := strconv.Atoi(facts[4]); err == nil {
+		s.scramIterations = n
+	}
+	return nil
+}
+
+// setting returns the statement that sets a timeout, which is at least a
+// millisecond since 0 means none.
+func setting(name string, d time.Duration) string {
+	return fmt.Sprintf("SET %s = %d", name, max(1, d.Milliseconds()))
+}
+
+// User returns the user who logged in.
+func (s *Session) User() string { return s.user }
+
+// ActsAs returns the role that sessions of the user act as: that of ALTER ROLE
+// ... SET role if it took effect at the log-in, else the user. This session
+// itself has gone back to being the user.
+func (s *Session) ActsAs() string { return s.actsAs }
+
+// Version returns the server's major version, 0 if it does not say.
+func (s *Session) Version() int { return majorVersion(s.conn.ParameterStatus("server_version")) }
+
+// majorVersion reads versions such as 15.4, 18beta1 and 9.6.24.
+func majorVersion(version string) int {
+	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		version = version[:end]
+	}
+	n, _ := strconv.Atoi(version)
+	return n
+}
+
+// Claim implements [database.Session] with a lock of this session that only
+// rotators take. It is [rotation.CodeNotWriter] on a read-only server.
+func (s *Session) Claim(ctx context.Context, user string) error {
+	if s.readOnly {
+		return rotation.Errorf(rotation.CodeNotWriter, "the server is read-only: the host must be that of the writer")
+	}
+	_, err := s.Exec(ctx, fmt.Sprintf("claim %q", user), fmt.Sprintf("SELECT pg_catalog.pg_advisory_lock(%d)", claimKey(user)))
+	return err
+}
+
+// claimKey maps user to the server's 64-bit space of such locks.
+func claimKey(user string) int64 {
+	sum := sha256.Sum256([]byte("rotasmith\x00" + user))
+	return int64(binary.BigEndian.Uint64(sum[:]))
+}
+
+// Try implements [database.Session] with a transaction that is rolled back. It
+// also fails, as [Session.Diagnose] does, if user could not log in with any
+// password.
+func (s *Session) Try(ctx context.Context, user string, password rotation.Sensitive) error {
+	if err := s.Diagnose(ctx, user); err != nil {
+		return err
+	}
+	return s.setPassword(ctx, user, password, "try a change of the password of", func(alter string) []string {
+		return []string{"BEGIN", alter, "ROLLBACK"}
+	})
+}
+
+// Change implements [database.Session].
+func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
+	return s.setPassword(ctx, user, password, "change the password of", func(alter string) []string {
+		return []string{alter}
+	})
+}
+
+// Activate is [Session.Change] and lets user log in, in one statement: there
+// is no moment at which the user has the one without the other.
+func (s *Session) Activate(ctx context.Context, user string, password rotation.Sensitive) error {
+	return s.setPassword(ctx, user, password, "activate", func(alter string) []string {
+		return []string{alter + " LOGIN"}
+	})
+}
+
+func (s *Session) setPassword(ctx context.Context, user string, password rotation.Sensitive, doing string, statements func(alter string) []string) error {
+	doing = fmt.Sprintf("%s %q", doing, user)
+	if err := CheckName(user); err != nil {
+		return err
+	}
+	verifier, err := s.Verifier(user, password)
+	if err != nil {
+		return err
+	}
+	// The user is named even if it is the session's own: what CURRENT_USER
+	// means depends on who set which role.
+	alter := fmt.Sprintf("ALTER ROLE %s PASSWORD %s", Identifier(user), Literal(verifier.Reveal()))
+	if _, err := s.exec(ctx, statements(alter)...); err != nil {
+		return changeError(err, doing)
+	}
+	return nil
+}
+
+// Verifier returns what takes password's place in a statement, in the form in
+// which the server stores passwords: a client that knows only md5 is locked
+// out by the other.
+func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
+	if s.passwordEncryption != "scram-sha-256" {
+		return md5Verifier(user, password), nil
+	}
+	return scramVerifier(password, newSalt(), s.scramIterations)
+}
+
+// Diagnose returns why user could not log in with whatever password:
+// [rotation.CodeExpired] past its VALID UNTIL, [rotation.CodeLocked] without
+// LOGIN, nil if neither. At the log-in itself the server calls the former a
+// wrong password.
+func (s *Session) Diagnose(ctx context.Context, user string) error {
+	results, err := s.Exec(ctx, fmt.Sprintf("look up %q", user),
+		"SELECT rolcanlogin, COALESCE(rolvaliduntil <= now(), false) FROM pg_roles WHERE rolname = "+Literal(user))
+	if err != nil {
+		return err
+	}
+	for _, row := range results[0] {
+		switch {
+		case row[0] != "t":
+			return rotation.Errorf(rotation.CodeLocked, "user %q may not log in", user)
+		case row[1] == "t":
+			return rotation.Errorf(rotation.CodeExpired, "user %q is past its VALID UNTIL", user)
+		}
+	}
+	return nil
+}
+
+// Rows are a statement's rows as text. NULL is "".
+type Rows [][]string
+
+// Exec sends the statements in one message and returns the rows of each. They
+// are one transaction unless they say otherwise: all of them happen, or none.
+// doing names their purpose in errors and must be safe to print; statements
+// never appear in one.
+func (s *Session) Exec(ctx context.Context, doing string, statements ...string) ([]Rows, error) {
+	results, err := s.exec(ctx, statements...)
+	if err != nil {
+		return nil, statementError(err, doing)
+	}
+	return results, nil
+}
+
+// exec is Exec with the driver's error.
+func (s *Session) exec(ctx context.Context, statements ...string) ([]Rows, error) {
+	read, err := s.conn.Exec(ctx, strings.Join(statements, ";\n")).ReadAll()
+	if err != nil {
+		if s.conn.TxStatus() != 'I' && !s.conn.IsClosed() {
+			_, rollback := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+			err = errors.Join(err, rollback)
+		}
+		return nil, err
+	}
+	results := make([]Rows, len(read))
+	for i, result := range read {
+		for _, values := range result.Rows {
+			row := make([]string, len(values))
+			for j, value := range values {
+				row[j] = string(value)
+			}
+			results[i] = append(results[i], row)
+		}
+	}
+	return results, nil
+}
+
+// Close implements [database.Session].
+func (s *Session) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+}
+
+// CheckName refuses a name of which the server would read only the beginning,
+// as [rotation.CodeBadUsers].
+func CheckName(name string) error {
+	if len(name) > maxNameLength {
+		return rotation.Errorf(rotation.CodeBadUsers, "the name %q is longer than the %d bytes that PostgreSQL reads", name, maxNameLength)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package singleuser_test
+
+import (
+	"context"
+	"testing"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/databasetest"
+	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
+	"example.com/orders-db/singleuser"
+)
+
+// target is the test server as the strategy wants it.
+type target struct{ *databasetest.Target }
+
+func (t target) Login(ctx context.Context, a database.Account) (database.Session, error) {
+	session, err := t.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+const (
+	user          = "orders"
+	firstPassword = "first-password-sentinel-11bb"
+	adminPassword = "admin-password-sentinel-77aa"
+)
+
+// bench is a world with the strategy on a server that has one application user.
+type bench struct {
+	*rotationtest.World
+	server *databasetest.Server
+}
+
+func newBench(t testing.TB, config singleuser.Config) bench {
+	t.Helper()
+	var server *databasetest.Server
+	world := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+		var s rotationtest.Subject
+		s, server = subject(w, config)
+		return s
+	})
+	return bench{world, server}
+}
+
+func subject(w *rotationtest.World, config singleuser.Config) (rotationtest.Subject, *databasetest.Server) {
+	admin := w.Seed("admin", `{"username":"`+databasetest.Admin+`","password":"`+adminPassword+`"}`)
+	server := databasetest.NewServer(w.Outside, adminPassword)
+	server.AddUser(user, firstPassword)
+	return rotationtest.Subject{
+		Initial: `{"engine":"` + databasetest.Engine + `","host":"db","port":5432,"username":"` + user +
+			`","password":"` + firstPassword + `","masterarn":"` + admin + `"}`,
+		Strategy: func(p *rotationtest.Process) (rotation.Strategy, error) {
+			return singleuser.New(target{server.Target(p)}, config)
+		},
+		Works: func(value rotation.Value) error {
+			name, _ := value.Get(database.KeyUser)
+			password, _ := value.Get(database.KeyPassword)
+			return server.CanWork(name.Reveal(), password.Reveal())
+		},
+		Settle:    server.Settle,
+		GapPoints: 2,
+		Secrets:   []string{firstPassword, adminPassword},
+	}, server
+}
+
+// S2, S8, C11, C18, C19: no fault at any call leaves AWSCURRENT dead.
+func TestProof(t *testing.T) {
+	for name, config := range map[string]singleuser.Config{
+		"self":  {RecoveryVersions: singleuser.DefaultRecoveryVersions},
+		"admin": {RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, _ := subject(w, config)
+				return s
+			})
+		})
+	}
+}

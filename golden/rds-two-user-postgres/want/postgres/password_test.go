@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"regexp"
+	"strings"
+	"testing"
+
+	"example.com/orders-db/rotation"
+)
+
+// TestSCRAMVerifier checks the verifier as a server does, against the exchange
+// that RFC 7677 gives as its example. (C10)
+func TestSCRAMVerifier(t *testing.T) {
+	const (
+		message = "n=user,r=rOprNGfwEbeRWgbNEkqO," +
+			"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096," +
+			"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+		proof     = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+		signature = "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+	)
+	verifier, err := scramVerifier(rotation.NewSensitive("pencil"), decode(t, "W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := regexp.MustCompile(`^SCRAM-SHA-256\$4096:W22ZaJ0SNY7soEsUEjb6gQ==\$([^:]+):(.+)$`).FindStringSubmatch(verifier.Reveal())
+	if parts == nil {
+		t.Fatal("the verifier is not of the form that servers store")
+	}
+	storedKey, serverKey := decode(t, parts[1]), decode(t, parts[2])
+
+	clientKey := keyed(storedKey, message)
+	for i, b := range decode(t, proof) {
+		clientKey[i] ^= b
+	}
+	if sum := sha256.Sum256(clientKey); !bytes.Equal(sum[:], storedKey) {
+		t.Error("the client's proof does not fit the verifier")
+	}
+	if !bytes.Equal(keyed(serverKey, message), decode(t, signature)) {
+		t.Error("the server's signature does not fit the verifier")
+	}
+}
+
+func TestMD5Verifier(t *testing.T) {
+	// What select 'md5' || md5('postgres' || 'postgres') gives.
+	if got := md5Verifier("postgres", rotation.NewSensitive("postgres")).Reveal(); got != "md53175bce1d3201d16594cebf9d7eb3f9d" {
+		t.Error("the verifier is another than the server's")
+	}
+}
+
+func TestSaltsDiffer(t *testing.T) {
+	session := &Session{passwordEncryption: "scram-sha-256", scramIterations: 1}
+	first, err := session.Verifier("orders", rotation.NewSensitive(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := session.Verifier("orders", rotation.NewSensitive(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first == second {
+		t.Error("two verifiers of one password are equal")
+	}
+}
+
+// TestNormalise: passwords are prepared as clients prepare them. (C10)
+func TestNormalise(t *testing.T) {
+	for in, want := range map[string]string{
+		"Letters0nly":            "Letters0nly",
+		"a b":                    "a b",
+		"a\u00a0b":               "a b", // a space of another kind
+		"u\u0308":                "ü",
+		"control\x01":            "control\x01", // what the rules forbid is taken as it is
+		"":                       "",
+		strings.Repeat("x", 200): strings.Repeat("x", 200),
+	} {
+		if got := normalise(in); got != want {
+			t.Errorf("normalise(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func decode(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

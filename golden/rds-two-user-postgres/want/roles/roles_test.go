@@ -1,0 +1,206 @@
+package roles
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newUser returns a user as the catalogues have one who was just created.
+func newUser(name string) *user {
+	return &user{
+		name: name, replication: "f", connLimit: "-1", validUntil: "infinity",
+		settings: map[setting]string{}, reach: map[string]reach{},
+	}
+}
+
+// in makes u a member of a role in every way.
+func (u *user) in(role string) *user {
+	u.members = append(u.members, membership{role: role, grantor: "postgres", admin: "f", inherit: "t", set: "t"})
+	u.reach[role] = reach{set: true, usage: true}
+	return u
+}
+
+func (u *user) as(role string) *user {
+	u.role = role
+	return u
+}
+
+func (u *user) with(change func(*user)) *user {
+	change(u)
+	return u
+}
+
+// TestStatements reads what would be run for each kind of difference.
+func TestStatements(t *testing.T) {
+	tests := []struct {
+		name    string
+		version int
+		a, b    *user
+		revoke  bool
+		want    []string
+		extra   []string
+	}{
+		{name: "a pair", version: 18, a: newUser("a").in("owner").as("owner"), b: newUser("b").in("owner").as("owner")},
+		{
+			name: "a new user beside an owner role", version: 18, a: newUser("a").in("owner").as("owner"), b: newUser("b"),
+			want: []string{`GRANT "owner" TO "b" WITH ADMIN FALSE, INHERIT TRUE, SET TRUE`, `ALTER ROLE "b" SET role = E'owner'`},
+		},
+		{
+			name: "the same before 16", version: 15, a: newUser("a").in("owner").as("owner"), b: newUser("b"),
+			want: []string{`ALTER ROLE "b" INHERIT`, `GRANT "owner" TO "b"`, `ALTER ROLE "b" SET role = E'owner'`},
+		},
+		{
+			name: "a new clone", version: 18, a: newUser("a"), b: newUser("b"),
+			want: []string{`GRANT "a" TO "b" WITH ADMIN FALSE, INHERIT TRUE, SET TRUE`, `ALTER ROLE "b" SET role = E'a'`},
+		},
+		{name: "the clone's turn to be active", version: 18, a: newUser("a").in("b").as("b"), b: newUser("b")},
+		{name: "a clone made by others, active", version: 18, a: newUser("a").in("b"), b: newUser("b")},
+		{
+			name: "the original has a role setting", version: 18, a: newUser("a").in("b").as("b"), b: newUser("b").as("elsewhere"),
+			want: []string{`ALTER ROLE "b" RESET role`},
+		},
+		{
+			name: "memberships", version: 18,
+			a: newUser("a").in("owner").as("owner").in("g").with(func(u *user) {
+				u.members[1] = membership{role: "g", grantor: "postgres", admin: "t", inherit: "f", set: "t"}
+			}),
+			b:    newUser("b").in("owner").as("owner"),
+			want: []string{`GRANT "g" TO "b" WITH ADMIN TRUE, INHERIT FALSE, SET TRUE`},
+		},
+		{
+			name: "membership with admin option before 16", version: 15,
+			a:    newUser("a").in("owner").as("owner").in("g").with(func(u *user) { u.members[1].admin = "t" }),
+			b:    newUser("b").in("owner").as("owner"),
+			want: []string{`GRANT "g" TO "b" WITH ADMIN OPTION`},
+		},
+		{name: "memberships of the original come with it", version: 18, a: newUser("a").in("g"), b: newUser("b").in("a").as("a")},
+		{
+			name: "limits", version: 18,
+			a: newUser("a").in("owner").as("owner").with(func(u *user) {
+				u.connLimit, u.validUntil, u.replication = "5", "2999-01-01 00:00:00+00", "t"
+			}),
+			b: newUser("b").in("owner").as("owner"),
+			want: []string{
+				`ALTER ROLE "b" CONNECTION LIMIT 5`, `ALTER ROLE "b" VALID UNTIL E'2999-01-01 00:00:00+00'`, `ALTER ROLE "b" REPLICATION`,
+			},
+		},
+		{
+			name: "settings", version: 18,
+			a: newUser("a").in("owner").as("owner").with(func(u *user) {
+				u.settings = map[setting]string{{"", "my.app.x"}: `it's`, {"d b", "search_path"}: `"$user", x`, {"", "same"}: "1"}
+			}),
+			b: newUser("b").in("owner").as("owner").with(func(u *user) {
+				u.settings = map[setting]string{{"d b", "role"}: "b", {"", "same"}: "1"}
+			}),
+			want: []string{
+				`ALTER ROLE "b" SET "my"."app"."x" = E'it''s'`,
+				`ALTER ROLE "b" IN DATABASE "d b" RESET "role"`,
+				`SELECT pg_catalog.set_config(E'search_path', E'"$user", x', true)`,
+				`ALTER ROLE "b" IN DATABASE "d b" SET "search_path" FROM CURRENT`,
+			},
+		},
+		{
+			name: "extra membership", version: 18, a: newUser("a").in("owner").as("owner"), b: newUser("b").in("owner").as("owner").in("g"),
+			extra: []string{`membership in "g"`},
+		},
+		{
+			name: "extra membership, revoked", version: 18, revoke: true, a: newUser("a").in("owner").as("owner"), b: newUser("b").in("owner").as("owner").in("g").in("g"),
+			extra: []string{`membership in "g"`}, want: []string{`REVOKE "g" FROM "b" GRANTED BY "postgres"`, `REVOKE "g" FROM "b" GRANTED BY "postgres"`},
+		},
+		{
+			name: "extra membership, revoked before 16", version: 15, revoke: true, a: newUser("a").in("owner").as("owner"), b: newUser("b").in("owner").as("owner").in("g"),
+			extra: []string{`membership in "g"`}, want: []string{`REVOKE "g" FROM "b"`},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := facts{users: map[string]*user{"a": test.a, "b": test.b}}
+			statements, extra, err := f.reconcile(test.a, test.b, test.version, test.revoke)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, statements); diff != "" {
+				t.Errorf("statements (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.extra, extra); diff != "" {
+				t.Errorf("extra rights (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStatementsNameTheInactiveUserOnly makes users at random, and whatever they
+// are, no statement changes another than the inactive one. (T1)
+func TestStatementsNameTheInactiveUserOnly(t *testing.T) {
+	random := rand.New(rand.NewPCG(4, 2))
+	pick := func(from ...string) string { return from[random.IntN(len(from))] }
+	roles := []string{"a", "b", "owner", "g", `odd "name" TO a`}
+	some := func(name string) *user {
+		u := newUser(name)
+		u.role = pick("", "owner", "a", "b")
+		u.connLimit, u.replication, u.validUntil = pick("-1", "5"), pick("t", "f"), pick("infinity", "2999-01-01 00:00:00+00")
+		for range random.IntN(4) {
+			if role := pick(roles...); role != name {
+				u.members = append(u.members, membership{role, pick(roles...), pick("t", "f"), pick("t", "f"), pick("t", "f")})
+				u.reach[role] = reach{pick("t", "f") == "t", pick("t", "f") == "t", pick("t", "f") == "t"}
+			}
+		}
+		for range random.IntN(3) {
+			u.settings[setting{pick("", "db"), pick("role", "search_path", "work_mem")}] = pick("x", `'; ALTER ROLE "a" SUPERUSER; --`)
+		}
+		return u
+	}
+	run := 0
+	for range 5000 {
+		a, b := some("a"), some("b")
+		f := facts{users: map[string]*user{"a": a, "b": b}, attributes: map[string]attributes{
+			"a": {"NOCREATEDB": pick("t", "f") == "t"}, "b": {"NOCREATEDB": pick("t", "f") == "t"},
+		}}
+		statements, _, err := f.reconcile(a, b, 14+random.IntN(5), pick("t", "f") == "t")
+		if err != nil {
+			continue
+		}
+		for _, statement := range statements {
+			run++
+			switch {
+			case strings.HasPrefix(statement, `ALTER ROLE "b" `):
+			case strings.HasPrefix(statement, "SELECT pg_catalog.set_config(E'search_path', E'"):
+			case strings.HasPrefix(statement, "GRANT ") && target(statement, " TO ") == `"b"`:
+			case strings.HasPrefix(statement, "REVOKE ") && target(statement, " FROM ") == `"b"`:
+			default:
+				t.Fatalf("with %+v active and %+v inactive: %s", a, b, statement)
+			}
+		}
+	}
+	if run == 0 {
+		t.Error("no statement was made")
+	}
+}
+
+// target returns the word after the first separator that is not in quotes.
+func target(statement, separator string) string {
+	quoted := false
+	for i := range statement {
+		if statement[i] == '"' {
+			quoted = !quoted
+		}
+		if !quoted && strings.HasPrefix(statement[i:], separator) {
+			word, _, _ := strings.Cut(statement[i+len(separator):], " ")
+			return word
+		}
+	}
+	return ""
+}
+
+// TestDifferencesKeepSecrets: values of settings do not get into errors. (C9)
+func TestDifferencesKeepSecrets(t *testing.T) {
+	a := newUser("a").in("owner").as("owner").with(func(u *user) { u.settings[setting{"", "app.key"}] = "sentinel-setting" })
+	b := newUser("b").in("owner").as("owner")
+	text := strings.Join(facts{}.differences(a, b), "; ")
+	if text != `the setting "app.key" differs` {
+		t.Errorf("got %s", text)
+	}
+}

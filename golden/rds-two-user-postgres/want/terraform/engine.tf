@@ -1,0 +1,4 @@
+locals {
+  engine       = "postgres"
+  default_port = 5432
+}

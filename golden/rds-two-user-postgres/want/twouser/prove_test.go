@@ -1,0 +1,93 @@
+package twouser_test
+
+import (
+	"context"
+	"testing"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/databasetest"
+	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
+	"example.com/orders-db/twouser"
+)
+
+// target is the test server as the strategy wants it.
+type target struct{ *databasetest.Target }
+
+func (t target) Login(ctx context.Context, a database.Account) (twouser.Session, error) {
+	session, err := t.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+const (
+	userA         = "orders_a"
+	userB         = "orders_b"
+	firstPassword = "first-password-sentinel-11bb"
+	adminPassword = "admin-password-sentinel-77aa"
+)
+
+// work is what the application needs.
+var work = []string{"read", "write", "owner"}
+
+var pairs = [][2]string{{userA, userB}}
+
+// bench is a world with the strategy on a server that has the pair.
+type bench struct {
+	*rotationtest.World
+	server *databasetest.Server
+}
+
+func newBench(t testing.TB, config twouser.Config) bench {
+	t.Helper()
+	var server *databasetest.Server
+	world := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+		var s rotationtest.Subject
+		s, server = subject(w, config)
+		return s
+	})
+	return bench{world, server}
+}
+
+func subject(w *rotationtest.World, config twouser.Config) (rotationtest.Subject, *databasetest.Server) {
+	admin := w.Seed("admin", `{"username":"`+databasetest.Admin+`","password":"`+adminPassword+`"}`)
+	server := databasetest.NewServer(w.Outside, adminPassword)
+	server.AddUser(userA, firstPassword, work...)
+	alternate := ""
+	if !config.Clone {
+		server.AddUser(userB, "not-in-the-secret-yet-4242", work...)
+		alternate = `,"alternate_username":"` + userB + `"`
+	}
+	return rotationtest.Subject{
+		Initial: `{"engine":"` + databasetest.Engine + `","host":"db","port":5432,"username":"` + userA +
+			`","password":"` + firstPassword + `","masterarn":"` + admin + `"` + alternate + `}`,
+		Strategy: func(p *rotationtest.Process) (rotation.Strategy, error) {
+			return twouser.New(target{server.Target(p)}, config)
+		},
+		Works: func(value rotation.Value) error {
+			name, _ := value.Get(database.KeyUser)
+			password, _ := value.Get(database.KeyPassword)
+			return server.CanWork(name.Reveal(), password.Reveal(), work...)
+		},
+		Settle:  server.Settle,
+		Secrets: []string{firstPassword, adminPassword},
+	}, server
+}
+
+// T1, T2, T3, C11, C18, C19: AWSCURRENT works after every fault at every call,
+// with all its rights, and at no moment in between does it not.
+func TestProof(t *testing.T) {
+	for name, config := range map[string]twouser.Config{
+		"preprovisioned": {Pairs: pairs},
+		"clone":          {Pairs: pairs, Clone: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, _ := subject(w, config)
+				return s
+			})
+		})
+	}
+}
