@@ -93,9 +93,21 @@ func pin(repository, engine string) error {
 
 // external returns the import paths of other modules in the layers of an engine's projects, tests included, sorted.
 func external(repository, engine string) ([]string, error) {
-	out, err := goCommand(repository, "list",
-		"-f", `{{range .Imports}}{{println .}}{{end}}{{range .TestImports}}{{println .}}{{end}}{{range .XTestImports}}{{println .}}{{end}}`,
-		"./templates/project/...", "./templates/strategies/...", "./templates/engines/"+engine+"/...")
+	layers := []string{"./templates/project/...", "./templates/strategies/...", "./templates/engines/" + engine + "/..."}
+	// Whatever else the engine needs of the templates is a layer that it includes.
+	needed, err := goCommand(repository, "list", "-deps", "-f", "{{.ImportPath}}", "./templates/engines/"+engine+"/...")
+	if err != nil {
+		return nil, err
+	}
+	for path := range strings.FieldsSeq(needed) {
+		if protocol, ok := strings.CutPrefix(path, module+"/templates/protocols/"); ok {
+			layer, _, _ := strings.Cut(protocol, "/")
+			layers = append(layers, "./templates/protocols/"+layer+"/...")
+		}
+	}
+	out, err := goCommand(repository, append([]string{"list",
+		"-f", `{{range .Imports}}{{println .}}{{end}}{{range .TestImports}}{{println .}}{{end}}{{range .XTestImports}}{{println .}}{{end}}`},
+		layers...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,13 +210,14 @@ func (s *MySQLServer) Open(t testing.TB, user, password, database string) *sql.D
 	return db
 }
 
-// DSN returns where and as whom to log in, in the driver's own form but for the
-// certificate authority, which the parameter tls-ca names.
-func (s *MySQLServer) DSN(user, password, database string) string {
-	config := s.config(user, password, database)
-	config.TLS = nil
-	config.Params = map[string]string{"tls-ca": s.CAFile}
-	return config.FormatDSN()
+// URL returns where and as whom to log in, as emitted projects' tests on a real
+// server take it.
+func (s *MySQLServer) URL(user, password string) string {
+	u := url.URL{
+		Scheme: "mysql", User: url.UserPassword(user, password), Host: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)),
+		Path: "/", RawQuery: url.Values{"ca": {s.CAFile}}.Encode(),
+	}
+	return u.String()
 }
 
 func (s *MySQLServer) config(user, password, database string) *mysql.Config {

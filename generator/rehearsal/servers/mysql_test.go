@@ -2,6 +2,7 @@ package servers
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,34 @@ func TestMySQLServers(t *testing.T) {
 			server.Reset(t)
 			if err := server.Open(t, "it's", "one-password", "").PingContext(t.Context()); err == nil {
 				t.Error("the user is still there")
+			}
+		})
+	}
+}
+
+// TestMySQLEngines runs the tests that every emitted project has behind the
+// build tag db, on real servers.
+func TestMySQLEngines(t *testing.T) {
+	for name, engine := range map[string]struct {
+		start    func(testing.TB) *MySQLServer
+		packages []string
+	}{
+		"MySQL":   {MySQL, []string{"./templates/protocols/mysql/..."}},
+		"MariaDB": {MariaDB, []string{"./templates/protocols/mysql/..."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := engine.start(t)
+			t.Cleanup(func() { server.Reset(t) })
+			// One package at a time: they share the server's one list of users.
+			cmd := exec.CommandContext(t.Context(), "go", append([]string{"test", "-count=1", "-tags=db", "-p=1"}, engine.packages...)...)
+			cmd.Dir = "../../.."
+			cmd.Env = append(os.Environ(),
+				"ROTATION_TEST_MYSQL_URL="+server.URL(server.Admin, server.AdminPassword),
+				"ROTATION_TEST_MYSQL_LOG="+server.LogFile)
+			out, err := cmd.CombinedOutput()
+			t.Logf("%s", out)
+			if err != nil {
+				t.Fatal(err)
 			}
 		})
 	}
