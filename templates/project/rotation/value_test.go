@@ -54,7 +54,7 @@ func FuzzValueWith(f *testing.F) {
 		// The bytes around it stay too.
 		if raw, ok := fields(t, v)[key]; ok {
 			literal := fields(t, w)[key]
-			if !strings.Contains(strings.Replace(doc, raw, literal, -1), literal) || len(w.Text().Reveal()) != len(doc)-len(raw)+len(literal) {
+			if !strings.Contains(strings.ReplaceAll(doc, raw, literal), literal) || len(w.Text().Reveal()) != len(doc)-len(raw)+len(literal) {
 				t.Errorf("%q became %q", doc, w.Text().Reveal())
 			}
 		}
