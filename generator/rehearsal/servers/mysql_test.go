@@ -53,7 +53,7 @@ func TestMySQLEngines(t *testing.T) {
 		start    func(testing.TB) *MySQLServer
 		packages []string
 	}{
-		"MySQL":   {MySQL, []string{"./templates/protocols/mysql/..."}},
+		"MySQL":   {MySQL, []string{"./templates/protocols/mysql/...", "./templates/engines/mysql/..."}},
 		"MariaDB": {MariaDB, []string{"./templates/protocols/mysql/..."}},
 	} {
 		t.Run(name, func(t *testing.T) {

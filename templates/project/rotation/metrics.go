@@ -21,6 +21,10 @@ func (h *Handler) tell(ctx context.Context, r *Rotation, took time.Duration, err
 		safe := printable(r.Report.Replicas)
 		r.Log.ErrorContext(ctx, "a replica does not have the new version", "code", safe.Code, "detail", safe.Detail)
 	}
+	if r.Report.Degraded != nil {
+		safe := printable(r.Report.Degraded)
+		r.Log.WarnContext(ctx, "the step does less than it should", "code", safe.Code, "detail", safe.Detail)
+	}
 	if err == nil {
 		r.Log.InfoContext(ctx, "step done", attrs...)
 	} else {
@@ -44,12 +48,11 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 		Dimensions [][]string
 		Metrics    []metric
 	}
-	failed, replicas := 0, 0
-	if outcome != "success" {
-		failed = 1
-	}
-	if r.Report.Replicas != nil {
-		replicas = 1
+	count := func(happened bool) int {
+		if happened {
+			return 1
+		}
+		return 0
 	}
 	line, err := json.Marshal(map[string]any{
 		"_aws": map[string]any{
@@ -61,6 +64,7 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 					{"Duration", "Milliseconds"},
 					{"Failures", "Count"},
 					{"CredentialGap", "Milliseconds"},
+					{"Degraded", "Count"},
 					{"ReplicaFailures", "Count"},
 				},
 			}},
@@ -71,9 +75,10 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 		"Code":            code,
 		"Candidate":       r.Report.Candidate,
 		"Duration":        milliseconds(took),
-		"Failures":        failed,
+		"Failures":        count(outcome != "success"),
 		"CredentialGap":   milliseconds(r.Report.Gap),
-		"ReplicaFailures": replicas,
+		"Degraded":        count(r.Report.Degraded != nil),
+		"ReplicaFailures": count(r.Report.Replicas != nil),
 	})
 	if err == nil {
 		_, _ = h.metrics.Write(append(line, '\n'))

@@ -57,6 +57,9 @@ type Report struct {
 	// Gap is how long AWSCURRENT could not log in: from the server's
 	// acknowledgement of the change to Secrets Manager's of the label move.
 	Gap time.Duration
+	// Degraded says what keeps the strategy from all that it promises, if
+	// anything does, though the step goes on.
+	Degraded error
 	// Replicas says what kept a replica from the new version, if anything did.
 	Replicas error
 }

@@ -113,8 +113,8 @@ func (s *Session) Exec(ctx context.Context, doing, statement string) error {
 	return statementError(err, doing)
 }
 
-// Change is [Session.Exec] for a statement that carries a new password.
-func (s *Session) Change(ctx context.Context, doing, statement string) error {
+// Alter is [Session.Exec] for a statement that carries a new password.
+func (s *Session) Alter(ctx context.Context, doing, statement string) error {
 	_, err := s.conn.ExecContext(ctx, statement, nil)
 	return changeError(err, doing)
 }

@@ -223,7 +223,7 @@ func TestChangeWaitsForALock(t *testing.T) {
 	if server.MariaDB() {
 		refusal = rotation.CodeDeadline
 	}
-	wantCode(t, session.Change(t.Context(), "change", "ALTER USER 'waits'@'%' IDENTIFIED BY 'another-one'"), refusal)
+	wantCode(t, session.Alter(t.Context(), "change", "ALTER USER 'waits'@'%' IDENTIFIED BY 'another-one'"), refusal)
 	if _, err := mysqltest.Run(pool, "UNLOCK TABLES"); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestChangeWaitsForALock(t *testing.T) {
 	session = login(t, target, server.Admin)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	wantCode(t, session.Change(ctx, "change", "ALTER USER 'waits'@'%' IDENTIFIED BY 'another-one'"), rotation.CodeDeadline)
+	wantCode(t, session.Alter(ctx, "change", "ALTER USER 'waits'@'%' IDENTIFIED BY 'another-one'"), rotation.CodeDeadline)
 	wantCode(t, session.Exec(t.Context(), "do it", "DO 1"), rotation.CodeUnreachable)
 	if _, err := mysqltest.Run(pool, "UNLOCK TABLES"); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,9 @@ type Target struct {
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
+	// The rules of validate_password and simple_password_check, where they are
+	// in force, ask for one of these too.
+	policy.Classes = append(policy.Classes, "-_")
 	if err := policy.Validate(); err != nil {
 		return nil, err
 	}
