@@ -213,9 +213,14 @@ func TestDeprecated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, seed)
+			var broken string
 			for _, value := range []string{`{"n": 1}`, `{"n": 2}`, "broken", `{"n": 4}`, `{"n": 5}`} {
 				b.Pass(time.Minute)
-				b.put(b.Token(), value, "MINE") // takes the label off the one before
+				token := b.Token()
+				b.put(token, value, "MINE") // takes the label off the one before
+				if value == "broken" {
+					broken = token
+				}
 			}
 			b.must(b.GiveUp(b.requested())) // an empty one
 			if test.answer != nil {
@@ -231,6 +236,9 @@ func TestDeprecated(t *testing.T) {
 				return err
 			}
 			b.wantCode(b.deliver(b.created(), rotation.StepSet), test.code)
+			if name == "all" && !strings.Contains(b.Output(), `"former":"`+broken+`","code":"bad-secret"`) {
+				t.Errorf("version %s, which is broken, is not named in:\n%s", broken, b.Output())
+			}
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}

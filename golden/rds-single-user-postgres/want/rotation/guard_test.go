@@ -266,16 +266,17 @@ func TestTooSoon(t *testing.T) {
 		filled   bool
 		want     rotation.Code
 	}{
-		"never rotated":       {0, rotation.DefaultMinRotationAge, true, false, ""},
-		"young":               {64 * time.Minute, rotation.DefaultMinRotationAge, true, false, rotation.CodeTooSoon},
-		"old enough":          {65 * time.Minute, rotation.DefaultMinRotationAge, true, false, ""},
-		"switched off":        {time.Minute, 0, true, false, ""},
-		"no overlap promised": {time.Minute, rotation.DefaultMinRotationAge, false, false, ""},
-		"has a value already": {time.Minute, rotation.DefaultMinRotationAge, true, true, ""},
+		"never rotated":               {0, rotation.DefaultMinRotationAge, true, false, ""},
+		"young":                       {64 * time.Minute, rotation.DefaultMinRotationAge, true, false, rotation.CodeTooSoon},
+		"old enough":                  {65 * time.Minute, rotation.DefaultMinRotationAge, true, false, ""},
+		"switched off":                {time.Minute, 0, true, false, ""},
+		"switched off, clocks differ": {-time.Second, 0, true, false, ""},
+		"no overlap promised":         {time.Minute, rotation.DefaultMinRotationAge, false, false, ""},
+		"has a value already":         {time.Minute, rotation.DefaultMinRotationAge, true, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, seed)
-			if test.age > 0 {
+			if test.age != 0 {
 				b.rotated()
 				b.Pass(test.age)
 			}

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -64,8 +65,8 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 				},
 			}},
 		},
-		"SecretId":        oneLine(r.event.SecretID),
-		"Step":            oneLine(r.event.Step),
+		"SecretId":        cmp.Or(oneLine(r.event.SecretID), "unknown"), // a dimension may not be empty
+		"Step":            cmp.Or(oneLine(r.event.Step), "unknown"),
 		"Outcome":         outcome,
 		"Code":            code,
 		"Candidate":       r.Report.Candidate,

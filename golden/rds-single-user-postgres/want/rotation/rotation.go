@@ -54,7 +54,11 @@ func (r *Rotation) Current(ctx context.Context) (Version, error) {
 	if r.current == "" {
 		return Version{}, Errorf(CodeNoCurrent, "no version holds AWSCURRENT: give the secret a value before rotating it")
 	}
-	return r.version(ctx, r.current, StageCurrent)
+	v, err := r.version(ctx, r.current, StageCurrent)
+	if errors.Is(err, errNoValue) {
+		err = Errorf(CodeNoCurrent, "the version that holds AWSCURRENT has no value: somebody moved the label there")
+	}
+	return v, err
 }
 
 // Pending returns the version that the event's token names, as long as it holds
@@ -116,7 +120,7 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int) ([]Version, error)
 		case "":
 			versions = append(versions, v)
 		case CodeNoPendingValue, CodeBadSecret, CodeStoreKey, CodeStoreDenied:
-			r.Log.WarnContext(ctx, "a former version cannot be read", "former", v.ID, "code", CodeOf(err))
+			r.Log.WarnContext(ctx, "a former version cannot be read", "former", aws.ToString(entry.VersionId), "code", CodeOf(err))
 		default:
 			return nil, err
 		}

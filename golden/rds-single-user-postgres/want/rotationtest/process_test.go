@@ -86,12 +86,14 @@ func TestDeadProcess(t *testing.T) {
 	p := outside.Process()
 	touched := false
 	_, err := p.run(func() error {
-		touch := func() error {
-			touched = true
-			return nil
+		touch := func(op string) error {
+			return p.Call(op, nil, func() error {
+				touched = true
+				return nil
+			})
 		}
-		defer func() { _ = p.Call("deferred", nil, touch) }()
-		return p.Call("call", nil, touch)
+		defer func() { _ = touch("deferred") }()
+		return touch("call")
 	})
 	if err != errKilled || touched {
 		t.Errorf("error %v, touched: %t", err, touched)

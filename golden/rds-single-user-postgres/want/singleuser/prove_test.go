@@ -66,16 +66,30 @@ func subject(w *rotationtest.World, config singleuser.Config) (rotationtest.Subj
 	}, server
 }
 
+var configs = map[string]singleuser.Config{
+	"self":  {RecoveryVersions: singleuser.DefaultRecoveryVersions},
+	"admin": {RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true},
+}
+
 // S2, S8, C11, C18, C19: no fault at any call leaves AWSCURRENT dead.
 func TestProof(t *testing.T) {
-	for name, config := range map[string]singleuser.Config{
-		"self":  {RecoveryVersions: singleuser.DefaultRecoveryVersions},
-		"admin": {RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true},
-	} {
+	for name, config := range configs {
 		t.Run(name, func(t *testing.T) {
 			rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
 				s, _ := subject(w, config)
 				return s
+			})
+		})
+	}
+}
+
+// S2: being killed after a call and before the next are one and the same.
+func TestNothingBetweenCalls(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			databasetest.NothingBetweenCalls(t, func(t testing.TB) (*rotationtest.World, *databasetest.Server) {
+				b := newBench(t, config)
+				return b.World, b.server
 			})
 		})
 	}

@@ -29,7 +29,8 @@ var (
 type rig struct {
 	bench
 	t     testing.TB
-	token string // of the rotation under way
+	ctx   context.Context // of the invocations
+	token string          // of the rotation under way
 
 	tried []database.Account
 	// login and change answer in the server's place, unless they return do().
@@ -37,6 +38,8 @@ type rig struct {
 	change func(password string, do func(password string) error) error
 	// stage answers calls that move AWSCURRENT.
 	stage func(do func() error) error
+	// why is what the admin finds out about a user whom no password lets in.
+	why error
 }
 
 // history are the passwords of the secret's versions, oldest first. The last
@@ -47,7 +50,7 @@ var history = []string{firstPassword, "older", "old", "previous", "current", "pe
 // edits the value of the version with that password, if not nil.
 func newRig(t testing.TB, config singleuser.Config, has string, edit func(password, value string) string) *rig {
 	t.Helper()
-	r := &rig{bench: newBench(t, config), t: t}
+	r := &rig{bench: newBench(t, config), t: t, ctx: t.Context()}
 	r.Strategy = func(p *rotationtest.Process) (rotation.Strategy, error) {
 		return singleuser.New(wire{target{r.server.Target(p)}, r}, config)
 	}
@@ -102,7 +105,7 @@ func (r *rig) deliver(step string) error {
 	r.tried = nil
 	r.server.Statements()
 	r.Outside.Plan(0, rotationtest.None)
-	_, err = handler.Handle(r.t.Context(), event(r.t, r.Secret, r.token, step))
+	_, err = handler.Handle(r.ctx, event(r.t, r.Secret, r.token, step))
 	return err
 }
 
@@ -177,8 +180,11 @@ type wire struct {
 	r *rig
 }
 
-func (w wire) attempt(a database.Account, do func() error) error {
+func (w wire) attempt(ctx context.Context, a database.Account, do func() error) error {
 	w.r.tried = append(w.r.tried, a)
+	if ctx.Err() != nil {
+		return rotation.Errorf(rotation.CodeDeadline, "no time left")
+	}
 	if w.r.login != nil {
 		return w.r.login(a, do)
 	}
@@ -186,7 +192,7 @@ func (w wire) attempt(a database.Account, do func() error) error {
 }
 
 func (w wire) Login(ctx context.Context, a database.Account) (session database.Session, err error) {
-	err = w.attempt(a, func() (err error) {
+	err = w.attempt(ctx, a, func() (err error) {
 		session, err = w.target.Login(ctx, a)
 		return err
 	})
@@ -197,7 +203,7 @@ func (w wire) Login(ctx context.Context, a database.Account) (session database.S
 }
 
 func (w wire) Prove(ctx context.Context, a database.Account) error {
-	return w.attempt(a, func() error { return w.target.Prove(ctx, a) })
+	return w.attempt(ctx, a, func() error { return w.target.Prove(ctx, a) })
 }
 
 type wireSession struct {
@@ -214,6 +220,8 @@ func (s wireSession) Change(ctx context.Context, user string, password rotation.
 	}
 	return do(password.Reveal())
 }
+
+func (s wireSession) Diagnose(context.Context, string) error { return s.r.why }
 
 // labels is the store whose answers to moves of AWSCURRENT the rig gives.
 type labels struct {
@@ -235,7 +243,9 @@ func (l labels) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager
 var errUnreachable = rotation.Errorf(rotation.CodeUnreachable, "no answer")
 
 // S1, S4: candidates are tried in their order, each once, and none after the one
-// that logs in. Whatever works, setSecret asks for the change and makes none.
+// that logs in. Whatever works, setSecret asks for the change and makes none: so
+// it begins with AWSCURRENT and leaves no refused log-in behind, where
+// finishSecret must know first whether AWSPENDING is in force (TestAppliesLate).
 func TestCandidates(t *testing.T) {
 	on := func(password, old, new string) func(string, string) string {
 		return func(p, value string) string {
@@ -255,32 +265,32 @@ func TestCandidates(t *testing.T) {
 		code   rotation.Code
 		stmts  []string
 	}{
-		"AWSPENDING":       {has: "pending", tried: "pending"},
-		"AWSCURRENT":       {has: "current", tried: "pending current", stmts: []string{try}},
-		"AWSPREVIOUS":      {has: "previous", tried: "pending current previous", stmts: []string{try}},
-		"the newest older": {has: "old", tried: "pending current previous old", stmts: []string{try}},
-		"the oldest":       {has: firstPassword, tried: "pending current previous old older " + firstPassword, stmts: []string{try}},
-		"none":             {has: "unknown", tried: "pending current previous old older " + firstPassword, code: rotation.CodeLockedOut},
-		"one older only":   {has: "older", config: singleuser.Config{RecoveryVersions: 1}, tried: "pending current previous old", code: rotation.CodeLockedOut},
-		"no older":         {has: "old", config: singleuser.Config{RecoveryVersions: 0, AllowRecovery: true}, tried: "pending current previous", code: rotation.CodeLockedOut},
+		"AWSPENDING":       {has: "pending", tried: "current pending"},
+		"AWSCURRENT":       {has: "current", tried: "current", stmts: []string{try}},
+		"AWSPREVIOUS":      {has: "previous", tried: "current pending previous", stmts: []string{try}},
+		"the newest older": {has: "old", tried: "current pending previous old", stmts: []string{try}},
+		"the oldest":       {has: firstPassword, tried: "current pending previous old older " + firstPassword, stmts: []string{try}},
+		"none":             {has: "unknown", tried: "current pending previous old older " + firstPassword, code: rotation.CodeLockedOut},
+		"one older only":   {has: "older", config: singleuser.Config{RecoveryVersions: 1}, tried: "current pending previous old", code: rotation.CodeLockedOut},
+		"no older":         {has: "old", config: singleuser.Config{RecoveryVersions: 0, AllowRecovery: true}, tried: "current pending previous", code: rotation.CodeLockedOut},
 
-		"a password twice":   {has: "old", edit: on("previous", `"previous"`, `"current"`), tried: "pending current old", stmts: []string{try}},
-		"written otherwise":  {has: "old", edit: on("previous", `"previous"`, `"c\u0075rrent"`), tried: "pending current old", stmts: []string{try}},
-		"another user's":     {has: "previous", config: self, edit: on("previous", user, "other"), tried: "pending current old older " + firstPassword, code: rotation.CodeLockedOut},
-		"another host's":     {has: "previous", config: self, edit: on("previous", `"db"`, `"moved"`), tried: "pending current old older " + firstPassword, code: rotation.CodeLockedOut},
-		"another port's":     {has: "old", edit: on("old", `5432`, `6432`), tried: "pending current previous older " + firstPassword, code: rotation.CodeLockedOut},
-		"without TLS":        {has: "previous", edit: on("previous", `"port"`, `"ssl":false,"port"`), tried: "pending current old older " + firstPassword, code: rotation.CodeLockedOut},
-		"no account":         {has: "old", edit: on("previous", `"host"`, `"hots"`), tried: "pending current old", stmts: []string{try}},
-		"no object":          {has: "old", edit: on("previous", `{`, ``), tried: "pending current old", stmts: []string{try}},
+		"a password twice":   {has: "old", edit: on("previous", `"previous"`, `"current"`), tried: "current pending old", stmts: []string{try}},
+		"written otherwise":  {has: "old", edit: on("previous", `"previous"`, `"c\u0075rrent"`), tried: "current pending old", stmts: []string{try}},
+		"another user's":     {has: "previous", config: self, edit: on("previous", user, "other"), tried: "current pending old older " + firstPassword, code: rotation.CodeLockedOut},
+		"another host's":     {has: "previous", config: self, edit: on("previous", `"db"`, `"moved"`), tried: "current pending old older " + firstPassword, code: rotation.CodeLockedOut},
+		"another port's":     {has: "old", edit: on("old", `5432`, `6432`), tried: "current pending previous older " + firstPassword, code: rotation.CodeLockedOut},
+		"without TLS":        {has: "previous", edit: on("previous", `"port"`, `"ssl":false,"port"`), tried: "current pending old older " + firstPassword, code: rotation.CodeLockedOut},
+		"no account":         {has: "old", edit: on("previous", `"host"`, `"hots"`), tried: "current pending old", stmts: []string{try}},
+		"no object":          {has: "old", edit: on("previous", `{`, ``), tried: "current pending old", stmts: []string{try}},
 		"pending, a new one": {has: "current", edit: on("pending", `"pending"`, `"current"`), tried: "", code: rotation.CodeSameValue},
 
 		// C7: only a rejected password leads to the next.
 		"unreachable": {
-			has: "previous", tried: "pending", code: rotation.CodeUnreachable,
+			has: "previous", tried: "current", code: rotation.CodeUnreachable,
 			login: func(database.Account, func() error) error { return errUnreachable },
 		},
 		"locked": {
-			has: "previous", tried: "pending current", code: rotation.CodeLocked,
+			has: "previous", tried: "current", code: rotation.CodeLocked,
 			login: func(a database.Account, do func() error) error {
 				if a.Password.Reveal() == "current" {
 					return rotation.Errorf(rotation.CodeLocked, "locked")
@@ -307,8 +317,8 @@ func TestCandidates(t *testing.T) {
 func TestAppliesLate(t *testing.T) {
 	r := newRig(t, self, "current", nil)
 	r.wantOutcome(r.deliver(rotation.StepCreate), "", "")
-	r.wantOutcome(r.deliver(rotation.StepSet), "", "pending current", "orders try orders")
-	r.wantOutcome(r.deliver(rotation.StepTest), "", "pending current")
+	r.wantOutcome(r.deliver(rotation.StepSet), "", "current", "orders try orders")
+	r.wantOutcome(r.deliver(rotation.StepTest), "", "current")
 	r.wantServer("current")
 	r.login = func(_ database.Account, do func() error) error {
 		r.Pass(20 * time.Millisecond)
@@ -386,17 +396,62 @@ func TestServerLiesInAnOutage(t *testing.T) {
 	r.wantLabels("current", "pending")
 }
 
+// S3, C8: time that ran out while the server was asked is no reason to leave the
+// rollback undone: there is some left for that.
+func TestServerLiesAtTheEnd(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	var cancel context.CancelFunc
+	r.ctx, cancel = context.WithCancel(t.Context())
+	r.change = func(_ string, do func(string) error) error {
+		r.change = nil
+		return do("truncated")
+	}
+	r.login = func(_ database.Account, do func() error) error {
+		if len(r.tried) == 3 {
+			cancel()
+		}
+		return do()
+	}
+	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeRolledBack,
+		"pending current pending current", "orders change orders", "orders change orders")
+	r.wantServer("current")
+	r.wantLabels("current", "")
+}
+
+// S3, S7: a password that the admin replaced and nobody knew cannot come back.
+func TestServerLiesToTheAdmin(t *testing.T) {
+	r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "unknown", nil)
+	r.change = func(_ string, do func(string) error) error { return do("truncated") }
+	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeOutcomeUnknown,
+		"pending current previous "+adminPassword+" "+adminPassword+" pending", "admin change orders")
+	r.wantLabels("current", "pending")
+}
+
 // S3: while the outcome is unknown AWSPENDING stays, since its password may be
 // the one that the server has, and nothing is undone by guessing.
 func TestOutcomeUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
+		has   string
 		spoil func(*rig)
 		code  rotation.Code
 		tried string
 		stmts int
 		next  string // what the retry tries
 	}{
+		"an earlier change is rejected now": {
+			"pending",
+			func(r *rig) {
+				r.login = func(a database.Account, do func() error) error {
+					if len(r.tried) == 2 {
+						return rotation.Errorf(rotation.CodeAuthRejected, "no")
+					}
+					return do()
+				}
+			},
+			rotation.CodeAuthRejected, "pending pending", 0, "pending pending",
+		},
 		"the change is not answered": {
+			"current",
 			func(r *rig) {
 				r.change = func(password string, do func(string) error) error {
 					r.must(do(password))
@@ -406,10 +461,12 @@ func TestOutcomeUnknown(t *testing.T) {
 			rotation.CodeUnreachable, "pending current", 1, "pending pending",
 		},
 		"the change does not arrive": {
+			"current",
 			func(r *rig) { r.change = func(string, func(string) error) error { return errUnreachable } },
 			rotation.CodeUnreachable, "pending current", 0, "pending current pending",
 		},
 		"the proof is not answered": {
+			"current",
 			func(r *rig) {
 				r.login = func(a database.Account, do func() error) error {
 					if len(r.tried) == 3 {
@@ -421,6 +478,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			rotation.CodeUnreachable, "pending current pending", 1, "pending pending",
 		},
 		"the account is locked by then": {
+			"current",
 			func(r *rig) {
 				r.login = func(a database.Account, do func() error) error {
 					if len(r.tried) == 3 {
@@ -432,6 +490,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			rotation.CodeLocked, "pending current pending", 1, "pending pending",
 		},
 		"the rollback is not answered": {
+			"current",
 			func(r *rig) {
 				r.change = func(password string, do func(string) error) error {
 					if password == "pending" {
@@ -443,6 +502,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			rotation.CodeOutcomeUnknown, "pending current pending", 0, "pending current pending",
 		},
 		"the rollback does not take": {
+			"current",
 			func(r *rig) {
 				r.change = func(_ string, do func(string) error) error { return do("garbage") }
 			},
@@ -450,7 +510,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, self, "current", nil)
+			r := newRig(t, self, test.has, nil)
 			test.spoil(r)
 			r.wantOutcome(r.deliver(rotation.StepFinish), test.code, test.tried, slices.Repeat([]string{"orders change orders"}, test.stmts)...)
 			r.wantLabels("current", "pending")
@@ -584,6 +644,20 @@ func TestAsAdmin(t *testing.T) {
 	}
 }
 
+// C7: where a server calls an expired account a wrong password, the admin tells
+// the difference, and no recovery is tried on what a password cannot mend.
+func TestExpired(t *testing.T) {
+	for step, tried := range map[string]string{
+		rotation.StepSet:    "current pending previous ",
+		rotation.StepFinish: "pending current previous ",
+	} {
+		r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "unknown", nil)
+		r.why = rotation.Errorf(rotation.CodeExpired, "past its date")
+		r.wantOutcome(r.deliver(step), rotation.CodeExpired, tried+adminPassword)
+		r.wantLabels("current", "pending")
+	}
+}
+
 // S7: unreachable is not rejected: the admin recovers nothing that may work.
 func TestRecoveryNeedsARejection(t *testing.T) {
 	r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "current", nil)
@@ -656,7 +730,7 @@ func TestTampered(t *testing.T) {
 func TestTestOnly(t *testing.T) {
 	for name, empty := range map[string]bool{"a copy": false, "an empty version": true} {
 		t.Run(name, func(t *testing.T) {
-			r := &rig{bench: newBench(t, self), t: t}
+			r := &rig{bench: newBench(t, self), t: t, ctx: t.Context()}
 			r.Store.EmptyTestVersion = empty
 			r.token = r.Token()
 			_, err := r.Store.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
@@ -692,7 +766,7 @@ func (r *rig) wantNoWrites() {
 // C18: finishSecret takes nobody's word: straight after createSecret it changes
 // and proves by itself, and an empty version it does not promote.
 func TestFinishAlone(t *testing.T) {
-	r := &rig{bench: newBench(t, self), t: t}
+	r := &rig{bench: newBench(t, self), t: t, ctx: t.Context()}
 	r.token = r.Token()
 	r.must(r.Request(r.token))
 	before := r.Holder(rotation.StageCurrent)
@@ -713,6 +787,39 @@ func TestBusy(t *testing.T) {
 	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeBusy, "pending current")
 	other.Close()
 	r.must(r.deliver(rotation.StepFinish))
+}
+
+// C19: the labels are read again between the log-in and the change.
+func TestNothingLate(t *testing.T) {
+	for name, meanwhile := range map[string]func(*rig){
+		"given up": func(r *rig) { r.must(r.GiveUp(r.token)) },
+		"another rotation": func(r *rig) {
+			r.must(r.GiveUp(r.token))
+			token := r.Token()
+			r.must(r.Request(token))
+			r.must(r.Rotate(token, 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, self, "current", nil)
+			r.login = func(a database.Account, do func() error) error {
+				if a.Password.Reveal() == "current" {
+					r.login = nil
+					r.must(do())
+					meanwhile(r)
+					r.server.Statements()
+				}
+				return do()
+			}
+			if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got == "" || got == rotation.CodeServer {
+				t.Errorf("ended with code %q", got)
+			}
+			if statements := r.server.Statements(); len(statements) > 0 {
+				t.Errorf("the server was told to %v", statements)
+			}
+			r.must(r.CurrentWorks())
+		})
+	}
 }
 
 // C16: a preflight finds what a rotation would miss, and writes nothing.

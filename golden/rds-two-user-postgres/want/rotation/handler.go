@@ -284,8 +284,12 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 			return Errorf(CodePanic, "the strategy finished and has promoted nothing")
 		case errors.Is(err, errConflict) && try < finishTries:
 			// Everything is asked again: the labels, both values, the log-in.
-			if err := r.describe(ctx); err != nil {
-				return Errorf(CodeCurrentMoved, "AWSCURRENT went elsewhere and the version is not pending any more").Because(err)
+			secret, err := r.describeSecret(ctx)
+			if secret != nil && err != nil {
+				err = Errorf(CodeCurrentMoved, "AWSCURRENT went elsewhere and the version is not pending any more").Because(err)
+			}
+			if err != nil {
+				return err
 			}
 		default:
 			return err

@@ -54,7 +54,7 @@ func FuzzValueWith(f *testing.F) {
 		// The bytes around it stay too.
 		if raw, ok := fields(t, v)[key]; ok {
 			literal := fields(t, w)[key]
-			if !strings.Contains(strings.Replace(doc, raw, literal, -1), literal) || len(w.Text().Reveal()) != len(doc)-len(raw)+len(literal) {
+			if !strings.Contains(strings.ReplaceAll(doc, raw, literal), literal) || len(w.Text().Reveal()) != len(doc)-len(raw)+len(literal) {
 				t.Errorf("%q became %q", doc, w.Text().Reveal())
 			}
 		}
@@ -108,6 +108,18 @@ func TestValueGet(t *testing.T) {
 		if got, ok := v.Get(key); ok {
 			t.Errorf("%s: got %q, want nothing", key, got.Reveal())
 		}
+	}
+}
+
+// C4: what is set is written as it is, as far as JSON allows, and to JSON and
+// text encoders a value says no more than that it is one.
+func TestValueText(t *testing.T) {
+	v := parse(t, `{"password":"old"}`).With("password", `<>&"\é`)
+	if got, want := v.Text().Reveal(), `{"password":"<>&\"\\é"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, err := json.Marshal(v); err != nil || string(got) != `"[redacted]"` {
+		t.Errorf("as JSON: %s, %v", got, err)
 	}
 }
 

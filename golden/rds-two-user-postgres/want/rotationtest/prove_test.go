@@ -157,35 +157,40 @@ func TestProve(t *testing.T) {
 // A strategy with a flaw is found out, by what Prove does with every call.
 func TestProveFindsFlaws(t *testing.T) {
 	for name, test := range map[string]struct {
-		flaw keys
-		want string
+		flaw           keys
+		killed, frozen string // what each half of Prove finds, "" for nothing
 	}{
-		"revokes early":   {keys{revokesEarly: true}, "AWSCURRENT does not work"},
-		"overwrites":      {keys{overwrites: true}, "AWSCURRENT does not work"},
-		"trusts":          {keys{trusts: true}, "AWSCURRENT does not work"},
-		"works only once": {keys{onlyOnce: true}, "no recovery"},
-		"logs its key":    {keys{logs: true}, "a secret stands in the rotator's output"},
-		"tells its key":   {keys{tells: true}, "a secret stands in the rotator's output"},
+		"none":            {keys{}, "", ""},
+		"revokes early":   {keys{revokesEarly: true}, "AWSCURRENT does not work", "AWSCURRENT does not work"},
+		"overwrites":      {keys{overwrites: true}, "AWSCURRENT does not work", "AWSCURRENT does not work"},
+		"trusts":          {keys{trusts: true}, "AWSCURRENT does not work", ""},
+		"works only once": {keys{onlyOnce: true}, "no recovery", ""},
+		"logs its key":    {keys{logs: true}, "a secret stands in the rotator's output", "a secret stands in the rotator's output"},
+		"tells its key":   {keys{tells: true}, "a secret stands in the rotator's output", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := disturbed(t, planted(test.flaw)); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("found %v, want %q", err, test.want)
-			}
+			subject := planted(test.flaw)
+			wantFlaw(t, "killed", killed(t, subject), test.killed)
+			wantFlaw(t, "frozen", frozen(t, subject), test.frozen)
 		})
 	}
 }
 
-// disturbed returns the first thing that Prove would report.
-func disturbed(t *testing.T, subject func(*World) Subject) error {
+func wantFlaw(t *testing.T, half string, err error, want string) {
+	t.Helper()
+	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: found %v, want %q", half, err, want)
+	}
+}
+
+// killed returns the first thing that Prove reports of processes that meet faults.
+func killed(t *testing.T, subject func(*World) Subject) error {
 	w := NewWorld(t, subject)
 	if err := w.rotateOnce(); err != nil {
 		return err
 	}
 	for call := range w.Outside.Calls() {
-		for fault := KillBefore; fault <= Cancelled; fault++ {
-			if fault == Freeze {
-				continue
-			}
+		for _, fault := range []Fault{KillBefore, KillAfter, Fail, Lose, Late, Cancelled} {
 			for _, recover := range []func(*World, string) (string, error){(*World).retry, (*World).startAnew} {
 				if _, err := NewWorld(t, subject).disturb(call+1, fault, recover); err != nil {
 					return err
@@ -193,6 +198,11 @@ func disturbed(t *testing.T, subject func(*World) Subject) error {
 			}
 		}
 	}
+	return nil
+}
+
+// frozen returns the first thing that Prove reports of processes that stand still.
+func frozen(t *testing.T, subject func(*World) Subject) error {
 	for at := range Steps {
 		for n, more := 1, true; more; n++ {
 			var err error

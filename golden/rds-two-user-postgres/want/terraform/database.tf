@@ -1,5 +1,5 @@
-# Where the database is. This only makes the document that "make seed" stores: from then on the secret is what counts,
-# and a change here changes nothing.
+# Where the database is. host, port, dbname and username only make the document that "make seed" stores: from then on
+# the secret is what counts, and a change of them here does not reach it.
 
 variable "host" {
   description = "Host name of the database as its certificate has it."

@@ -79,14 +79,23 @@ func subject(w *rotationtest.World, config twouser.Config) (rotationtest.Subject
 // T1, T2, T3, C11, C18, C19: AWSCURRENT works after every fault at every call,
 // with all its rights, and at no moment in between does it not.
 func TestProof(t *testing.T) {
-	for name, config := range map[string]twouser.Config{
-		"preprovisioned": {Pairs: pairs},
-		"clone":          {Pairs: pairs, Clone: true},
-	} {
+	for name, config := range modes {
 		t.Run(name, func(t *testing.T) {
 			rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
 				s, _ := subject(w, config)
 				return s
+			})
+		})
+	}
+}
+
+// T2: being killed after a call and before the next are one and the same.
+func TestNothingBetweenCalls(t *testing.T) {
+	for name, config := range modes {
+		t.Run(name, func(t *testing.T) {
+			databasetest.NothingBetweenCalls(t, func(t testing.TB) (*rotationtest.World, *databasetest.Server) {
+				b := newBench(t, config)
+				return b.World, b.server
 			})
 		})
 	}

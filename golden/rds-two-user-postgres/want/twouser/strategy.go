@@ -31,6 +31,8 @@ type Target interface {
 	// refuses is [rotation.CodeAuthRejected]; a session that is not account's
 	// user is [rotation.CodeIdentity].
 	Login(ctx context.Context, account database.Account) (Session, error)
+	// Prove logs in and out again, as fast as the engine can.
+	Prove(ctx context.Context, account database.Account) error
 }
 
 // Session is a [database.Session] that also knows about rights.
@@ -190,7 +192,7 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	}
 	// A rule against reusing passwords also refuses one that an earlier
 	// delivery has set already, so a refusal is no news until the log-in fails.
-	err = s.prove(ctx, active, inactive.Writer())
+	err = s.target.Prove(ctx, inactive.Writer())
 	if refusal != nil && rotation.CodeOf(err) == rotation.CodeAuthRejected {
 		return errors.Join(refusal, r.Abandon(ctx))
 	}
@@ -225,12 +227,7 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	if err != nil {
 		return err
 	}
-	session, err := s.target.Login(ctx, account)
-	if err != nil {
-		return err
-	}
-	session.Close()
-	return nil
+	return s.target.Prove(ctx, account)
 }
 
 // Preflight logs in as AWSCURRENT's user and as the admin, tries a change that
@@ -328,9 +325,8 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 // its word: AWSCURRENT logs in, or else the inactive user with the password
 // that AWSPREVIOUS has for it.
 func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
-	session, err := s.target.Login(ctx, active)
+	err := s.target.Prove(ctx, active)
 	if err == nil {
-		session.Close()
 		r.Report.Candidate = rotation.StageCurrent
 		return nil
 	}
@@ -340,9 +336,8 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 	if previous, ok := r.Previous(ctx); ok {
 		account, bad := s.account(previous.Value)
 		if bad == nil && account.SameLogin(inactive) {
-			session, err := s.target.Login(ctx, account)
+			err := s.target.Prove(ctx, account)
 			if err == nil {
-				session.Close()
 				r.Report.Candidate = rotation.StagePrevious
 				return nil
 			}

@@ -190,17 +190,23 @@ type wire struct {
 	r *rig
 }
 
-func (w wire) Login(ctx context.Context, a database.Account) (session twouser.Session, err error) {
+func (w wire) attempt(a database.Account, do func() error) error {
 	w.r.tried = append(w.r.tried, a)
-	do := func() error {
+	if w.r.login != nil {
+		return w.r.login(a, do)
+	}
+	return do()
+}
+
+func (w wire) Prove(ctx context.Context, a database.Account) error {
+	return w.attempt(a, func() error { return w.target.Prove(ctx, a) })
+}
+
+func (w wire) Login(ctx context.Context, a database.Account) (session twouser.Session, err error) {
+	err = w.attempt(a, func() (err error) {
 		session, err = w.target.Login(ctx, a)
 		return err
-	}
-	if w.r.login != nil {
-		err = w.r.login(a, do)
-	} else {
-		err = do()
-	}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -475,6 +481,14 @@ func TestBadUsers(t *testing.T) {
 			})
 		}
 	}
+	t.Run("pending, another pair's", func(t *testing.T) {
+		config := clone
+		config.Pairs = append(config.Pairs, [2]string{"bills_a", "bills_b"})
+		r := newRig(t, config, 0)
+		r.must(r.deliver(rotation.StepCreate))
+		r.edit(rotation.StagePending, userB, "bills_b")
+		r.wantOutcome(r.deliver(rotation.StepSet), rotation.CodeBadUsers, "")
+	})
 	t.Run("current, a stranger", func(t *testing.T) {
 		r := newRig(t, preprovisioned, 0)
 		r.must(r.GiveUp(r.token))
@@ -594,25 +608,30 @@ func TestReplicaLags(t *testing.T) {
 }
 
 // T8, C8: a replica that never hears of it is given up before the invocation
-// ends, and with what it said.
-func TestReplicaLagsForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, preprovisioned, 0)
-		r.must(r.GiveUp(r.token))
-		r.edit(rotation.StageCurrent, `"db"`, `"c.cluster-ro-1.eu-west-1.rds.amazonaws.com"`)
-		r.request()
-		r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
-		r.login = rejectAs(userB, rotation.CodeAuthRejected)
-		p := r.Outside.Process()
-		strategy, err := r.Strategy(p)
-		r.must(err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		_, err = rotation.New(p.Store(r.Store), strategy, r.Config, rotation.WithOutput(r)).Handle(ctx, r.event(rotation.StepTest))
-		if got := rotation.CodeOf(err); got != rotation.CodeAuthRejected || ctx.Err() != nil {
-			t.Errorf("got %v, and the invocation: %v", err, ctx.Err())
-		}
-	})
+// ends, and with what it said. Only a rejection is a reason to ask again.
+func TestReplicaFails(t *testing.T) {
+	for code, again := range map[rotation.Code]bool{
+		rotation.CodeAuthRejected: true, rotation.CodeUnreachable: false, rotation.CodeLocked: false, rotation.CodeTLS: false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, preprovisioned, 0)
+			r.must(r.GiveUp(r.token))
+			r.edit(rotation.StageCurrent, `"db"`, `"c.cluster-ro-1.eu-west-1.rds.amazonaws.com"`)
+			r.request()
+			r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+			r.login = rejectAs(userB, code)
+			r.tried = nil
+			p := r.Outside.Process()
+			strategy, err := r.Strategy(p)
+			r.must(err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err = rotation.New(p.Store(r.Store), strategy, r.Config, rotation.WithOutput(r)).Handle(ctx, r.event(rotation.StepTest))
+			if rotation.CodeOf(err) != code || ctx.Err() != nil || len(r.tried) > 1 != again {
+				t.Errorf("got %v after %d log-ins, and the invocation: %v", err, len(r.tried), ctx.Err())
+			}
+		})
+	}
 }
 
 func (r *rig) event(step string) json.RawMessage {

@@ -190,17 +190,23 @@ type wire struct {
 	r *rig
 }
 
-func (w wire) Login(ctx context.Context, a database.Account) (session twouser.Session, err error) {
+func (w wire) attempt(a database.Account, do func() error) error {
 	w.r.tried = append(w.r.tried, a)
-	do := func() error {
+	if w.r.login != nil {
+		return w.r.login(a, do)
+	}
+	return do()
+}
+
+func (w wire) Prove(ctx context.Context, a database.Account) error {
+	return w.attempt(a, func() error { return w.target.Prove(ctx, a) })
+}
+
+func (w wire) Login(ctx context.Context, a database.Account) (session twouser.Session, err error) {
+	err = w.attempt(a, func() (err error) {
 		session, err = w.target.Login(ctx, a)
 		return err
-	}
-	if w.r.login != nil {
-		err = w.r.login(a, do)
-	} else {
-		err = do()
-	}
+	})
 	if err != nil {
 		return nil, err
 	}

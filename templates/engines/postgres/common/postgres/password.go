@@ -31,9 +31,17 @@ func scramVerifier(password rotation.Sensitive, salt []byte, iterations int) (ro
 		return rotation.Sensitive{}, rotation.Errorf(rotation.CodeServer, "the verifier of the password cannot be computed").Because(err)
 	}
 	storedKey := sha256.Sum256(keyed(salted, "Client Key"))
-	serverKey := keyed(salted, "Server Key")
+	return scramText(salt, iterations, storedKey[:], keyed(salted, "Server Key")), nil
+}
+
+// scramOfNothing returns a verifier that no password satisfies.
+func scramOfNothing(iterations int) rotation.Sensitive {
+	return scramText(random(scramSaltLength), iterations, random(sha256.Size), random(sha256.Size))
+}
+
+func scramText(salt []byte, iterations int, storedKey, serverKey []byte) rotation.Sensitive {
 	base64 := base64.StdEncoding.EncodeToString
-	return rotation.NewSensitive(fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, base64(salt), base64(storedKey[:]), base64(serverKey))), nil
+	return rotation.NewSensitive(fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, base64(salt), base64(storedKey), base64(serverKey)))
 }
 
 // md5Verifier returns what a server stores for user's password under md5.
@@ -58,8 +66,10 @@ func keyed(key []byte, message string) []byte {
 	return mac.Sum(nil)
 }
 
-func newSalt() []byte {
-	salt := make([]byte, scramSaltLength)
-	_, _ = rand.Read(salt) // never fails: https://pkg.go.dev/crypto/rand#Read
-	return salt
+func newSalt() []byte { return random(scramSaltLength) }
+
+func random(n int) []byte {
+	bytes := make([]byte, n)
+	_, _ = rand.Read(bytes) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return bytes
 }

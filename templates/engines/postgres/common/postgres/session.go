@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -130,13 +131,20 @@ func claimKey(user string) int64 {
 }
 
 // Try implements [database.Session] with a transaction that is rolled back. It
-// also fails, as [Session.Diagnose] does, if user could not log in with any
-// password.
-func (s *Session) Try(ctx context.Context, user string, password rotation.Sensitive) error {
-	if err := s.Diagnose(ctx, user); err != nil {
-		return err
+// also fails, as [Session.Diagnose] does, if another user could not log in with
+// any password. What it sets is the verifier of no password at all: the server
+// cannot tell, and whatever it logs is worth nothing.
+func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
+	if user != s.user {
+		if err := s.Diagnose(ctx, user); err != nil {
+			return err
+		}
 	}
-	return s.setPassword(ctx, user, password, "try a change of the password of", func(alter string) []string {
+	verifier := md5Verifier(user, rotation.NewSensitive(rand.Text()))
+	if s.usesSCRAM() {
+		verifier = scramOfNothing(s.scramIterations)
+	}
+	return s.alter(ctx, user, verifier, "try a change of the password of", func(alter string) []string {
 		return []string{"BEGIN", alter, "ROLLBACK"}
 	})
 }
@@ -157,12 +165,16 @@ func (s *Session) Activate(ctx context.Context, user string, password rotation.S
 }
 
 func (s *Session) setPassword(ctx context.Context, user string, password rotation.Sensitive, doing string, statements func(alter string) []string) error {
-	doing = fmt.Sprintf("%s %q", doing, user)
-	if err := CheckName(user); err != nil {
-		return err
-	}
 	verifier, err := s.Verifier(user, password)
 	if err != nil {
+		return err
+	}
+	return s.alter(ctx, user, verifier, doing, statements)
+}
+
+func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sensitive, doing string, statements func(alter string) []string) error {
+	doing = fmt.Sprintf("%s %q", doing, user)
+	if err := CheckName(user); err != nil {
 		return err
 	}
 	// The user is named even if it is the session's own: what CURRENT_USER
@@ -178,11 +190,13 @@ func (s *Session) setPassword(ctx context.Context, user string, password rotatio
 // which the server stores passwords: a client that knows only md5 is locked
 // out by the other.
 func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
-	if s.passwordEncryption != "scram-sha-256" {
+	if !s.usesSCRAM() {
 		return md5Verifier(user, password), nil
 	}
 	return scramVerifier(password, newSalt(), s.scramIterations)
 }
+
+func (s *Session) usesSCRAM() bool { return s.passwordEncryption == "scram-sha-256" }
 
 // Diagnose returns why user could not log in with whatever password:
 // [rotation.CodeExpired] past its VALID UNTIL, [rotation.CodeLocked] without
