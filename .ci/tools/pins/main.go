@@ -75,6 +75,25 @@ func pin(repository, engine string) error {
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return err
 	}
+	// What only other engines' dependencies have raised to its version need not be named here.
+	listed, err := goCommand(dir, "list", "-m", "-f", "{{if not .Main}}{{.Path}}{{end}}", "all")
+	if err != nil {
+		return err
+	}
+	own, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	if err != nil {
+		return err
+	}
+	for path := range strings.FieldsSeq(listed) {
+		if !strings.Contains(string(own), "\t"+path+" ") {
+			if _, err := goCommand(dir, "mod", "edit", "-droprequire="+path); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
+		return err
+	}
 
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {

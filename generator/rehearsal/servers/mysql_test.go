@@ -54,7 +54,7 @@ func TestMySQLEngines(t *testing.T) {
 		packages []string
 	}{
 		"MySQL":   {MySQL, []string{"./templates/protocols/mysql/...", "./templates/engines/mysql/..."}},
-		"MariaDB": {MariaDB, []string{"./templates/protocols/mysql/..."}},
+		"MariaDB": {MariaDB, []string{"./templates/protocols/mysql/...", "./templates/engines/mariadb/..."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := engine.start(t)

@@ -93,7 +93,7 @@ func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overla
 		r.Report.Degraded = err
 		return false, nil
 	case rotation.CodeOf(err) == rotation.CodePolicy: // AWSCURRENT is as it was
-		return false, errors.Join(err, r.Abandon(ctx))
+		return false, r.GiveUp(ctx, err)
 	default:
 		return false, err
 	}
@@ -105,24 +105,26 @@ func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overla
 	if err := s.target.Prove(ctx, current); err != nil {
 		return false, rotation.Errorf(rotation.CodeOutcomeUnknown, "the server took the new password and lets neither log in: %s", rotation.CodeOf(err)).Because(err)
 	}
-	return false, errors.Join(refusal, r.Abandon(ctx))
+	return false, r.GiveUp(ctx, refusal)
 }
 
 // abandoned returns the passwords of versions without a label that are of
 // current's login, newest first, and AWSPREVIOUS's.
 func (s *Strategy) abandoned(ctx context.Context, r *rotation.Rotation, current database.Account) ([]rotation.Sensitive, error) {
-	versions, err := r.Deprecated(ctx, s.config.RecoveryVersions)
+	usable := func(v rotation.Value) bool {
+		a, err := s.account(v)
+		return err == nil && a.Writer().SameLogin(current)
+	}
+	versions, err := r.Deprecated(ctx, s.config.RecoveryVersions, usable)
 	if err != nil {
 		return nil, err
 	}
-	if previous, ok := r.Previous(ctx); ok {
+	if previous, ok := r.Previous(ctx); ok && usable(previous.Value) {
 		versions = append(versions, previous)
 	}
-	var passwords []rotation.Sensitive
-	for _, v := range versions {
-		if a, err := s.account(v.Value); err == nil && a.Writer().SameLogin(current) {
-			passwords = append(passwords, a.Password)
-		}
+	passwords := make([]rotation.Sensitive, len(versions))
+	for i, v := range versions {
+		passwords[i], _ = v.Value.Get(database.KeyPassword)
 	}
 	return passwords, nil
 }

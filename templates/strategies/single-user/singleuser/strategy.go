@@ -16,7 +16,6 @@ package singleuser
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -215,8 +214,12 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	} else if err != nil {
 		return err
 	}
-	if !found.isPending {
-		r.Report.Gap = r.Now().Sub(changed)
+	switch {
+	case !found.isPending:
+		r.Report.Gap = new(r.Now().Sub(changed))
+	case s.Overlaps(): // setSecret did it, and AWSCURRENT went on working
+	default:
+		r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
 	}
 	return nil
 }
@@ -304,12 +307,12 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return nil, err
 	}
 	var tried []rotation.Sensitive
-	usable := func(v rotation.Version) (database.Account, bool) {
-		a, err := s.account(v.Value)
+	usable := func(v rotation.Value) (database.Account, bool) {
+		a, err := s.account(v)
 		return a, err == nil && a.SameLogin(account) && !slices.Contains(tried, a.Password)
 	}
 	try := func(v rotation.Version, label string) (*candidate, error) {
-		a, ok := usable(v)
+		a, ok := usable(v.Value)
 		if !ok {
 			return nil, nil
 		}
@@ -340,7 +343,10 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return found, err
 		}
 	}
-	deprecated, err := r.Deprecated(ctx, s.config.RecoveryVersions)
+	deprecated, err := r.Deprecated(ctx, s.config.RecoveryVersions, func(v rotation.Value) bool {
+		_, ok := usable(v)
+		return ok
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -413,7 +419,7 @@ func (s *Strategy) dropRefused(ctx context.Context, r *rotation.Rotation, found 
 	if rotation.CodeOf(err) != rotation.CodePolicy || !found.isCurrent {
 		return err
 	}
-	return errors.Join(err, r.Abandon(ctx))
+	return r.GiveUp(ctx, err)
 }
 
 // distrust undoes a change that the server acknowledged and then did not honour,
@@ -426,7 +432,7 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	}
 	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one is back and works")
 	if found.isCurrent {
-		return errors.Join(refusal, r.Abandon(ctx))
+		return r.GiveUp(ctx, refusal)
 	}
 	return refusal
 }
@@ -447,7 +453,7 @@ func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *can
 		}
 		if _, ok := found.session.(Overlapper); ok {
 			if err := s.target.Prove(ctx, former.Writer()); rotation.CodeOf(err) != rotation.CodeAuthRejected {
-				return errors.Join(why, err) // both log in, or nobody knows
+				return why // both log in, or nobody knows
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 	if err := s.Diagnose(ctx, user); err != nil || !s.KnowsReplace() {
 		return err
 	}
-	err = s.Alter(ctx, fmt.Sprintf("try a change of the password of %q", user), fmt.Sprintf("ALTER USER %s IDENTIFIED BY %s REPLACE %s",
+	err = s.Alter(ctx, fmt.Sprintf("try a change of the password of %q", user), fmt.Sprintf("ALTER USER /* only asks */ %s IDENTIFIED BY %s REPLACE %s",
 		target, mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(rand.Text())))
 	if mysqlconn.NotPrimary(err) || mysqlconn.NotOwn(err) {
 		return nil

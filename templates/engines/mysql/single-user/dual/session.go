@@ -66,11 +66,12 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if asAdmin {
 		return nil
 	}
-	err = s.Replace(ctx, rotation.NewSensitive(rand.Text()), rotation.NewSensitive(rand.Text()+"-a1B"), true)
+	err = s.Alter(ctx, "keep the former password", fmt.Sprintf("ALTER USER /* only asks */ USER() IDENTIFIED BY %s REPLACE %s RETAIN CURRENT PASSWORD",
+		mysqlconn.Literal(rand.Text()+"-a1B"), mysqlconn.Literal(rand.Text())))
 	if mysqlconn.NotPrimary(err) {
 		return nil
 	}
-	return rotation.Within("keep the former password (APPLICATION_PASSWORD_ADMIN)", err)
+	return rotation.Within("APPLICATION_PASSWORD_ADMIN", err)
 }
 
 // pluginOf reads the authentication plugin from what SHOW CREATE USER returns.
