@@ -1,14 +1,11 @@
 // Package e2e runs what rotasmith writes: the real binary behind the Lambda
-// runtime API, Secrets Manager's wire protocol and a real PostgreSQL with TLS
-// and SCRAM.
+// runtime API, Secrets Manager's wire protocol and real servers with TLS.
 package e2e
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,78 +27,9 @@ const (
 	rotators   = "rotator-password-sentinel-8d01"
 )
 
-// quietly keeps the statements that follow out of the server's log: they set
-// passwords in clear text, which no rotator does.
-const quietly = "SET log_statement = 'none'"
+var scenarios = slices.Concat(postgresScenarios, mysqlScenarios)
 
-var scenarios = []scenario{
-	{
-		name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
-		prepare: prepareSingle, reset: resetSingle,
-	},
-	{
-		name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareSingle, reset: resetSingle,
-	},
-	{
-		name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
-		prepare: prepareBootstrapped, reset: resetBootstrapped,
-		admin: func(*database) (string, string) { return rotator, rotators },
-	},
-	{
-		name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
-		prepare: prepareClone, reset: resetClone,
-	},
-}
-
-func prepareSingle(t *testing.T, db *database) {
-	db.admin(t,
-		"CREATE ROLE "+userOrders+" LOGIN",
-		"GRANT CREATE, USAGE ON SCHEMA public TO "+userOrders,
-		"CREATE TABLE orders (note text)")
-	db.superuser(t, "ALTER TABLE orders OWNER TO "+userOrders)
-}
-
-func resetSingle(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userOrders+" PASSWORD '"+first+"'")
-	return map[string]any{"username": userOrders, "password": first}
-}
-
-// prepareBootstrapped runs the emitted bootstrap.sql, twice, as a non-superuser
-// admin, on a database whose first user owns a table.
-func prepareBootstrapped(t *testing.T, db *database) {
-	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
-	db.superuser(t, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
-	for range 2 {
-		psql := exec.CommandContext(t.Context(), "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
-			"-v", "owner="+owner, "-v", "user_a="+userA, "-v", "user_b="+userB, "-v", "rotator="+rotator,
-			"-f", db.dir+"/bootstrap.sql", db.URL(db.Admin, db.AdminPassword, db.name))
-		psql.Env = append(os.Environ(), "LC_ALL=C")
-		if out, err := psql.CombinedOutput(); err != nil {
-			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
-		}
-	}
-	db.superuser(t, quietly, "ALTER ROLE "+rotator+" PASSWORD '"+rotators+"'")
-}
-
-func resetBootstrapped(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "ALTER ROLE "+userB+" PASSWORD NULL")
-	return map[string]any{"username": userA, "password": first, "alternate_username": userB}
-}
-
-func prepareClone(t *testing.T, db *database) {
-	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
-	db.superuser(t, "GRANT CREATE, USAGE ON SCHEMA public TO "+userA, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
-}
-
-func resetClone(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "DROP ROLE IF EXISTS "+userA+"_clone")
-	return map[string]any{"username": userA, "password": first}
-}
-
-// TestEndToEnd walks every scenario on one server: rotations in a row, kills
+// TestEndToEnd walks every scenario: rotations in a row, kills
 // after every call, and processes that stand still.
 func TestEndToEnd(t *testing.T) {
 	var table strings.Builder
@@ -114,7 +42,13 @@ func TestEndToEnd(t *testing.T) {
 			if s.gapPoints > 0 {
 				t.Run("applies late", b.appliesLate)
 			}
+			if said := strings.Contains(b.function.Output(), `"Degraded":1`); said != s.degraded {
+				t.Errorf("a rotation says that it does less than it should: %t", said)
+			}
 			gap := b.gap()
+			if s.gapPoints == 0 {
+				t.Run("without pause", func(t *testing.T) { gap = b.withoutPause(t) })
+			}
 			for _, steady := range []bool{false, true} {
 				for _, anew := range []bool{false, true} {
 					state, recovery := pick(steady, "steady", "first"), pick(anew, "new token", "same token")
@@ -171,20 +105,84 @@ func (b *bench) onlyAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var report rotation.Preflight
-	if err := json.Unmarshal(answer, &report); err != nil || !report.OK {
+	if err := json.Unmarshal(answer, &report); err != nil || report.OK == b.scenario.degraded {
 		t.Errorf("preflight: %s, %v", answer, err)
 	}
 	if _, err := b.service(b.function, 1).TestOnly(t.Context(), b.secret, b.token()); err != nil {
 		t.Errorf("test only: %v", err)
 	}
 	for _, call := range b.counted() {
-		if isChange(call) || strings.HasPrefix(call, "CREATE ") || strings.HasPrefix(call, "GRANT ") || slices.Contains([]string{"PutSecretValue", "UpdateSecretVersionStage"}, call) {
+		if b.db.isWrite(call) || slices.Contains([]string{"PutSecretValue", "UpdateSecretVersionStage"}, call) {
 			t.Errorf("it wrote: %s", call)
 		}
 	}
 	if err := b.works(); err != nil {
 		t.Error(err)
 	}
+}
+
+// withoutPause logs in all the time with the value that AWSCURRENT has at that
+// moment, while rotations go on, some of them killed and given up half-way (S6).
+// A value works until the rotation after the one that replaces it, so every
+// rotation waits for the log-in that is under way.
+func (b *bench) withoutPause(t *testing.T) (gap string) {
+	b.fresh()
+	done, ended, between := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	logins := 0
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case between <- struct{}{}:
+			default:
+			}
+			value, _, err := b.current()
+			if err == nil {
+				err = b.db.logsIn(value)
+			}
+			if err != nil {
+				t.Errorf("log-in %d: %v", logins, err)
+				return
+			}
+			logins++
+		}
+	}()
+	meanwhile := func(rotate func() error) {
+		select {
+		case <-between:
+		case <-ended:
+		}
+		if err := rotate(); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 3 {
+		b.watch(nil)
+		meanwhile(b.rotate)
+		change := b.lastChange()
+		for _, anew := range []bool{true, false} {
+			meanwhile(func() error {
+				_, err := b.killedAfter(change, anew)
+				return err
+			})
+		}
+	}
+	close(done)
+	<-ended
+	t.Logf("%d log-ins", logins)
+	return "0"
+}
+
+// lastChange returns which of the last rotation's calls changed a password last.
+func (b *bench) lastChange() (k int) {
+	for i, call := range b.counted() {
+		if b.db.isChange(call) {
+			k = i + 1
+		}
+	}
+	return max(1, k)
 }
 
 var gapMetric = regexp.MustCompile(`"CredentialGap":([0-9.]+)`)
@@ -209,11 +207,18 @@ func (b *bench) gap() string {
 // and no other call (S8).
 func (b *bench) appliesLate(t *testing.T) {
 	b.fresh()
-	before := b.db.verifier(t, userOrders)
+	kept := func() string {
+		kept, err := b.db.kept(b.db, userOrders)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	}
+	before := kept()
 	service := b.service(b.function, 1)
 	service.Pause = time.Second
 	service.AfterStep = func(step rehearsal.Step) {
-		if changed := b.db.verifier(t, userOrders) != before; changed != (step.Name == rehearsal.FinishSecret) {
+		if changed := kept() != before; changed != (step.Name == rehearsal.FinishSecret) {
 			t.Errorf("after %s the server is changed: %t", step.Name, changed)
 		}
 	}
@@ -226,7 +231,7 @@ func (b *bench) appliesLate(t *testing.T) {
 		t.Error(err)
 	}
 	calls := b.counted()
-	changed := slices.IndexFunc(calls, isChange)
+	changed := slices.IndexFunc(calls, b.db.isChange)
 	want := []string{"log in as " + userOrders, "UpdateSecretVersionStage"}
 	if got := calls[changed+1:]; changed < 0 || !slices.Equal(got[:min(2, len(got))], want) {
 		t.Errorf("after the change come %q, want %q first", got, want)
@@ -305,7 +310,7 @@ func (b *bench) killedAfter(k int, anew bool) (gap bool, err error) {
 func (b *bench) labelLost(t *testing.T) {
 	b.fresh()
 	b.watch(func(_ int, op string, done bool) error {
-		if done && isChange(op) {
+		if done && b.db.isChange(op) {
 			b.function.Kill()
 			return rehearsal.ErrDrop
 		}
@@ -327,9 +332,6 @@ func (b *bench) labelLost(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// isChange reports whether op changes a password for good.
-func isChange(op string) bool { return strings.HasPrefix(op, "ALTER ROLE ") }
 
 // twoAtOnce delivers one rotation to two processes at the same time.
 func (b *bench) twoAtOnce(t *testing.T) {
@@ -367,7 +369,7 @@ func (b *bench) twoAtOnce(t *testing.T) {
 // another one carries out one and two rotations, and then lets it go on.
 func (b *bench) frozen(t *testing.T) {
 	for what, holds := range map[string]func(string) bool{
-		"before its change":    isChange,
+		"before its change":    b.db.isChange,
 		"before its promotion": func(op string) bool { return op == "UpdateSecretVersionStage" },
 	} {
 		for _, rotations := range []int{1, 2} {
@@ -443,8 +445,11 @@ func (b *bench) lateStatement(t *testing.T) {
 	b.fresh()
 	sent := make(chan struct{})
 	unlock := func() {}
-	b.watch(b.once(isChange, func() {
-		unlock = b.db.lockUsers(t)
+	b.watch(b.once(b.db.isChange, func() {
+		var err error
+		if unlock, err = b.db.lockUsers(b.db); err != nil {
+			t.Error(err)
+		}
 		close(sent)
 	}))
 	token := b.token()
