@@ -24,23 +24,26 @@ import (
 
 var mysqlScenarios = []scenario{
 	{
-		engine: mysqlEngine{}, name: "MySQL, single user, self", args: []string{"--type", "rds-single-user"},
+		engine: mysqlEngine{}, name: "single user, self", args: []string{"--type", "rds-single-user"},
 		prepare: prepareMySQL("APPLICATION_PASSWORD_ADMIN"), reset: resetMySQL,
 	},
 	{
-		engine: mysqlEngine{}, name: "MySQL, single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
+		engine: mysqlEngine{}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
 	},
 	{
-		engine: mysqlEngine{}, name: "MySQL, single user, no right", args: []string{"--type", "rds-single-user"}, gapPoints: 2, degraded: true,
+		engine: mysqlEngine{}, name: "single user, no right", args: []string{"--type", "rds-single-user"}, gapPoints: 2, degraded: true,
+		prepare: prepareMySQL(""), reset: resetMySQL,
+	},
+}
+
+var mariadbScenarios = []scenario{
+	{
+		engine: mysqlEngine{mariadb: true}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
 		prepare: prepareMySQL(""), reset: resetMySQL,
 	},
 	{
-		engine: mysqlEngine{mariadb: true}, name: "MariaDB, single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
-		prepare: prepareMySQL(""), reset: resetMySQL,
-	},
-	{
-		engine: mysqlEngine{mariadb: true}, name: "MariaDB, single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
+		engine: mysqlEngine{mariadb: true}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
 	},
 }

@@ -29,21 +29,21 @@ const quietly = "SET log_statement = 'none'"
 
 var postgresScenarios = []scenario{
 	{
-		engine: postgres{servers.Postgres}, name: "PostgreSQL, single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
+		engine: postgres{servers.Postgres}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
 		prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "PostgreSQL, single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
+		engine: postgres{servers.Postgres}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "PostgreSQL, two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		engine: postgres{servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
 		prepare: prepareBootstrapped, reset: resetBootstrapped,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "PostgreSQL, two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		engine: postgres{servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
 		prepare: prepareClone, reset: resetClone,
 	},

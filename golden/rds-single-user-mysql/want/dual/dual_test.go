@@ -42,9 +42,9 @@ type model struct {
 	outages []string
 }
 
-func newModel(t testing.TB, asAdmin bool, abandoned ...string) *model {
+func newModel(t testing.TB, asAdmin bool) *model {
 	t.Helper()
-	m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, RecoveryVersions: 5}, abandoned: abandoned}
+	m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, RecoveryVersions: 5}}
 	m.World = rotationtest.NewWorld(t, m.subject)
 	return m
 }
@@ -230,17 +230,15 @@ func (m *model) disturbed(t *testing.T, n int, giveUp bool) []string {
 		t.Fatal(err)
 	}
 	m.Outside.Plan(n, rotationtest.KillAfter)
-	err := m.Rotate(token, 1)
+	_ = m.Rotate(token, 1)
 	calls := m.Outside.Calls()
 	m.Outside.Plan(0, rotationtest.None)
 	m.look("the kill")
-	switch {
-	case m.Holder(rotation.StageCurrent) != token && giveUp:
-		err = m.GiveUp(token)
-	default:
-		err = m.Rotate(token, 3)
+	goOn := func() error { return m.Rotate(token, 3) }
+	if giveUp && m.Holder(rotation.StageCurrent) != token {
+		goOn = func() error { return m.GiveUp(token) }
 	}
-	if err != nil {
+	if err := goOn(); err != nil {
 		t.Fatal(err)
 	}
 	return calls

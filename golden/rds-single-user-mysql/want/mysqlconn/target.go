@@ -99,16 +99,10 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 	return t.open(ctx, account, func(ctx context.Context, s *Session) error { return s.begin(ctx, limits) })
 }
 
-// Prove logs in for account and leaves again. It fails as [Target.Login] does,
-// and takes one exchange with the server less.
+// Prove logs in for account and leaves again, and asks nothing: applications may
+// be waiting for it to be over.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
-	s, err := t.open(ctx, account, func(ctx context.Context, s *Session) error {
-		rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER()")
-		if err != nil {
-			return err
-		}
-		return s.identify(rows[0][0])
-	})
+	s, err := t.open(ctx, account, func(context.Context, *Session) error { return nil })
 	if err != nil {
 		return err
 	}

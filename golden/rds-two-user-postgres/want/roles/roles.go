@@ -7,7 +7,7 @@
 // that role (ALTER ROLE ... SET role), so it owns what they make, and neither
 // owns or holds anything beside it. The role is
 //
-//   - an owner role that nobody logs in as, made by bootstrap.sql; or
+//   - an owner role that nobody logs in as; or
 //   - one of the two users, which the other, its clone, acts as.
 //
 // What belongs to a user and not to the role that it acts as (settings, limits,

@@ -57,13 +57,6 @@ func (b *bench) runAs(account database.Account, statements ...string) [][]string
 	return b.Exec(b.t, account, statements...)
 }
 
-// try runs a statement as account on a connection of its own.
-func (b *bench) try(account database.Account, statement string) error {
-	b.t.Helper()
-	_, err := postgrestest.Run(b.Connect(b.t, account), statement)
-	return err
-}
-
 func (b *bench) forget(roles ...string) {
 	b.t.Helper()
 	for _, role := range roles {
