@@ -59,18 +59,17 @@ type engine interface {
 	// work is what an application does: it reads and writes what the other
 	// user may have made, and changes what only its owner may change.
 	work() []string
-	// kept returns what the server keeps of a user's password.
-	kept(d *database, user string) (string, error)
+	// users describes all users of the server: what it keeps of their
+	// passwords, their memberships and their settings.
+	users(d *database) (string, error)
 	// lockUsers keeps every change of a user waiting until it is released.
 	lockUsers(d *database) (release func(), err error)
 	// waiting returns how many sessions wait for a lock.
 	waiting(d *database) (int, error)
 	// relay takes one connection of a rotator to the server.
 	relay(p *proxy, client net.Conn)
-	// isChange reports whether op changes a password for good, and isWrite
-	// whether it changes anything at all.
+	// isChange reports whether op changes a password for good.
 	isChange(op string) bool
-	isWrite(op string) bool
 }
 
 // database is a database on the real server, and the people who run it.
@@ -106,6 +105,16 @@ func (d *database) run(t *testing.T, user, password string, statements ...string
 	if err := d.try(d, user, password, statements...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// catalogue is what the server knows of its users.
+func (d *database) catalogue(t *testing.T) string {
+	t.Helper()
+	users, err := d.users(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return users
 }
 
 // works returns nil if an application with value can do its work.

@@ -156,9 +156,35 @@ func (mysqlEngine) work() []string {
 	}
 }
 
-func (e mysqlEngine) kept(d *database, user string) (kept string, err error) {
-	err = e.scan(d, &kept, "SELECT authentication_string FROM mysql.user WHERE user = '"+user+"'")
-	return kept, err
+func (e mysqlEngine) users(d *database) (string, error) {
+	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = pool.Close() }()
+	tables := pick(e.mariadb, []string{"global_priv", "roles_mapping"}, []string{"user", "role_edges", "default_roles", "global_grants"})
+	var users strings.Builder
+	for _, table := range append(tables, "db", "tables_priv", "procs_priv") {
+		rows, err := pool.QueryContext(context.Background(), "SELECT * FROM mysql."+table+" ORDER BY 1, 2, 3")
+		if err != nil {
+			return "", err
+		}
+		columns, _ := rows.Columns()
+		values, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return "", err
+			}
+			fmt.Fprintln(&users, table, values)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return "", err
+		}
+	}
+	return users.String(), nil
 }
 
 func (e mysqlEngine) lockUsers(d *database) (release func(), err error) {
@@ -178,10 +204,6 @@ func (e mysqlEngine) waiting(d *database) (n int, err error) {
 func (mysqlEngine) isChange(op string) bool {
 	return strings.HasPrefix(op, "ALTER USER ") && !strings.Contains(op, "/*") && !strings.Contains(op, " IF EXISTS") ||
 		strings.HasPrefix(op, "SET PASSWORD ")
-}
-
-func (e mysqlEngine) isWrite(op string) bool {
-	return e.isChange(op) || strings.HasPrefix(op, "CREATE ") || strings.HasPrefix(op, "GRANT ") || strings.HasPrefix(op, "REVOKE ")
 }
 
 // What of the protocol matters here.

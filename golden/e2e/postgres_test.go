@@ -139,13 +139,13 @@ func (e postgres) try(d *database, user, password string, statements ...string) 
 }
 
 // scan reads the one value of a query as the superuser.
-func (e postgres) scan(d *database, into any, query string, args ...any) error {
+func (e postgres) scan(d *database, into any, query string) error {
 	ctx := context.Background()
 	conn, err := e.connect(d, d.Superuser, d.SuperuserPassword)
 	if err != nil {
 		return err
 	}
-	return errors.Join(conn.QueryRow(ctx, query, args...).Scan(into), conn.Close(ctx))
+	return errors.Join(conn.QueryRow(ctx, query).Scan(into), conn.Close(ctx))
 }
 
 func (postgres) work() []string {
@@ -158,9 +158,10 @@ func (postgres) work() []string {
 	}
 }
 
-func (e postgres) kept(d *database, user string) (kept string, err error) {
-	err = e.scan(d, &kept, "SELECT rolpassword FROM pg_authid WHERE rolname = $1", user)
-	return kept, err
+func (e postgres) users(d *database) (users string, err error) {
+	err = e.scan(d, &users, `SELECT string_agg(u, E'\n' ORDER BY u) FROM (
+		SELECT a::text FROM pg_authid a UNION ALL SELECT m::text FROM pg_auth_members m UNION ALL SELECT s::text FROM pg_db_role_setting s) AS all_of (u)`)
+	return users, err
 }
 
 func (e postgres) lockUsers(d *database) (release func(), err error) {
@@ -179,10 +180,6 @@ func (e postgres) waiting(d *database) (n int, err error) {
 }
 
 func (postgres) isChange(op string) bool { return strings.HasPrefix(op, "ALTER ROLE ") }
-
-func (e postgres) isWrite(op string) bool {
-	return e.isChange(op) || strings.HasPrefix(op, "CREATE ") || strings.HasPrefix(op, "GRANT ")
-}
 
 // The messages of the protocol that matter here.
 // https://www.postgresql.org/docs/15/protocol-message-formats.html

@@ -42,7 +42,8 @@ func wantCode(t testing.TB, err error, want rotation.Code) {
 }
 
 // TestLogin has what can be wrong with an account, each with its own code, in
-// both forms of logging in. Only a session asks who it is. (C6, C7, T3)
+// both forms of logging in. Only a session asks who it is and what
+// it may do. (C6, C7, T3)
 func TestLogin(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)
@@ -87,7 +88,8 @@ func TestLogin(t *testing.T) {
 			if err == nil {
 				session.Close()
 			}
-			if test.want != rotation.CodeIdentity {
+			// MariaDB lets an expired password in, and then refuses statements.
+			if test.want != rotation.CodeIdentity && test.want != rotation.CodeExpired {
 				wantCode(t, target.Prove(t.Context(), test.account), test.want)
 			}
 		})

@@ -100,7 +100,8 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 }
 
 // Prove logs in for account and leaves again, and asks nothing: applications may
-// be waiting for it to be over.
+// be waiting for it to be over. So it does not see what a server tells only to
+// a statement: whose session it is, and on some that the password has expired.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
 	s, err := t.open(ctx, account, func(context.Context, *Session) error { return nil })
 	if err != nil {
