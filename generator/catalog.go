@@ -40,6 +40,7 @@ type Engine struct {
 	Title      string
 	Aliases    []string
 	Strategies []string // the strategies that it has a folder for
+	Protocols  []string // the folders below protocols/ that it shares with other engines
 }
 
 type strategyManifest struct {
@@ -55,6 +56,7 @@ type engineManifest struct {
 	Name      string
 	Title     string
 	Aliases   []string
+	Includes  []string // of protocols/
 	Questions []manifestQuestion
 }
 
@@ -105,7 +107,12 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 			return nil, fmt.Errorf("%s/%s: name %q is not the folder's", layer, engineFile, m.Name)
 		}
 		asked = append(asked, questions...)
-		e := Engine{Name: m.Name, Title: m.Title, Aliases: m.Aliases}
+		e := Engine{Name: m.Name, Title: m.Title, Aliases: m.Aliases, Protocols: m.Includes}
+		for _, protocol := range m.Includes {
+			if !slices.Contains(folders(fsys, "protocols"), protocol) {
+				return nil, fmt.Errorf("%s/%s includes unknown protocol %q", layer, engineFile, protocol)
+			}
+		}
 		for _, sub := range folders(fsys, layer) {
 			if _, ok := c.strategies[sub]; ok {
 				e.Strategies = append(e.Strategies, sub)

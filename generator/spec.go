@@ -218,6 +218,9 @@ func (c *Catalog) layers(s *Spec) []string {
 	layers := []string{"project"}
 	strategies, _ := c.strategyLayers(s.Type.Strategy, nil) // Open has checked it
 	layers = append(layers, strategies...)
+	for _, protocol := range s.Engine.Protocols {
+		layers = append(layers, "protocols/"+protocol)
+	}
 	engine := "engines/" + s.Engine.Name
 	layers = append(layers, engine+"/common", engine+"/"+s.Type.Strategy)
 	for _, r := range s.Resolved {

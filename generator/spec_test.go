@@ -27,7 +27,7 @@ func TestNewSpecDefaults(t *testing.T) {
 		t.Errorf("resolved (-want +got):\n%s", diff)
 	}
 	wantLayers := []string{
-		"project", "strategies/common", "strategies/pair", "engines/alpha/common", "engines/alpha/pair", "features/ci/github",
+		"project", "strategies/common", "strategies/pair", "protocols/wire", "engines/alpha/common", "engines/alpha/pair", "features/ci/github",
 	}
 	if diff := cmp.Diff(wantLayers, spec.Layers); diff != "" {
 		t.Errorf("layers (-want +got):\n%s", diff)
@@ -282,6 +282,7 @@ func TestBadTreesDoNotOpen(t *testing.T) {
 		{"no manifest", "engines/alpha/engine.yaml", "", "engine.yaml: file does not exist"},
 		{"other name", "engines/alpha/engine.yaml", "name: beta\n", `name "beta" is not the folder's`},
 		{"unknown include", "strategies/pair/strategy.yaml", "type: x\nincludes: [nope]\n", `includes unknown strategy "nope"`},
+		{"unknown protocol", "engines/beta/engine.yaml", "name: beta\nincludes: [nope]\n", `includes unknown protocol "nope"`},
 		{"include loop", "strategies/common/strategy.yaml", "includes: [pair]\n", "includes itself"},
 		{"bad key", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: A-B}]\n", `bad key "A-B"`},
 		{"bad pattern", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: a, pattern: '('}]\n", "missing closing"},

@@ -11,36 +11,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
-	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
 
 // scenario is one kind of project on one kind of database.
 type scenario struct {
-	name string
+	name   string
+	engine engine
 	// args are those of rotasmith.
 	args []string
 	// env are the settings that are the scenario's own.
 	env []string
-	// server is what it runs on, nil for the PostgreSQL that is installed.
-	server func(testing.TB) *servers.PostgresServer
-	// other is what it runs on if that is no PostgreSQL.
-	other *engine
 	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
 	// log in until the next delivery.
 	gapPoints int
+	// degraded is true if the rotation must say that it does less than it
+	// should, and preflight with it.
+	degraded bool
 	// prepare makes the database, once.
 	prepare func(*testing.T, *database)
 	// reset puts its users back to how they were at first, and returns the
@@ -50,21 +47,41 @@ type scenario struct {
 	admin func(*database) (user, password string)
 }
 
-// engine is a server of another kind: what the bench itself does to one.
-type engine struct {
-	name string // in rotasmith's words and the secret's
-	// open returns the server, of which the bench itself needs the addresses,
-	// the admin and the log.
-	open func(*testing.T) *servers.PostgresServer
-	// listen stands between the rotator and the server, as newProxy does.
-	listen func(t *testing.T, server *servers.PostgresServer, before, after func(string) error) *proxy
-	// works does what the application does.
-	works func(rotation.Value) error
+// engine is a kind of server.
+type engine interface {
+	// name is that of --engine and of the secret's key.
+	name() string
+	// start returns the running server, which no scenario has used yet, with
+	// an empty database that belongs to its admin.
+	start(t *testing.T) *database
+	// try runs statements one by one on a connection of their own.
+	try(d *database, user, password string, statements ...string) error
+	// work is what an application does: it reads and writes what the other
+	// user may have made, and changes what only its owner may change.
+	work() []string
+	// users describes all users of the server: what it keeps of their
+	// passwords, their memberships and their settings.
+	users(d *database) (string, error)
+	// lockUsers keeps every change of a user waiting until it is released.
+	lockUsers(d *database) (release func(), err error)
+	// waiting returns how many sessions wait for a lock.
+	waiting(d *database) (int, error)
+	// relay takes one connection of a rotator to the server.
+	relay(p *proxy, client net.Conn)
+	// isChange reports whether op changes a password for good.
+	isChange(op string) bool
 }
 
 // database is a database on the real server, and the people who run it.
 type database struct {
-	*servers.PostgresServer
+	engine
+	host                         string
+	port                         int
+	caFile                       string
+	Admin, AdminPassword         string
+	Superuser, SuperuserPassword string
+	logFile                      string
+
 	name string
 	dir  string // of the emitted project
 }
@@ -85,57 +102,45 @@ func (d *database) admin(t *testing.T, statements ...string) {
 
 func (d *database) run(t *testing.T, user, password string, statements ...string) {
 	t.Helper()
-	if err := d.try(user, password, statements...); err != nil {
+	if err := d.try(d, user, password, statements...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (d *database) try(user, password string, statements ...string) error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, d.URL(user, password, d.name))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	for _, statement := range statements {
-		if _, err := conn.PgConn().Exec(ctx, statement).ReadAll(); err != nil {
-			return fmt.Errorf("%.60s: %w", statement, err)
-		}
-	}
-	return nil
-}
-
-// works does what the application does: it reads and writes what the other user
-// may have made, and changes what only its owner may change.
-func (d *database) works(value rotation.Value) error {
-	user, _ := value.Get("username")
-	password, _ := value.Get("password")
-	return d.try(user.Reveal(), password.Reveal(),
-		"INSERT INTO orders (note) VALUES ('made by '||session_user)",
-		"SELECT count(*) FROM orders",
-		"ALTER TABLE orders ALTER COLUMN note SET STATISTICS 100",
-		"CREATE TABLE IF NOT EXISTS made_later (id int)",
-		"ALTER TABLE made_later ALTER COLUMN id SET STATISTICS 100",
-	)
-}
-
-// users describes all users of the server: what it keeps of their passwords,
-// their memberships and their settings.
-func (d *database) users(t *testing.T) string {
+// catalogue is what the server knows of its users.
+func (d *database) catalogue(t *testing.T) string {
 	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	var users string
-	err = conn.QueryRow(ctx, `SELECT string_agg(u, E'\n' ORDER BY u) FROM (
-		SELECT a::text FROM pg_authid a UNION ALL SELECT m::text FROM pg_auth_members m UNION ALL SELECT s::text FROM pg_db_role_setting s) AS all_of (u)`).Scan(&users)
+	users, err := d.users(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return users
+}
+
+// works returns nil if an application with value can do its work.
+func (d *database) works(value rotation.Value) error {
+	user, _ := value.Get("username")
+	password, _ := value.Get("password")
+	return d.try(d, user.Reveal(), password.Reveal(), d.work()...)
+}
+
+// logsIn returns nil if an application with value can log in.
+func (d *database) logsIn(value rotation.Value) error {
+	user, _ := value.Get("username")
+	password, _ := value.Get("password")
+	return d.try(d, user.Reveal(), password.Reveal())
+}
+
+// awaitWaiting returns when at least so many sessions wait for a lock.
+func (d *database) awaitWaiting(t *testing.T, sessions int) {
+	t.Helper()
+	for n := 0; n < sessions; {
+		var err error
+		if n, err = d.waiting(d); err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }
 
 // bench is a Secrets Manager, a Lambda and a database joined by wires at which
@@ -163,14 +168,10 @@ const secretName = "orders-db"
 
 func newBench(t *testing.T, s scenario) *bench {
 	t.Helper()
-	b := &bench{t: t, scenario: s}
-	if s.other != nil {
-		b.db = &database{PostgresServer: s.other.open(t), dir: emit(t, s.other.name, s.args)}
-	} else {
-		b.db = newDatabase(t, s)
-	}
-	server := b.db.PostgresServer
-	if log, err := os.Stat(server.LogFile); err == nil {
+	b := &bench{t: t, scenario: s, db: s.engine.start(t)}
+	b.db.dir = emit(t, append(s.args, "--engine", s.engine.name()))
+	s.prepare(t, b.db)
+	if log, err := os.Stat(b.db.logFile); err == nil {
 		b.logged = log.Size()
 	}
 
@@ -186,36 +187,12 @@ func newBench(t *testing.T, s scenario) *bench {
 	b.fresh()
 	b.front = httptest.NewServer(b.fronted)
 	t.Cleanup(b.front.Close)
-	listen := listenForPostgres
-	if s.other != nil {
-		listen = s.other.listen
-	}
-	b.proxy = listen(t, server, func(op string) error { return b.call(op, false) }, func(op string) error { return b.call(op, true) })
+	b.proxy = newProxy(t, b.db,
+		func(op string) error { return b.call(op, false) },
+		func(op string) error { return b.call(op, true) })
 	b.function = b.newFunction()
 	b.fresh()
 	return b
-}
-
-// newDatabase makes the scenario's database on PostgreSQL.
-func newDatabase(t *testing.T, s scenario) *database {
-	t.Helper()
-	if s.server == nil {
-		s.server = servers.Postgres
-	}
-	server := s.server(t)
-	server.Reset(t)
-	db := &database{PostgresServer: server, name: "postgres", dir: emit(t, "postgres", s.args)}
-	db.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+db.Admin)
-	db.name = databaseName
-	s.prepare(t, db)
-	return db
-}
-
-func listenForPostgres(t *testing.T, server *servers.PostgresServer, before, after func(string) error) *proxy {
-	t.Helper()
-	dir := filepath.Dir(server.CAFile)
-	return newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port)),
-		filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"), before, after)
 }
 
 // newFunction returns another execution environment of the same function.
@@ -225,18 +202,18 @@ func (b *bench) newFunction() *rehearsal.Function {
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=rehearsal", "AWS_SECRET_ACCESS_KEY=rehearsal",
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
 		"MIN_ROTATION_AGE=0",
-		"DB_CA_FILE=" + b.db.CAFile,
+		"DB_CA_FILE=" + b.db.caFile,
 	}, b.scenario.env...)}
 	b.t.Cleanup(f.Close)
 	return f
 }
 
 // emit writes a project as a user would and builds its function.
-func emit(t *testing.T, engine string, args []string) string {
+func emit(t *testing.T, args []string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
 	var said strings.Builder
-	args = append(append([]string{"new", secretName}, args...), "--engine", engine, "--no-input", "--dir", dir)
+	args = append(append([]string{"new", secretName}, args...), "--no-input", "--dir", dir)
 	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
 		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
 	}
@@ -260,10 +237,7 @@ func (b *bench) fresh() {
 	}
 	admin := seed(b.t, store, "admin", map[string]any{"username": user, "password": password})
 	value := b.scenario.reset(b.t, b.db)
-	value["engine"], value["dbname"], value["masterarn"] = "postgres", databaseName, admin
-	if b.scenario.other != nil {
-		value["engine"] = b.scenario.other.name
-	}
+	value["engine"], value["dbname"], value["masterarn"] = b.db.engine.name(), databaseName, admin
 	if b.proxy != nil {
 		value["host"], value["port"] = "localhost", b.proxy.Addr.(*net.TCPAddr).Port
 	}
@@ -375,9 +349,6 @@ func (b *bench) works() error {
 	if err != nil {
 		return err
 	}
-	if b.scenario.other != nil {
-		return b.scenario.other.works(value)
-	}
 	return b.db.works(value)
 }
 
@@ -427,10 +398,10 @@ func (b *bench) recoverWith(f *rehearsal.Function, token string, anew bool) (str
 }
 
 // silent fails the test if a password stands in what functions said or in what
-// the server logged with log_statement=all.
+// the server logged, which is every statement.
 func (b *bench) silent(outputs ...string) {
 	b.t.Helper()
-	log, err := os.ReadFile(b.db.LogFile)
+	log, err := os.ReadFile(b.db.logFile)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -449,43 +420,5 @@ func rotateInput(secret, token string) *secretsmanager.RotateSecretInput {
 	return &secretsmanager.RotateSecretInput{
 		SecretId: &secret, ClientRequestToken: &token,
 		RotationLambdaARN: aws.String(rehearsal.FunctionARN),
-	}
-}
-
-// lockUsers keeps every change of a role waiting until the returned function
-// is called.
-func (d *database) lockUsers(t *testing.T) (release func()) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.PgConn().Exec(ctx, "BEGIN; LOCK TABLE pg_authid IN EXCLUSIVE MODE").ReadAll(); err != nil {
-		t.Fatal(err)
-	}
-	return sync.OnceFunc(func() { _ = conn.Close(ctx) })
-}
-
-// awaitWaiting returns when at least so many sessions wait for a lock.
-func (d *database) awaitWaiting(t *testing.T, sessions int) {
-	t.Helper()
-	d.await(t, fmt.Sprintf("SELECT greatest(0, count(*) - %d) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", sessions-1))
-}
-
-func (d *database) await(t *testing.T, count string) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	for n := 0; n == 0; {
-		if err := conn.QueryRow(ctx, count).Scan(&n); err != nil {
-			t.Error(err)
-			return
-		}
 	}
 }

@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
-	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
 // TestEndToEndOnFerretDB walks every scenario of the DocumentDB engine on the
@@ -24,11 +21,9 @@ import (
 // who can log in; roles are for the engine's own scripted server. A process that
 // stands still is left out: the server has no lock and ends no silent session.
 func TestEndToEndOnFerretDB(t *testing.T) {
-	server := servers.FerretDB(t)
-	t.Cleanup(func() { server.Reset(t) })
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-28s %-7s %-11s %12s %10s %12s %s\n", "case", "state", "recovery", "kill points", "dead ends", "dead points", "gap (ms)")
-	for _, s := range documentDBScenarios(server) {
+	for _, s := range documentDBScenarios {
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t, s)
 			t.Run("rotates ten times", b.rotatesTenTimes)
@@ -56,106 +51,107 @@ func TestEndToEndOnFerretDB(t *testing.T) {
 // log-in with the new password takes.
 const gapOnMongo = 4
 
-func documentDBScenarios(server *servers.FerretDBServer) []scenario {
-	do := func(t *testing.T, commands ...bson.D) {
+var documentDBScenarios = []scenario{
+	{
+		engine: ferret{}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: gapOnMongo,
+		prepare: prepareNothing, reset: resetFerret(userOrders),
+	},
+	{
+		engine: ferret{}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: gapOnMongo,
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareNothing, reset: resetFerret(userOrders),
+	},
+	{
+		engine: ferret{}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
+		prepare: prepareNothing, reset: resetFerret(userA, userB),
+	},
+	{
+		engine: ferret{}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
+		prepare: prepareNothing, reset: resetFerret(userA),
+	},
+}
+
+func prepareNothing(*testing.T, *database) {}
+
+// resetFerret makes the users that there are at first. The first is the one that
+// the secret names.
+func resetFerret(names ...string) func(*testing.T, *database) map[string]any {
+	return func(t *testing.T, d *database) map[string]any {
 		t.Helper()
-		if err := server.Run(context.Background(), server.Admin, server.AdminPassword, commands...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	create := func(user, password string) bson.D {
-		return bson.D{{Key: "createUser", Value: user}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{}}}
-	}
-	ferret := &engine{
-		name: "documentdb",
-		open: func(t *testing.T) *servers.PostgresServer {
-			return &servers.PostgresServer{
-				Host: server.Host, Port: server.Port, CA: server.CA, CAFile: server.CAFile,
-				Admin: server.Admin, AdminPassword: server.AdminPassword, LogFile: server.LogFile,
-			}
-		},
-		listen: listenForMongo,
-		works: func(value rotation.Value) error {
-			user, _ := value.Get("username")
-			password, _ := value.Get("password")
-			return server.Run(context.Background(), user.Reveal(), password.Reveal(),
-				bson.D{{Key: "insert", Value: "orders"}, {Key: "documents", Value: bson.A{bson.D{{Key: "note", Value: user.Reveal()}}}}},
-				bson.D{{Key: "find", Value: "orders"}})
-		},
-	}
-	reset := func(t *testing.T, also ...bson.D) {
-		t.Helper()
+		server := servers.FerretDB(t)
 		server.Reset(t)
-		do(t, also...)
-	}
-	return []scenario{
-		{
-			name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: gapOnMongo, other: ferret,
-			reset: func(t *testing.T, _ *database) map[string]any {
-				reset(t, create(userOrders, first))
-				return map[string]any{"username": userOrders, "password": first}
-			},
-		},
-		{
-			name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: gapOnMongo, other: ferret,
-			env: []string{"CHANGE_AS=admin"},
-			reset: func(t *testing.T, _ *database) map[string]any {
-				reset(t, create(userOrders, first))
-				return map[string]any{"username": userOrders, "password": first}
-			},
-		},
-		{
-			name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"}, other: ferret,
-			env: []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
-			reset: func(t *testing.T, _ *database) map[string]any {
-				reset(t, create(userA, first), create(userB, "not-in-the-secret-yet"))
-				return map[string]any{"username": userA, "password": first, "alternate_username": userB}
-			},
-		},
-		{
-			name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"}, other: ferret,
-			env: []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
-			reset: func(t *testing.T, _ *database) map[string]any {
-				reset(t, create(userA, first))
-				return map[string]any{"username": userA, "password": first}
-			},
-		},
-	}
-}
-
-// listenForMongo stands between a rotator and a server that speaks MongoDB's
-// protocol, as newProxy does for PostgreSQL: it calls its hooks around every
-// message of a log-in and every command. What drivers say to keep in touch is
-// let through uncounted.
-func listenForMongo(t *testing.T, server *servers.PostgresServer, before, after func(string) error) *proxy {
-	t.Helper()
-	dir := filepath.Dir(server.CAFile)
-	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	p := &proxy{Addr: listener.Addr(), before: before, after: after, tls: &tls.Config{Certificates: []tls.Certificate{certificate}}}
-	upstream := net.JoinHostPort(server.Host, strconv.Itoa(server.Port))
-	go accept(listener, func(conn net.Conn) {
-		client := tls.Server(conn, p.tls)
-		defer func() { _ = conn.Close() }()
-		to, err := tls.Dial("tcp", upstream, &tls.Config{RootCAs: server.CA, ServerName: server.Host})
-		if err != nil {
-			return
+		value := map[string]any{"username": names[0], "password": first}
+		for i, name := range names {
+			password := first
+			if i > 0 {
+				password, value["alternate_username"] = "not-in-the-secret-yet", name
+			}
+			create := bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{}}}
+			if err := server.Run(t.Context(), d.Admin, d.AdminPassword, create); err != nil {
+				t.Fatal(err)
+			}
 		}
-		defer func() { _ = to.Close() }()
-		p.relay(client, to)
-	})
-	return p
+		return value
+	}
 }
 
-// relay passes requests on one by one, each with its answer.
-func (p *proxy) relay(client, server net.Conn) {
+// ferret is an [engine].
+type ferret struct{ server *servers.FerretDBServer }
+
+func (ferret) name() string { return "documentdb" }
+
+func (ferret) start(t *testing.T) *database {
+	server := servers.FerretDB(t)
+	t.Cleanup(func() { server.Reset(t) })
+	return &database{
+		engine: ferret{server}, host: server.Host, port: server.Port, caFile: server.CAFile, logFile: server.LogFile,
+		Admin: server.Admin, AdminPassword: server.AdminPassword, name: databaseName,
+	}
+}
+
+// try logs in and, if there is anything to do, inserts and reads.
+func (e ferret) try(_ *database, user, password string, statements ...string) error {
+	commands := []bson.D{{{Key: "ping", Value: 1}}}
+	if len(statements) > 0 {
+		commands = []bson.D{
+			{{Key: "insert", Value: statements[0]}, {Key: "documents", Value: bson.A{bson.D{{Key: "note", Value: user}}}}},
+			{{Key: "find", Value: statements[0]}},
+		}
+	}
+	return e.server.Run(context.Background(), user, password, commands...)
+}
+
+func (ferret) work() []string { return []string{"orders"} }
+
+// users says for which of the scenarios' users the first password holds: the
+// server shows no more of them.
+func (e ferret) users(d *database) (string, error) {
+	var users strings.Builder
+	for _, name := range []string{userOrders, userA, userB} {
+		fmt.Fprintln(&users, name, e.try(d, name, first) == nil)
+	}
+	return users.String(), nil
+}
+
+var errNoLocks = errors.New("the server knows no locks")
+
+func (ferret) lockUsers(*database) (func(), error) { return nil, errNoLocks }
+
+func (ferret) waiting(*database) (int, error) { return 0, errNoLocks }
+
+func (ferret) isChange(op string) bool { return strings.HasPrefix(op, "updateUser ") }
+
+// relay passes requests on one by one, each with its answer. What drivers say to
+// keep in touch is let through uncounted.
+func (e ferret) relay(p *proxy, conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	client := tls.Server(conn, p.tls)
+	server, err := tls.Dial("tcp", p.upstream, &tls.Config{RootCAs: e.server.CA, ServerName: e.server.Host})
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
 	for {
 		request, err := readMongo(client)
 		if err != nil {

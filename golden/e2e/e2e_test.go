@@ -1,14 +1,11 @@
 // Package e2e runs what rotasmith writes: the real binary behind the Lambda
-// runtime API, Secrets Manager's wire protocol and a real PostgreSQL with TLS
-// and SCRAM.
+// runtime API, Secrets Manager's wire protocol and real servers with TLS.
 package e2e
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,108 +27,59 @@ const (
 	rotators   = "rotator-password-sentinel-8d01"
 )
 
-// quietly keeps the statements that follow out of the server's log: they set
-// passwords in clear text, which no rotator does.
-const quietly = "SET log_statement = 'none'"
+var scenarios = [][]scenario{postgresScenarios, mysqlScenarios, mariadbScenarios}
 
-var scenarios = []scenario{
-	{
-		name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
-		prepare: prepareSingle, reset: resetSingle,
-	},
-	{
-		name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareSingle, reset: resetSingle,
-	},
-	{
-		name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
-		prepare: prepareBootstrapped, reset: resetBootstrapped,
-		admin: func(*database) (string, string) { return rotator, rotators },
-	},
-	{
-		name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
-		prepare: prepareClone, reset: resetClone,
-	},
-}
-
-func prepareSingle(t *testing.T, db *database) {
-	db.admin(t,
-		"CREATE ROLE "+userOrders+" LOGIN",
-		"GRANT CREATE, USAGE ON SCHEMA public TO "+userOrders,
-		"CREATE TABLE orders (note text)")
-	db.superuser(t, "ALTER TABLE orders OWNER TO "+userOrders)
-}
-
-func resetSingle(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userOrders+" PASSWORD '"+first+"'")
-	return map[string]any{"username": userOrders, "password": first}
-}
-
-// prepareBootstrapped runs the emitted bootstrap.sql, twice, as a non-superuser
-// admin, on a database whose first user owns a table.
-func prepareBootstrapped(t *testing.T, db *database) {
-	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
-	db.superuser(t, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
-	for range 2 {
-		psql := exec.CommandContext(t.Context(), "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
-			"-v", "owner="+owner, "-v", "user_a="+userA, "-v", "user_b="+userB, "-v", "rotator="+rotator,
-			"-f", db.dir+"/bootstrap.sql", db.URL(db.Admin, db.AdminPassword, db.name))
-		psql.Env = append(os.Environ(), "LC_ALL=C")
-		if out, err := psql.CombinedOutput(); err != nil {
-			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
-		}
-	}
-	db.superuser(t, quietly, "ALTER ROLE "+rotator+" PASSWORD '"+rotators+"'")
-}
-
-func resetBootstrapped(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "ALTER ROLE "+userB+" PASSWORD NULL")
-	return map[string]any{"username": userA, "password": first, "alternate_username": userB}
-}
-
-func prepareClone(t *testing.T, db *database) {
-	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
-	db.superuser(t, "GRANT CREATE, USAGE ON SCHEMA public TO "+userA, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
-}
-
-func resetClone(t *testing.T, db *database) map[string]any {
-	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "DROP ROLE IF EXISTS "+userA+"_clone")
-	return map[string]any{"username": userA, "password": first}
-}
-
-// TestEndToEnd walks every scenario on one server: rotations in a row, kills
-// after every call, and processes that stand still.
+// TestEndToEnd walks every scenario: rotations in a row, kills after every call,
+// and processes that stand still. Those of one server follow each other; the
+// servers do not wait for one another.
 func TestEndToEnd(t *testing.T) {
-	var table strings.Builder
-	fmt.Fprintf(&table, "%-28s %-7s %-11s %12s %10s %12s %s\n", "case", "state", "recovery", "kill points", "dead ends", "dead points", "gap (ms)")
-	for _, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) {
-			b := newBench(t, s)
-			t.Run("only asks", b.onlyAsks)
-			t.Run("rotates ten times", b.rotatesTenTimes)
-			if s.gapPoints > 0 {
-				t.Run("applies late", b.appliesLate)
-			}
-			gap := b.gap()
-			for _, steady := range []bool{false, true} {
-				for _, anew := range []bool{false, true} {
-					state, recovery := pick(steady, "steady", "first"), pick(anew, "new token", "same token")
-					t.Run(state+"/"+recovery, func(t *testing.T) {
-						points, dead, ends := b.killed(t, steady, anew)
-						fmt.Fprintf(&table, "%-28s %-7s %-11s %12d %10d %12d %s\n", s.name, state, recovery, points, ends, dead, gap)
-					})
+	tables := make([]strings.Builder, len(scenarios))
+	t.Run("on", func(t *testing.T) {
+		for i, all := range scenarios {
+			t.Run(all[0].engine.name(), func(t *testing.T) {
+				t.Parallel()
+				for _, s := range all {
+					t.Run(s.name, func(t *testing.T) { walk(t, s, &tables[i]) })
 				}
-			}
-			t.Run("label lost", b.labelLost)
-			t.Run("two deliveries at once", b.twoAtOnce)
-			t.Run("frozen", b.frozen)
-			t.Run("late statement", b.lateStatement)
-			b.silent()
-		})
+			})
+		}
+	})
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-36s %-7s %-11s %12s %10s %12s %s\n", "case", "state", "recovery", "kill points", "dead ends", "dead points", "gap (ms)")
+	for i := range tables {
+		table.WriteString(tables[i].String())
 	}
 	t.Logf("\n%s", &table)
+}
+
+func walk(t *testing.T, s scenario, table *strings.Builder) {
+	b := newBench(t, s)
+	t.Run("only asks", b.onlyAsks)
+	t.Run("rotates ten times", b.rotatesTenTimes)
+	if s.gapPoints > 0 {
+		t.Run("applies late", b.appliesLate)
+	}
+	if said := strings.Contains(b.function.Output(), `"Degraded":1`); said != s.degraded {
+		t.Errorf("a rotation says that it does less than it should: %t", said)
+	}
+	gap := b.gap()
+	if s.gapPoints == 0 {
+		t.Run("without pause", func(t *testing.T) { gap = b.withoutPause(t) })
+	}
+	for _, steady := range []bool{false, true} {
+		for _, anew := range []bool{false, true} {
+			state, recovery := pick(steady, "steady", "first"), pick(anew, "new token", "same token")
+			t.Run(state+"/"+recovery, func(t *testing.T) {
+				points, dead, ends := b.killed(t, steady, anew)
+				fmt.Fprintf(table, "%-36s %-7s %-11s %12d %10d %12d %s\n", s.engine.name()+", "+s.name, state, recovery, points, ends, dead, gap)
+			})
+		}
+	}
+	t.Run("label lost", b.labelLost)
+	t.Run("two deliveries at once", b.twoAtOnce)
+	t.Run("frozen", b.frozen)
+	t.Run("late statement", b.lateStatement)
+	b.silent()
 }
 
 func pick[T any](condition bool, yes, no T) T {
@@ -165,14 +113,14 @@ func (b *bench) rotatesTenTimes(t *testing.T) {
 // everything in order, and neither writes anything (C13, C16).
 func (b *bench) onlyAsks(t *testing.T) {
 	b.fresh()
-	before := b.db.users(t)
+	before := b.db.catalogue(t)
 	b.watch(nil)
 	answer, err := b.function.Invoke(t.Context(), fmt.Appendf(nil, `{"Preflight": true, "SecretId": %q}`, b.secret), 30*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var report rotation.Preflight
-	if err := json.Unmarshal(answer, &report); err != nil || !report.OK {
+	if err := json.Unmarshal(answer, &report); err != nil || report.OK == b.scenario.degraded {
 		t.Errorf("preflight: %s, %v", answer, err)
 	}
 	if _, err := b.service(b.function, 1).TestOnly(t.Context(), b.secret, b.token()); err != nil {
@@ -183,12 +131,76 @@ func (b *bench) onlyAsks(t *testing.T) {
 			t.Errorf("it called %s", call)
 		}
 	}
-	if after := b.db.users(t); after != before {
+	if after := b.db.catalogue(t); after != before {
 		t.Error("it changed the server's users")
 	}
 	if err := b.works(); err != nil {
 		t.Error(err)
 	}
+}
+
+// withoutPause logs in all the time with the value that AWSCURRENT has at that
+// moment, while rotations go on, some of them killed and given up half-way (S6).
+// A value works until the rotation after the one that replaces it, so every
+// rotation waits for the log-in that is under way.
+func (b *bench) withoutPause(t *testing.T) (gap string) {
+	b.fresh()
+	done, ended, between := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	logins := 0
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case between <- struct{}{}:
+			default:
+			}
+			value, _, err := b.current()
+			if err == nil {
+				err = b.db.logsIn(value)
+			}
+			if err != nil {
+				t.Errorf("log-in %d: %v", logins, err)
+				return
+			}
+			logins++
+		}
+	}()
+	meanwhile := func(rotate func() error) {
+		select {
+		case <-between:
+		case <-ended:
+		}
+		if err := rotate(); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 3 {
+		b.watch(nil)
+		meanwhile(b.rotate)
+		change := b.lastChange()
+		for _, anew := range []bool{true, false} {
+			meanwhile(func() error {
+				_, err := b.killedAfter(change, anew)
+				return err
+			})
+		}
+	}
+	close(done)
+	<-ended
+	t.Logf("%d log-ins", logins)
+	return "0"
+}
+
+// lastChange returns which of the last rotation's calls changed a password last.
+func (b *bench) lastChange() (k int) {
+	for i, call := range b.counted() {
+		if b.db.isChange(call) {
+			k = i + 1
+		}
+	}
+	return max(1, k)
 }
 
 var gapMetric = regexp.MustCompile(`"CredentialGap":([0-9.]+)`)
@@ -213,11 +225,11 @@ func (b *bench) gap() string {
 // and no other call (S8).
 func (b *bench) appliesLate(t *testing.T) {
 	b.fresh()
-	before := b.db.users(t)
+	before := b.db.catalogue(t)
 	service := b.service(b.function, 1)
 	service.Pause = time.Second
 	service.AfterStep = func(step rehearsal.Step) {
-		if changed := b.db.users(t) != before; changed != (step.Name == rehearsal.FinishSecret) {
+		if changed := b.db.catalogue(t) != before; changed != (step.Name == rehearsal.FinishSecret) {
 			t.Errorf("after %s the server is changed: %t", step.Name, changed)
 		}
 	}
@@ -230,7 +242,7 @@ func (b *bench) appliesLate(t *testing.T) {
 		t.Error(err)
 	}
 	calls := b.counted()
-	changed := slices.IndexFunc(calls, isChange)
+	changed := slices.IndexFunc(calls, b.db.isChange)
 	want := []string{"log in as " + userOrders, "UpdateSecretVersionStage"}
 	if got := calls[changed+1:]; changed < 0 || !slices.Equal(got[:min(2, len(got))], want) {
 		t.Errorf("after the change come %q, want %q first", got, want)
@@ -309,7 +321,7 @@ func (b *bench) killedAfter(k int, anew bool) (gap bool, err error) {
 func (b *bench) labelLost(t *testing.T) {
 	b.fresh()
 	b.watch(func(_ int, op string, done bool) error {
-		if done && isChange(op) {
+		if done && b.db.isChange(op) {
 			b.function.Kill()
 			return rehearsal.ErrDrop
 		}
@@ -330,11 +342,6 @@ func (b *bench) labelLost(t *testing.T) {
 	if err := b.settled(token); err != nil {
 		t.Error(err)
 	}
-}
-
-// isChange reports whether op changes a password for good.
-func isChange(op string) bool {
-	return strings.HasPrefix(op, "ALTER ROLE ") || strings.HasPrefix(op, "updateUser ")
 }
 
 // twoAtOnce delivers one rotation to two processes at the same time.
@@ -373,7 +380,7 @@ func (b *bench) twoAtOnce(t *testing.T) {
 // another one carries out one and two rotations, and then lets it go on.
 func (b *bench) frozen(t *testing.T) {
 	for what, holds := range map[string]func(string) bool{
-		"before its change":    isChange,
+		"before its change":    b.db.isChange,
 		"before its promotion": func(op string) bool { return op == "UpdateSecretVersionStage" },
 	} {
 		for _, rotations := range []int{1, 2} {
@@ -449,8 +456,11 @@ func (b *bench) lateStatement(t *testing.T) {
 	b.fresh()
 	sent := make(chan struct{})
 	unlock := func() {}
-	b.watch(b.once(isChange, func() {
-		unlock = b.db.lockUsers(t)
+	b.watch(b.once(b.db.isChange, func() {
+		var err error
+		if unlock, err = b.db.lockUsers(b.db); err != nil {
+			t.Error(err)
+		}
 		close(sent)
 	}))
 	token := b.token()

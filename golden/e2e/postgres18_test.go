@@ -11,11 +11,11 @@ import (
 // rights of roles differ: from 16 on an admin has only those that it was
 // granted. What a process that stands still can do does not depend on them.
 func TestTwoUsersOnPostgres18(t *testing.T) {
-	for _, s := range scenarios {
+	for _, s := range postgresScenarios {
 		if !strings.HasPrefix(s.name, "two users") {
 			continue
 		}
-		s.server = servers.Postgres18
+		s.engine = postgres{servers.Postgres18}
 		t.Run(s.name, func(t *testing.T) {
 			b := newBench(t, s)
 			t.Run("rotates ten times", b.rotatesTenTimes)

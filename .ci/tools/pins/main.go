@@ -75,6 +75,25 @@ func pin(repository, engine string) error {
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return err
 	}
+	// What only other engines' dependencies have raised to its version need not be named here.
+	listed, err := goCommand(dir, "list", "-m", "-f", "{{if not .Main}}{{.Path}}{{end}}", "all")
+	if err != nil {
+		return err
+	}
+	own, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	if err != nil {
+		return err
+	}
+	for path := range strings.FieldsSeq(listed) {
+		if !strings.Contains(string(own), "\t"+path+" ") {
+			if _, err := goCommand(dir, "mod", "edit", "-droprequire="+path); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
+		return err
+	}
 
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
@@ -93,9 +112,21 @@ func pin(repository, engine string) error {
 
 // external returns the import paths of other modules in the layers of an engine's projects, tests included, sorted.
 func external(repository, engine string) ([]string, error) {
-	out, err := goCommand(repository, "list",
-		"-f", `{{range .Imports}}{{println .}}{{end}}{{range .TestImports}}{{println .}}{{end}}{{range .XTestImports}}{{println .}}{{end}}`,
-		"./templates/project/...", "./templates/strategies/...", "./templates/engines/"+engine+"/...")
+	layers := []string{"./templates/project/...", "./templates/strategies/...", "./templates/engines/" + engine + "/..."}
+	// Whatever else the engine needs of the templates is a layer that it includes.
+	needed, err := goCommand(repository, "list", "-deps", "-f", "{{.ImportPath}}", "./templates/engines/"+engine+"/...")
+	if err != nil {
+		return nil, err
+	}
+	for path := range strings.FieldsSeq(needed) {
+		if protocol, ok := strings.CutPrefix(path, module+"/templates/protocols/"); ok {
+			layer, _, _ := strings.Cut(protocol, "/")
+			layers = append(layers, "./templates/protocols/"+layer+"/...")
+		}
+	}
+	out, err := goCommand(repository, append([]string{"list",
+		"-f", `{{range .Imports}}{{println .}}{{end}}{{range .TestImports}}{{println .}}{{end}}{{range .XTestImports}}{{println .}}{{end}}`},
+		layers...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ type Report struct {
 	// is nil if there was none, or if an earlier process began it and took the
 	// time with it.
 	Gap *time.Duration
+	// Degraded says what keeps the strategy from all that it promises, if
+	// anything does, though the step goes on.
+	Degraded error
 	// Replicas says what kept a replica from the new version, if anything did.
 	Replicas error
 }

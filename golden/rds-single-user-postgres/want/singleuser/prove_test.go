@@ -94,3 +94,38 @@ func TestNothingBetweenCalls(t *testing.T) {
 		})
 	}
 }
+
+// S2, S6: where the server keeps both passwords AWSCURRENT is never dead.
+func TestProofOfOverlap(t *testing.T) {
+	config := singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true}
+	rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, server := subject(w, config)
+		s.GapPoints = 0
+		s.Strategy = func(p *rotationtest.Process) (rotation.Strategy, error) {
+			return singleuser.New(keeper{target{server.Target(p)}}, config)
+		}
+		return s
+	})
+}
+
+// keeper is a server to which an admin can say at any time which two passwords
+// a user has.
+type keeper struct{ target }
+
+func (keeper) Overlaps(bool) bool { return true }
+
+func (k keeper) Login(ctx context.Context, a database.Account) (database.Session, error) {
+	session, err := k.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return keeperSession{session}, nil
+}
+
+type keeperSession struct{ *databasetest.Session }
+
+func (keeperSession) Overlaps(context.Context, bool) error { return nil }
+
+func (keeperSession) Overlap(ctx context.Context, changer database.Session, o singleuser.Overlap) error {
+	return changer.(keeperSession).Add(ctx, o.User, o.Current, o.Pending)
+}

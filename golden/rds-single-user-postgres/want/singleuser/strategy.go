@@ -1,7 +1,11 @@
-// Package singleuser rotates the password of one database user on engines that
-// know one password a user.
+// Package singleuser rotates the password of one database user.
 //
-// It applies late. Nothing before finishSecret changes the server: setSecret
+// Where the server lets a user have two passwords, setSecret adds the pending
+// one to AWSCURRENT's, and the former goes with the next rotation: AWSCURRENT
+// logs in at every moment ([Overlapper]).
+//
+// Everywhere else it applies late. Nothing before finishSecret changes the
+// server: setSecret
 // proves that AWSCURRENT logs in and that the server would take the change.
 // finishSecret then changes the password, logs in with it and moves AWSCURRENT,
 // all in one invocation. So applications meet a refused log-in for the time of
@@ -74,8 +78,12 @@ func New(target Target, config Config) (*Strategy, error) {
 // Credential is the password alone.
 func (*Strategy) Credential() []string { return []string{database.KeyPassword} }
 
-// Overlaps is false: the former password ends with the rotation.
-func (*Strategy) Overlaps() bool { return false }
+// Overlaps reports whether the former password lives on until the next rotation.
+// Elsewhere it ends with this one.
+func (s *Strategy) Overlaps() bool {
+	target, ok := s.target.(Overlapping)
+	return ok && target.Overlaps(s.config.AsAdmin)
+}
 
 // Next is AWSCURRENT with a new password.
 func (s *Strategy) Next(_ context.Context, current rotation.Value) (rotation.Value, error) {
@@ -89,8 +97,9 @@ func (s *Strategy) Next(_ context.Context, current rotation.Value) (rotation.Val
 	return current.With(database.KeyPassword, password.Reveal()), nil
 }
 
-// Set proves that a known password logs in and that the server would take the
-// pending one. It changes nothing.
+// Set proves that a known password logs in, and lets the pending one log in
+// beside AWSCURRENT's. Where that cannot be, it changes nothing and proves that
+// the server would take the pending one.
 func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	pending, err := s.pending(ctx, r)
 	if err != nil {
@@ -109,18 +118,42 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	defer session.Close()
+	own, err := s.overlapper(ctx, r, found)
+	if err != nil {
+		return err
+	}
+	if own != nil {
+		if err := s.claim(ctx, r, session, pending.User); err != nil {
+			return err
+		}
+		if done, err := s.overlap(ctx, r, own, session, found.account, pending.Writer()); done || err != nil {
+			return err
+		}
+	}
 	return s.dropRefused(ctx, r, found, session.Try(ctx, pending.User, pending.Password))
 }
 
-// Test proves, at the host that applications use, that a known password logs
-// in. The pending one cannot do so yet; finishSecret proves it.
+// Test proves, at the host that applications use, that the pending password
+// logs in. Where it cannot do so yet, a known one must, and finishSecret proves
+// the pending one.
 func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
+	pending, err := s.pending(ctx, r)
+	if err != nil {
+		return err
+	}
 	found, err := s.locate(ctx, r, func(a database.Account) database.Account { return a }, rotation.StageCurrent, rotation.StagePending)
 	if err != nil {
 		return err
 	}
-	found.close()
-	return nil
+	defer found.close()
+	if found.isPending {
+		return nil
+	}
+	own, err := s.overlapper(ctx, r, found)
+	if err != nil || own == nil {
+		return err
+	}
+	return s.ride(ctx, r, pending)
 }
 
 // Works logs in with value's password.
@@ -132,7 +165,7 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	return s.target.Prove(ctx, account)
 }
 
-// Finish changes the password, proves it and promotes it.
+// Finish changes the password, unless setSecret did, proves it and promotes it.
 func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	pending, err := s.pending(ctx, r)
 	if err != nil {
@@ -148,13 +181,21 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	defer session.Close()
-	if err := session.Claim(ctx, pending.User); err != nil {
+	own, err := s.overlapper(ctx, r, found)
+	if err != nil {
 		return err
 	}
-	if err := r.Recheck(ctx); err != nil {
+	if err := s.claim(ctx, r, session, pending.User); err != nil {
 		return err
 	}
-	if !found.isPending { // else an earlier delivery changed it, and only the label is missing
+	if own != nil {
+		if done, err := s.overlap(ctx, r, own, session, found.account, pending.Writer()); err != nil {
+			return err
+		} else if done {
+			return r.Promote(ctx)
+		}
+	}
+	if !found.isPending { // else an earlier step or delivery changed it, and only the label is missing
 		if err := session.Change(ctx, pending.User, pending.Password); err != nil {
 			return s.dropRefused(ctx, r, found, err)
 		}
@@ -173,10 +214,12 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	} else if err != nil {
 		return err
 	}
-	if found.isPending {
-		r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
-	} else {
+	switch {
+	case !found.isPending:
 		r.Report.Gap = new(r.Now().Sub(changed))
+	case s.Overlaps(): // setSecret did it, and AWSCURRENT went on working
+	default:
+		r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
 	}
 	return nil
 }
@@ -200,7 +243,20 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 		defer changer.Close()
 		err = changer.Try(ctx, account.User, account.Password)
 	}
-	return append(checks, rotation.NewCheck("the password may be changed (tried and thrown away)", err))
+	checks = append(checks, rotation.NewCheck("the password may be changed (tried and thrown away)", err))
+	if own, ok := session.(Overlapper); ok && s.Overlaps() {
+		checks = append(checks, rotation.NewCheck("both passwords can log in during a rotation", own.Overlaps(ctx, s.config.AsAdmin)))
+	}
+	return checks
+}
+
+// claim keeps other rotations away from user, and makes sure that this one is
+// still wanted.
+func (s *Strategy) claim(ctx context.Context, r *rotation.Rotation, session database.Session, user string) error {
+	if err := session.Claim(ctx, user); err != nil {
+		return err
+	}
+	return r.Recheck(ctx)
 }
 
 func (s *Strategy) account(v rotation.Value) (database.Account, error) {
@@ -394,6 +450,11 @@ func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *can
 		}
 		if former, err = s.account(current.Value); err != nil {
 			return err
+		}
+		if _, ok := found.session.(Overlapper); ok {
+			if err := s.target.Prove(ctx, former.Writer()); rotation.CodeOf(err) != rotation.CodeAuthRejected {
+				return why // both log in, or nobody knows
+			}
 		}
 	}
 	if err := s.putBack(ctx, session, former.Writer()); err != nil {

@@ -14,9 +14,16 @@ variable "recovery_versions" {
   default     = 5
 }
 
+variable "min_rotation_age" {
+  description = "How old the last rotation must be before the next may begin, where the server lets the former password log in until then: a client may hold it in its cache. 0 switches the guard off."
+  type        = string
+  default     = "65m"
+}
+
 locals {
   settings = merge(local.database_settings, {
     CHANGE_AS         = var.change_as
+    MIN_ROTATION_AGE  = var.min_rotation_age
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
   })
 }

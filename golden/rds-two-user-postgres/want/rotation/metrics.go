@@ -21,6 +21,10 @@ func (h *Handler) tell(ctx context.Context, r *Rotation, took time.Duration, err
 		safe := printable(r.Report.Replicas)
 		r.Log.ErrorContext(ctx, "a replica does not have the new version", "code", safe.Code, "detail", safe.Detail)
 	}
+	if r.Report.Degraded != nil {
+		safe := printable(r.Report.Degraded)
+		r.Log.WarnContext(ctx, "the step does less than it should", "code", safe.Code, "detail", safe.Detail)
+	}
 	if err == nil {
 		r.Log.InfoContext(ctx, "step done", attrs...)
 	} else {
@@ -48,6 +52,7 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 	metrics := []metric{
 		{"Duration", "Milliseconds", milliseconds(took)},
 		{"Failures", "Count", count(outcome != "success")},
+		{"Degraded", "Count", count(r.Report.Degraded != nil)},
 		{"ReplicaFailures", "Count", count(r.Report.Replicas != nil)},
 	}
 	if r.Report.Gap != nil {

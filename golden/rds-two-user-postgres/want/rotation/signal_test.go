@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,20 +109,24 @@ func TestMetrics(t *testing.T) {
 	b.set = func(_ context.Context, r *rotation.Rotation) error {
 		b.Pass(1500 * time.Millisecond)
 		r.Report.Candidate, r.Report.Gap = rotation.StageCurrent, new(27*time.Millisecond)
+		r.Report.Degraded = rotation.Errorf(rotation.CodePermission, "one password at a time")
 		return nil
 	}
 	b.must(b.deliver(token, rotation.StepSet))
 	b.on("Test", func(func() error) error { return rotation.Errorf(rotation.CodeParity, "a right is missing") })
 	b.wantCode(b.deliver(token, rotation.StepTest), rotation.CodeParity)
 
+	if said := b.Output(); !strings.Contains(said, `"code":"permission","detail":"one password at a time"`) {
+		t.Errorf("the log does not say what the step did less:\n%s", said)
+	}
 	lines := b.said(false)
 	if len(lines) != 3 {
 		t.Fatalf("%d sets of metrics after 3 steps", len(lines))
 	}
 	for i, want := range []map[string]any{
-		{"Step": "createSecret", "Outcome": "success", "Code": "", "Candidate": "", "Duration": 0., "Failures": 0., "ReplicaFailures": 0.},
-		{"Step": "setSecret", "Outcome": "success", "Code": "", "Candidate": "AWSCURRENT", "Duration": 1500., "Failures": 0., "CredentialGap": 27., "ReplicaFailures": 0.},
-		{"Step": "testSecret", "Outcome": "failure", "Code": "parity", "Candidate": "", "Duration": 0., "Failures": 1., "ReplicaFailures": 0.},
+		{"Step": "createSecret", "Outcome": "success", "Code": "", "Candidate": "", "Duration": 0., "Degraded": 0., "Failures": 0., "ReplicaFailures": 0.},
+		{"Step": "setSecret", "Outcome": "success", "Code": "", "Candidate": "AWSCURRENT", "Duration": 1500., "Degraded": 1., "Failures": 0., "CredentialGap": 27., "ReplicaFailures": 0.},
+		{"Step": "testSecret", "Outcome": "failure", "Code": "parity", "Candidate": "", "Duration": 0., "Degraded": 0., "Failures": 1., "ReplicaFailures": 0.},
 	} {
 		want["SecretId"] = b.Secret
 		var format struct {
@@ -153,7 +158,7 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 		slices.Sort(names)
-		measured := []string{"Duration", "Failures", "ReplicaFailures"}
+		measured := []string{"Degraded", "Duration", "Failures", "ReplicaFailures"}
 		if want["CredentialGap"] != nil { // nothing is measured that was not there
 			measured = slices.Insert(measured, 0, "CredentialGap")
 		}

@@ -65,7 +65,7 @@ func (s *Server) outsideOf(t testing.TB, w *rotationtest.World) string {
 	defer s.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.users)) {
 		u := s.users[name]
-		fmt.Fprintln(&out, name, versions[u.password], u.locked, u.rights)
+		fmt.Fprintln(&out, name, versions[u.password], versions[u.secondary], u.locked, u.rights)
 	}
 	return out.String()
 }

@@ -35,9 +35,10 @@ type Server struct {
 }
 
 type user struct {
-	password string
-	locked   bool
-	rights   []string
+	password  string
+	secondary string // "" but on servers that know two passwords, see Replace
+	locked    bool
+	rights    []string
 }
 
 // Login is one attempt to log in.
@@ -85,6 +86,13 @@ func (s *Server) SetPassword(name, password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[name].password = password
+}
+
+// SetPasswords sets two passwords behind the rotator's back.
+func (s *Server) SetPasswords(name, primary, secondary string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[name].password, s.users[name].secondary = primary, secondary
 }
 
 // Refuse lets do answer statements in the server's place; nil lets one pass.
@@ -144,7 +152,7 @@ func (s *Server) Settle(p *rotationtest.Process) {
 func (s *Server) check(name, password string) error {
 	u, ok := s.users[name]
 	switch {
-	case !ok || u.password != password:
+	case !ok || u.password != password && (u.secondary == "" || u.secondary != password):
 		return rotation.Errorf(rotation.CodeAuthRejected, "log-in refused")
 	case u.locked:
 		return rotation.Errorf(rotation.CodeLocked, "account locked")
@@ -245,9 +253,57 @@ func (s *Session) Change(_ context.Context, user string, password rotation.Sensi
 		if err := s.may(user); err != nil {
 			return err
 		}
-		server.users[user].password = password.Reveal()
+		server.users[user].set(password, false)
 		return nil
 	})
+}
+
+// ErrNotPrimary is the answer to [Session.Replace] when the password to be
+// replaced is not the primary one.
+var ErrNotPrimary = rotation.Errorf(rotation.CodeServer, "the password is not the primary one")
+
+// Replace sets the primary password of the session's own user, if it is former.
+// The secondary one becomes former with retain, and stays as it is without.
+// These are the rules of MySQL.
+func (s *Session) Replace(_ context.Context, former, password rotation.Sensitive, retain bool) error {
+	return s.send("replace the password of", s.user, func(server *Server) error {
+		if server.users[s.user].password != former.Reveal() {
+			return ErrNotPrimary
+		}
+		server.users[s.user].set(password, retain)
+		return nil
+	})
+}
+
+// Assign sets the primary password of any user, whatever it is now.
+func (s *Session) Assign(_ context.Context, name string, password rotation.Sensitive, retain bool) error {
+	return s.send("assign a password to", name, func(server *Server) error {
+		if err := s.may(name); err != nil {
+			return err
+		}
+		server.users[name].set(password, retain)
+		return nil
+	})
+}
+
+// Add makes both passwords log in and no other, whatever did before. It is what
+// an admin of MariaDB can do.
+func (s *Session) Add(_ context.Context, name string, first, second rotation.Sensitive) error {
+	return s.send("set both passwords of", name, func(server *Server) error {
+		if err := s.may(name); err != nil {
+			return err
+		}
+		u := server.users[name]
+		u.password, u.secondary = first.Reveal(), second.Reveal()
+		return nil
+	})
+}
+
+func (u *user) set(password rotation.Sensitive, retain bool) {
+	if retain {
+		u.secondary = u.password
+	}
+	u.password = password.Reveal()
 }
 
 // Parity asks whether inactive has every right of active. What it has beyond

@@ -40,6 +40,8 @@ type rig struct {
 	stage func(do func() error) error
 	// why is what the admin finds out about a user whom no password lets in.
 	why error
+	// two makes it a server that lets users have two passwords.
+	two *twoPasswords
 }
 
 // history are the passwords of the secret's versions, oldest first. The last
@@ -199,8 +201,13 @@ func (w wire) Login(ctx context.Context, a database.Account) (session database.S
 	if err != nil {
 		return nil, err
 	}
+	if w.r.two != nil {
+		return twoSession{wireSession{session, w.r}}, nil
+	}
 	return wireSession{session, w.r}, nil
 }
+
+func (w wire) Overlaps(bool) bool { return w.r.two != nil }
 
 func (w wire) Prove(ctx context.Context, a database.Account) error {
 	return w.attempt(ctx, a, func() error { return w.target.Prove(ctx, a) })

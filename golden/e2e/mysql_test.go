@@ -1,0 +1,391 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+)
+
+var mysqlScenarios = []scenario{
+	{
+		engine: mysqlEngine{}, name: "single user, self", args: []string{"--type", "rds-single-user"},
+		prepare: prepareMySQL("APPLICATION_PASSWORD_ADMIN"), reset: resetMySQL,
+	},
+	{
+		engine: mysqlEngine{}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+	},
+	{
+		engine: mysqlEngine{}, name: "single user, no right", args: []string{"--type", "rds-single-user"}, gapPoints: 2, degraded: true,
+		prepare: prepareMySQL(""), reset: resetMySQL,
+	},
+}
+
+var mariadbScenarios = []scenario{
+	{
+		engine: mysqlEngine{mariadb: true}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
+		prepare: prepareMySQL(""), reset: resetMySQL,
+	},
+	{
+		engine: mysqlEngine{mariadb: true}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+	},
+}
+
+// unlogged keeps the statements that follow out of the server's log: they set
+// passwords in clear text.
+const unlogged = "SET SESSION sql_log_off = 1"
+
+// prepareMySQL makes a user whose rights come from grants, from a role and with
+// a routine.
+func prepareMySQL(right string) func(*testing.T, *database) {
+	return func(t *testing.T, db *database) {
+		account := "'" + userOrders + "'@'%'"
+		db.superuser(t,
+			"CREATE TABLE orders (note text)",
+			"CREATE PROCEDURE count_orders() SELECT COUNT(*) FROM orders",
+			"CREATE USER "+account,
+			"CREATE ROLE readers",
+			"GRANT SELECT ON "+databaseName+".* TO readers",
+			"GRANT INSERT ON "+databaseName+".orders TO "+account,
+			"GRANT EXECUTE ON PROCEDURE "+databaseName+".count_orders TO "+account,
+			"GRANT readers TO "+account,
+			db.engine.(mysqlEngine).defaultRole("readers", account),
+		)
+		if right != "" {
+			db.superuser(t, "GRANT "+right+" ON *.* TO "+account)
+		}
+	}
+}
+
+func resetMySQL(t *testing.T, db *database) map[string]any {
+	db.superuser(t, unlogged, "ALTER USER '"+userOrders+"'@'%' IDENTIFIED BY '"+first+"'")
+	if !db.engine.(mysqlEngine).mariadb {
+		db.superuser(t, "ALTER USER '"+userOrders+"'@'%' DISCARD OLD PASSWORD")
+	}
+	return map[string]any{"username": userOrders, "password": first}
+}
+
+// mysqlEngine is an [engine].
+type mysqlEngine struct{ mariadb bool }
+
+func (e mysqlEngine) name() string { return pick(e.mariadb, "mariadb", "mysql") }
+
+func (e mysqlEngine) defaultRole(role, account string) string {
+	return pick(e.mariadb, "SET DEFAULT ROLE "+role+" FOR "+account, "SET DEFAULT ROLE "+role+" TO "+account)
+}
+
+func (e mysqlEngine) start(t *testing.T) *database {
+	server := pick(e.mariadb, servers.MariaDB, servers.MySQL)(t)
+	server.Reset(t)
+	d := &database{
+		engine: e, host: server.Host, port: server.Port, caFile: server.CAFile, logFile: server.LogFile,
+		Admin: server.Admin, AdminPassword: server.AdminPassword,
+		Superuser: server.Superuser, SuperuserPassword: server.SuperuserPassword,
+	}
+	d.superuser(t, "CREATE DATABASE "+databaseName)
+	d.name = databaseName
+	return d
+}
+
+func (mysqlEngine) open(d *database, user, password string) (*sql.DB, error) {
+	pem, err := os.ReadFile(d.caFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	config := mysql.NewConfig()
+	config.User, config.Passwd, config.DBName = user, password, d.name
+	config.Net, config.Addr = "tcp", net.JoinHostPort(d.host, strconv.Itoa(d.port))
+	config.TLS = &tls.Config{RootCAs: roots, ServerName: d.host}
+	config.Logger = &mysql.NopLogger{}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(1)
+	return pool, pool.PingContext(context.Background())
+}
+
+func (e mysqlEngine) try(d *database, user, password string, statements ...string) error {
+	pool, err := e.open(d, user, password)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	for _, statement := range statements {
+		if _, err := pool.ExecContext(context.Background(), statement); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// scan reads the one value of a query as the superuser.
+func (e mysqlEngine) scan(d *database, into any, query string) error {
+	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pool.QueryRowContext(context.Background(), query).Scan(into), pool.Close())
+}
+
+func (mysqlEngine) work() []string {
+	return []string{
+		"INSERT INTO orders (note) VALUES (CONCAT('made by ', CURRENT_USER()))",
+		"SELECT COUNT(*) FROM orders",
+		"CALL count_orders()",
+	}
+}
+
+func (e mysqlEngine) users(d *database) (string, error) {
+	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = pool.Close() }()
+	tables := pick(e.mariadb, []string{"global_priv", "roles_mapping"}, []string{"user", "role_edges", "default_roles", "global_grants"})
+	var users strings.Builder
+	for _, table := range append(tables, "db", "tables_priv", "procs_priv") {
+		rows, err := pool.QueryContext(context.Background(), "SELECT * FROM mysql."+table+" ORDER BY 1, 2, 3")
+		if err != nil {
+			return "", err
+		}
+		columns, _ := rows.Columns()
+		values, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return "", err
+			}
+			fmt.Fprintln(&users, table, values)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return "", err
+		}
+	}
+	return users.String(), nil
+}
+
+func (e mysqlEngine) lockUsers(d *database) (release func(), err error) {
+	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	if err != nil {
+		return nil, err
+	}
+	_, err = pool.ExecContext(context.Background(), "FLUSH TABLES WITH READ LOCK")
+	return sync.OnceFunc(func() { _ = pool.Close() }), err
+}
+
+func (e mysqlEngine) waiting(d *database) (n int, err error) {
+	err = e.scan(d, &n, "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for % lock' OR state = 'User lock'")
+	return n, err
+}
+
+func (mysqlEngine) isChange(op string) bool {
+	return strings.HasPrefix(op, "ALTER USER ") && !strings.Contains(op, "/*") && !strings.Contains(op, " IF EXISTS") ||
+		strings.HasPrefix(op, "SET PASSWORD ")
+}
+
+// What of the protocol matters here.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
+const (
+	capabilitySSL          = 1 << 11
+	capabilityDeprecateEOF = 1 << 24
+
+	commandQuit  = 1
+	commandQuery = 3
+
+	packetOK         = 0x00
+	packetMoreAuth   = 0x01
+	packetEOF        = 0xfe
+	packetError      = 0xff
+	fullAuthRequired = 0x04
+)
+
+// packet is one framed packet, with its four bytes of header.
+type packet []byte
+
+func readPacket(r io.Reader) (packet, error) {
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	p := append(packet(head), make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)...)
+	_, err := io.ReadFull(r, p[4:])
+	return p, err
+}
+
+// kind is the first byte of what the packet holds.
+func (p packet) kind() byte {
+	if len(p) < 5 {
+		return packetOK
+	}
+	return p[4]
+}
+
+// relay ends with the first error on either side, and closes both.
+func (mysqlEngine) relay(p *proxy, client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", p.upstream)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	greeting, err := readPacket(server)
+	if err != nil {
+		return
+	}
+	if _, err := client.Write(greeting); err != nil {
+		return
+	}
+	response, err := readPacket(client)
+	if err != nil {
+		return
+	}
+	capabilities := binary.LittleEndian.Uint32(response[4:])
+	if capabilities&capabilitySSL != 0 && len(response) == 36 { // asks for TLS, on both sides
+		if _, err := server.Write(response); err != nil {
+			return
+		}
+		client = tls.Server(client, p.tls)
+		// What matters between here and the server is that passwords may be sent.
+		server = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
+		if response, err = readPacket(client); err != nil {
+			return
+		}
+	}
+	name, _, _ := strings.Cut(string(response[36:]), "\x00")
+	op := "log in as " + name
+	if p.before(op) != nil {
+		return
+	}
+	from, to := bufio.NewReader(client), bufio.NewReader(server)
+	if _, err := server.Write(response); err != nil {
+		return
+	}
+	if !p.authenticate(op, client, server, from, to) {
+		return
+	}
+	// A client that is gone takes its connection to the server with it, even
+	// while a statement runs.
+	requests := make(chan packet)
+	go func() {
+		defer func() { _ = server.Close() }()
+		defer close(requests)
+		for {
+			m, err := readPacket(from)
+			if err != nil {
+				return
+			}
+			requests <- m
+		}
+	}()
+	for m := range requests {
+		if m.kind() == commandQuit {
+			return
+		}
+		op := "command " + strconv.Itoa(int(m.kind()))
+		if m.kind() == commandQuery {
+			words := strings.Fields(string(m[5:]))
+			op = strings.Join(words[:min(4, len(words))], " ")
+		}
+		if p.before(op) != nil {
+			return
+		}
+		if _, err := server.Write(m); err != nil {
+			return
+		}
+		answer, err := wholeAnswer(to, capabilities&capabilityDeprecateEOF != 0)
+		if p.after(op) != nil || err != nil {
+			return
+		}
+		if _, err := client.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
+// authenticate relays the exchange up to the server's last word on it.
+func (p *proxy) authenticate(op string, client, server net.Conn, from, to io.Reader) bool {
+	for {
+		m, err := readPacket(to)
+		if err != nil {
+			return false
+		}
+		if m.kind() == packetOK || m.kind() == packetError {
+			if p.after(op) != nil {
+				return false
+			}
+			_, err := client.Write(m)
+			return err == nil && m.kind() == packetOK
+		}
+		if _, err := client.Write(m); err != nil {
+			return false
+		}
+		if m.kind() == packetMoreAuth && (len(m) < 6 || m[5] != fullAuthRequired) {
+			continue // the server goes on by itself
+		}
+		reply, err := readPacket(from)
+		if err != nil {
+			return false
+		}
+		if _, err := server.Write(reply); err != nil {
+			return false
+		}
+	}
+}
+
+// wholeAnswer reads what a server answers to one command: a verdict, or columns
+// and rows.
+func wholeAnswer(r io.Reader, deprecateEOF bool) ([]byte, error) {
+	head, err := readPacket(r)
+	if err != nil || head.kind() == packetOK || head.kind() == packetError || head.kind() == packetEOF {
+		return head, err
+	}
+	all := []byte(head)
+	ends := 2 // of the columns and of the rows
+	if deprecateEOF {
+		ends = 1
+		for range int(head[4]) { // a column each
+			column, err := readPacket(r)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, column...)
+		}
+	}
+	for ends > 0 {
+		m, err := readPacket(r)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, m...)
+		switch m.kind() {
+		case packetError:
+			return all, nil
+		case packetEOF:
+			ends--
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,29 @@
+package database
+
+import (
+	"crypto/x509"
+
+	"example.com/orders-db/rotation"
+)
+
+// DefaultPasswordLength gives 190 bits with letters and digits.
+const DefaultPasswordLength = 32
+
+// Config is what every database engine is told by the function's environment.
+type Config struct {
+	// Roots are the authorities that may vouch for a server.
+	Roots *x509.CertPool
+	// PasswordLength is the length of new passwords, in characters.
+	PasswordLength int
+}
+
+// ConfigFromEnv reads DB_CA_FILE and PASSWORD_LENGTH.
+func ConfigFromEnv(env *rotation.Env) (Config, error) {
+	config := Config{PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength)}
+	roots, err := RootCAs(env.String("DB_CA_FILE", ""))
+	if err != nil {
+		env.Refuse("DB_CA_FILE", "cannot be used: "+err.Error())
+	}
+	config.Roots = roots
+	return config, env.Err()
+}

@@ -1,0 +1,35 @@
+package database
+
+import (
+	"context"
+
+	"example.com/orders-db/rotation"
+)
+
+// Session is one open connection that has logged in. An engine never dials
+// again behind it: when the connection is gone every method fails, so that
+// nothing lands late.
+//
+// Errors are [rotation.Error]s. A method that fails with
+// [rotation.CodeUnreachable] or [rotation.CodeDeadline] leaves open whether
+// the server did it; any other code says that it did not.
+type Session interface {
+	// Claim makes this session the only one among all rotators that may
+	// change user, until it is closed. It waits for another's claim, at the
+	// most as long as a server lets an idle session live, and then fails with
+	// [rotation.CodeBusy]. Engines that know no such lock return nil.
+	Claim(ctx context.Context, user string) error
+	// Try proves that the server would accept the change, and changes nothing.
+	Try(ctx context.Context, user string, password rotation.Sensitive) error
+	// Change sets user's password, which may be the session's own user.
+	Change(ctx context.Context, user string, password rotation.Sensitive) error
+	// Close ends the connection and with it the claim. It never blocks for
+	// longer than a second and its outcome does not matter.
+	Close()
+}
+
+// Diagnoser is a [Session] that can tell why another user cannot log in with
+// any password: [rotation.CodeExpired], [rotation.CodeLocked], or nil.
+type Diagnoser interface {
+	Diagnose(ctx context.Context, user string) error
+}

@@ -1,0 +1,137 @@
+package database_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/rotation"
+)
+
+var engines = []string{"postgres", "aurora-postgresql"}
+
+func parse(t *testing.T, text string) rotation.Value {
+	t.Helper()
+	v, err := rotation.ParseValue(rotation.NewSensitive(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
+
+var revealed = cmp.Transformer("Reveal", rotation.Sensitive.Reveal)
+
+// C4: every form in which AWS's own tools write a secret is understood.
+func TestParseAccount(t *testing.T) {
+	least := database.Account{User: "app", Password: rotation.NewSensitive("pw"), Host: "db", ServerName: "db"}
+	with := func(change func(*database.Account)) database.Account {
+		a := least
+		change(&a)
+		return a
+	}
+	for keys, want := range map[string]database.Account{
+		``:                       least,
+		`, "engine": "postgres"`: least,
+		`, "engine": ""`:         least,
+		`, "port": 5432`:         with(func(a *database.Account) { a.Port = 5432 }),
+		`, "port": "5432"`:       with(func(a *database.Account) { a.Port = 5432 }),
+		`, "port": 65535`:        with(func(a *database.Account) { a.Port = 65535 }),
+		`, "port": null`:         least,
+		`, "port": ""`:           least,
+		`, "dbname": "orders"`:   with(func(a *database.Account) { a.Database = "orders" }),
+		`, "dbname": null`:       least,
+		`, "ssl": true`:          least,
+		`, "ssl": "true"`:        least,
+		`, "ssl": false`:         with(func(a *database.Account) { a.Plaintext = true }),
+		`, "ssl": "false"`:       with(func(a *database.Account) { a.Plaintext = true }),
+		// AWS's functions compare without regard to case, as Python writes True.
+		`, "ssl": "True"`:                       least,
+		`, "ssl": "FALSE"`:                      with(func(a *database.Account) { a.Plaintext = true }),
+		`, "tls_server_name": "db.example.com"`: with(func(a *database.Account) { a.ServerName = "db.example.com" }),
+		`, "masterarn": "arn:admin", "alternate_username": "app_b"`: with(func(a *database.Account) { a.AdminARN, a.Alternate = "arn:admin", "app_b" }),
+		`, "dbClusterIdentifier": "c1", "tags": [{"a": 1}]`:         least,
+	} {
+		got, err := database.ParseAccount(parse(t, `{"username": "app", "password": "pw", "host": "db"`+keys+`}`), engines)
+		if diff := cmp.Diff(want, got, revealed); diff != "" || err != nil {
+			t.Errorf("%s: error %v, account (-want +got):\n%s", keys, err, diff)
+		}
+	}
+}
+
+// C4, C6, C9: what is missing or makes no sense is refused by the key's name and
+// without its value, and nothing makes a connection without TLS but "false".
+func TestParseAccountRefuses(t *testing.T) {
+	for name, test := range map[string]struct{ key, text string }{
+		"no user":             {"username", `{"password": "sentinel", "host": "db"}`},
+		"no password":         {"password", `{"username": "app", "host": "db"}`},
+		"no host":             {"host", `{"username": "app", "password": "sentinel"}`},
+		"empty user":          {"username", `{"username": "", "password": "sentinel", "host": "db"}`},
+		"empty password":      {"password", `{"username": "app", "password": "", "host": "db"}`},
+		"null host":           {"host", `{"username": "app", "password": "sentinel", "host": null}`},
+		"password, an object": {"password", `{"username": "app", "password": {"a": "sentinel"}, "host": "db"}`},
+		"NUL in the user":     {"username", `{"username": "app\u0000sentinel", "password": "pw", "host": "db"}`},
+		"NUL in the host":     {"host", `{"username": "app", "password": "pw", "host": "db\u0000sentinel"}`},
+		// NUL ends a parameter of a PostgreSQL session, and another begins.
+		"NUL in the database": {"dbname", `{"username": "app", "password": "pw", "host": "db", "dbname": "a\u0000sentinel"}`},
+		"another engine":      {"engine", `{"username": "app", "password": "pw", "host": "db", "engine": "sentinel"}`},
+		"engine by case":      {"engine", `{"username": "app", "password": "pw", "host": "db", "engine": "Postgres"}`},
+		"port 0":              {"port", `{"username": "app", "password": "pw", "host": "db", "port": 0}`},
+		"port 65536":          {"port", `{"username": "app", "password": "pw", "host": "db", "port": 65536}`},
+		"port -1":             {"port", `{"username": "app", "password": "pw", "host": "db", "port": -1}`},
+		"port 5432.0":         {"port", `{"username": "app", "password": "pw", "host": "db", "port": 5432.0}`},
+		"port, a text":        {"port", `{"username": "app", "password": "pw", "host": "db", "port": "sentinel"}`},
+		"port, spaced":        {"port", `{"username": "app", "password": "pw", "host": "db", "port": " 5432"}`},
+		"TLS, a number":       {"ssl", `{"username": "app", "password": "pw", "host": "db", "ssl": 0}`},
+		"TLS, no":             {"ssl", `{"username": "app", "password": "pw", "host": "db", "ssl": "no"}`},
+		"TLS, spaced":         {"ssl", `{"username": "app", "password": "pw", "host": "db", "ssl": "false "}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := database.ParseAccount(parse(t, test.text), engines)
+			if rotation.CodeOf(err) != rotation.CodeBadSecret {
+				t.Fatalf("got error %v, want %s", err, rotation.CodeBadSecret)
+			}
+			if text := err.Error(); !strings.Contains(text, `"`+test.key+`"`) || strings.Contains(text, "sentinel") {
+				t.Errorf("%q does not name the key %q alone", text, test.key)
+			}
+			if got != (database.Account{}) {
+				t.Errorf("an account beside the error: %+v", got)
+			}
+		})
+	}
+}
+
+// S7, T7: an admin secret lends a user and a password, and its host if it has
+// one. Whatever else stands in it stays the rotated secret's business.
+func TestAsAdmin(t *testing.T) {
+	app := database.Account{
+		User: "app", Password: rotation.NewSensitive("pw"), Host: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", Port: 6432, Database: "orders",
+		ServerName: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", AdminARN: "arn:admin", Alternate: "app_b",
+	}
+	const writer = "c.cluster-1.eu-west-1.rds.amazonaws.com"
+	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer}
+	at := func(host string) database.Account {
+		a := admin
+		a.Host, a.ServerName = host, host
+		return a
+	}
+	for text, want := range map[string]database.Account{
+		`{"username": "root", "password": "rootpw"}`:                                              admin,
+		`{"username": "root", "password": "rootpw", "host": "other"}`:                             at("other"),
+		`{"username": "root", "password": "rootpw", "host": "` + writer + `"}`:                    admin,
+		`{"username": "root", "password": "rootpw", "host": "` + strings.ToUpper(app.Host) + `"}`: admin, // the replica that the application reads from takes no changes
+		`{"username": "root", "password": "rootpw", "host": ""}`:                                  admin,
+		`{"username": "root", "password": "rootpw", "ssl": false, "dbname": "x"}`:                 admin,
+	} {
+		got, err := app.AsAdmin(parse(t, text))
+		if diff := cmp.Diff(want, got, revealed); diff != "" || err != nil {
+			t.Errorf("%s: error %v, account (-want +got):\n%s", text, err, diff)
+		}
+	}
+	for _, text := range []string{`{}`, `{"username": "root"}`, `{"password": "rootpw"}`, `{"username": "", "password": "rootpw"}`, `{"username": "root", "password": null}`} {
+		if got, err := app.AsAdmin(parse(t, text)); rotation.CodeOf(err) != rotation.CodeBadSecret {
+			t.Errorf("%s: got %+v, %v, want %s", text, got, err, rotation.CodeBadSecret)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package dual
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/mysql"
+	"example.com/orders-db/mysqlconn"
+	"example.com/orders-db/rotation"
+	"example.com/orders-db/singleuser"
+)
+
+// Target opens sessions that can give their user two passwords.
+type Target struct{ *mysql.Target }
+
+var (
+	_ singleuser.Target      = Target{}
+	_ singleuser.Overlapping = Target{}
+)
+
+// New returns a target on top of engine.
+func New(engine *mysql.Target) Target { return Target{engine} }
+
+// Overlaps implements [singleuser.Overlapping]: it is true of every MySQL from
+// 8.0.14 on, whoever changes the password.
+func (Target) Overlaps(bool) bool { return true }
+
+// Login implements [singleuser.Target].
+func (t Target) Login(ctx context.Context, account database.Account) (database.Session, error) {
+	session, err := t.Target.Login(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{session}, nil
+}
+
+// Session is a [mysql.Session] that can give its user two passwords.
+type Session struct{ *mysql.Session }
+
+var (
+	_ singleuser.Overlapper = (*Session)(nil)
+	_ statements            = (*Session)(nil)
+)
+
+// plugins are the authentication plugins that know a secondary password.
+var plugins = []string{"caching_sha2_password", "sha256_password", "mysql_native_password"}
+
+// Overlaps implements [singleuser.Overlapper]. Whether the user may keep its own
+// former password it finds out by asking to replace one that it does not have:
+// a missing right is what the server says first.
+func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
+	if version := s.Version(); !version.AtLeast(8, 0, 14) {
+		return rotation.Errorf(rotation.CodeServer, "%s knows one password a user, MySQL 8.0.14 two", version)
+	}
+	rows, err := s.Query(ctx, "look up the session's own user", "SHOW CREATE USER CURRENT_USER()")
+	if err != nil {
+		return err
+	}
+	if plugin := pluginOf(rows[0][0]); !slices.Contains(plugins, plugin) {
+		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q knows one password", plugin)
+	}
+	if asAdmin {
+		return nil
+	}
+	err = s.Alter(ctx, "keep the former password", fmt.Sprintf("ALTER USER /* only asks */ USER() IDENTIFIED BY %s REPLACE %s RETAIN CURRENT PASSWORD",
+		mysqlconn.Literal(rand.Text()+"-a1B"), mysqlconn.Literal(rand.Text())))
+	if mysqlconn.NotPrimary(err) {
+		return nil
+	}
+	return rotation.Within("APPLICATION_PASSWORD_ADMIN", err)
+}
+
+// pluginOf reads the authentication plugin from what SHOW CREATE USER returns.
+func pluginOf(createUser string) string {
+	_, rest, _ := strings.Cut(createUser, " IDENTIFIED WITH '")
+	plugin, _, _ := strings.Cut(rest, "'")
+	return plugin
+}
+
+// Overlap implements [singleuser.Overlapper].
+func (s *Session) Overlap(ctx context.Context, changer database.Session, o singleuser.Overlap) error {
+	if admin := changer.(*Session); admin != s {
+		return overlapAsAdmin(ctx, s, admin, o)
+	}
+	return overlap(ctx, s, o)
+}
+
+// Replace sets the primary password of the session's own user if it is former.
+func (s *Session) Replace(ctx context.Context, former, password rotation.Sensitive, retain bool) error {
+	err := s.Alter(ctx, fmt.Sprintf("replace the password of %q", s.Name().User), fmt.Sprintf("ALTER USER USER() IDENTIFIED BY %s REPLACE %s%s",
+		mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(former.Reveal()), retaining(retain)))
+	if mysqlconn.NotPrimary(err) {
+		return rotation.Errorf(rotation.CodeServer, "the password to be replaced is not the user's primary one").Because(fmt.Errorf("%w: %w", errNotPrimary, err))
+	}
+	return err
+}
+
+// Assign sets the primary password of any user.
+func (s *Session) Assign(ctx context.Context, user string, password rotation.Sensitive, retain bool) error {
+	name, err := s.Account(ctx, user)
+	if err != nil {
+		return err
+	}
+	return s.Alter(ctx, fmt.Sprintf("add a password to %q", user), fmt.Sprintf("ALTER USER %s IDENTIFIED BY %s%s",
+		name, mysqlconn.Literal(password.Reveal()), retaining(retain)))
+}
+
+func retaining(retain bool) string {
+	if retain {
+		return " RETAIN CURRENT PASSWORD"
+	}
+	return ""
+}

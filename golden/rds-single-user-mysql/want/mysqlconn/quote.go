@@ -1,0 +1,31 @@
+package mysqlconn
+
+import "strings"
+
+// Identifier quotes the name of a database, a table or a column. Statements
+// that define users take no parameters, so names and texts become part of them.
+func Identifier(name string) string {
+	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
+}
+
+// Literal quotes text. Sessions fix the character set and switch backslash
+// escapes off, so that a quotation mark is all that has a meaning inside.
+func Literal(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// Name is the name of an account: two accounts with one user and other hosts
+// are two, with a password each.
+type Name struct{ User, Host string }
+
+// ParseName reads what CURRENT_USER() returns. A user may hold an @, a host not.
+func ParseName(text string) Name {
+	i := strings.LastIndexByte(text, '@')
+	if i < 0 {
+		return Name{User: text}
+	}
+	return Name{text[:i], text[i+1:]}
+}
+
+// String returns the name for use in a statement.
+func (n Name) String() string { return Literal(n.User) + "@" + Literal(n.Host) }

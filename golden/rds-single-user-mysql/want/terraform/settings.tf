@@ -1,0 +1,39 @@
+variable "change_as" {
+  description = "Who changes the password: self, the user itself, or admin, the administrator of admin_secret_arn."
+  type        = string
+
+  validation {
+    condition     = contains(["self", "admin"], var.change_as)
+    error_message = "The password is changed as self or admin."
+  }
+}
+
+variable "recovery_versions" {
+  description = "How many former versions of the secret to try when none of the labelled ones can log in."
+  type        = number
+  default     = 5
+}
+
+variable "min_rotation_age" {
+  description = "How old the last rotation must be before the next may begin, where the server lets the former password log in until then: a client may hold it in its cache. 0 switches the guard off."
+  type        = string
+  default     = "65m"
+}
+
+locals {
+  settings = merge(local.database_settings, {
+    CHANGE_AS         = var.change_as
+    MIN_ROTATION_AGE  = var.min_rotation_age
+    RECOVERY_VERSIONS = tostring(var.recovery_versions)
+  })
+}
+
+output "seed_document" {
+  description = "First value of the secret but for the password, which \"make seed\" adds."
+  value       = jsonencode({ for key, value in local.database_document : key => value if value != null })
+
+  precondition {
+    condition     = var.change_as == "self" || var.admin_secret_arn != null
+    error_message = "With change_as = \"admin\", admin_secret_arn names the administrator's secret."
+  }
+}

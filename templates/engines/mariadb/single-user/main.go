@@ -1,0 +1,26 @@
+// The rotation function: one MariaDB user changes its password.
+package main
+
+import (
+	"github.com/rotasmith/rotasmith/templates/engines/mariadb/common/mariadb"
+	"github.com/rotasmith/rotasmith/templates/engines/mariadb/single-user/dual"
+	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+)
+
+func main() { function.Run(newStrategy) }
+
+func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
+	config, _ := singleuser.ConfigFromEnv(env) // what is wrong stays in env
+	server, err := database.ConfigFromEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := mariadb.New(server.Roots, server.PasswordLength)
+	if err != nil {
+		return nil, err
+	}
+	return singleuser.New(dual.New(engine), config)
+}
