@@ -111,25 +111,6 @@ func same(t *testing.T, dir, out string) {
 	}
 }
 
-// shellWords takes apart what generator.ShellQuote has put together, for words without a single quote in them.
-func shellWords(line string) []string {
-	var words []string
-	var word strings.Builder
-	quoted := false
-	for _, r := range line + " " {
-		switch {
-		case r == '\'':
-			quoted = !quoted
-		case r == ' ' && !quoted:
-			words = append(words, word.String())
-			word.Reset()
-		default:
-			word.WriteRune(r)
-		}
-	}
-	return words
-}
-
 // files returns modes and contents by path.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
