@@ -69,10 +69,10 @@ func (m *marker) branch(n *parse.BranchNode) {
 	if n.ElseList == nil {
 		n.ElseList = &parse.ListNode{NodeType: parse.NodeList}
 	}
-	for way, list := range map[string]*parse.ListNode{"": n.List, "else of ": n.ElseList} {
+	for i, list := range []*parse.ListNode{n.List, n.ElseList} {
 		m.mark(list)
 		text := &parse.TextNode{NodeType: parse.NodeText, Text: []byte(mark(len(m.names)))}
-		m.names = append(m.names, fmt.Sprintf("%s: %s%s at %d", m.source, way, n.Pipe, n.Position()))
+		m.names = append(m.names, fmt.Sprintf("%s: %s at %d, %s", m.source, n.Pipe, n.Position(), [...]string{"first", "else"}[i]))
 		list.Nodes = append([]parse.Node{text}, list.Nodes...)
 	}
 }
