@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -345,4 +346,29 @@ func TestLinesFitTheWindow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Progress goes to a terminal and is taken away again; without one there is none.
+func TestProgress(t *testing.T) {
+	root := t.TempDir()
+	for i := range 25 {
+		dir := filepath.Join(root, strconv.Itoa(i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, generator.AnswersFile), []byte("[]\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, out, errOut := rotate(t, "check", root+"/...")
+	if strings.Contains(out+errOut, "projects ...") || !strings.Contains(out, "25 projects, 0 with differences, not checked: 25\n") {
+		t.Errorf("without a terminal: %s%s", out, errOut)
+	}
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "check", root+"/...")
+	c.wait("\r20 projects ...", "", false)
+	c.wait("\r\x1b[K", "", false)
+	if code, out := end(); code != exitUsage || strings.ContainsRune(out, '\x1b') {
+		t.Errorf("exit code %d, stdout %q", code, out)
+	}
 }
