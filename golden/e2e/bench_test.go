@@ -103,8 +103,9 @@ func (d *database) works(value rotation.Value) error {
 	)
 }
 
-// verifier returns what the server keeps of a user's password.
-func (d *database) verifier(t *testing.T, user string) string {
+// users describes all users of the server: what it keeps of their passwords,
+// their memberships and their settings.
+func (d *database) users(t *testing.T) string {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, d.URL(d.Superuser, d.SuperuserPassword, d.name))
@@ -112,11 +113,13 @@ func (d *database) verifier(t *testing.T, user string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	var verifier string
-	if err := conn.QueryRow(ctx, "SELECT rolpassword FROM pg_authid WHERE rolname = $1", user).Scan(&verifier); err != nil {
+	var users string
+	err = conn.QueryRow(ctx, `SELECT string_agg(u, E'\n' ORDER BY u) FROM (
+		SELECT a::text FROM pg_authid a UNION ALL SELECT m::text FROM pg_auth_members m UNION ALL SELECT s::text FROM pg_db_role_setting s) AS all_of (u)`).Scan(&users)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return verifier
+	return users
 }
 
 // bench is a Secrets Manager, a Lambda and a database joined by wires at which

@@ -19,7 +19,8 @@ func TestPostgresEngine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer server.Reset(t)
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-tags=db", "./templates/engines/postgres/...")
+			// One package at a time: some tests read what the server logged meanwhile.
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-p=1", "-tags=db", "./templates/engines/postgres/...")
 			cmd.Dir = "../../.."
 			cmd.Env = append(os.Environ(), "ROTATION_TEST_POSTGRES_URL="+login, "ROTATION_TEST_POSTGRES_LOG="+server.LogFile)
 			out, err := cmd.CombinedOutput()

@@ -228,7 +228,7 @@ func TestDeprecated(t *testing.T) {
 			}
 			var got []string
 			b.set = func(ctx context.Context, r *rotation.Rotation) error {
-				versions, err := r.Deprecated(ctx, test.limit)
+				versions, err := r.Deprecated(ctx, test.limit, func(rotation.Value) bool { return true })
 				for _, v := range versions {
 					n, _ := v.Value.Get("n")
 					got = append(got, n.Reveal())

@@ -80,11 +80,11 @@ func (r *Rotation) Previous(ctx context.Context) (v Version, ok bool) {
 	return v, err == nil
 }
 
-// Deprecated returns up to limit versions that no label names any more, newest
-// first. They stay readable for at least 24 hours. Empty and unreadable ones
-// are skipped.
+// Deprecated returns up to limit versions that no label names any more and that
+// are usable, newest first. They stay readable for at least 24 hours. Empty and
+// unreadable ones are skipped.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-func (r *Rotation) Deprecated(ctx context.Context, limit int) ([]Version, error) {
+func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value) bool) ([]Version, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -118,7 +118,9 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int) ([]Version, error)
 		v, err := r.version(ctx, aws.ToString(entry.VersionId), "")
 		switch CodeOf(err) {
 		case "":
-			versions = append(versions, v)
+			if usable(v.Value) {
+				versions = append(versions, v)
+			}
 		case CodeNoPendingValue, CodeBadSecret, CodeStoreKey, CodeStoreDenied:
 			r.Log.WarnContext(ctx, "a former version cannot be read", "former", aws.ToString(entry.VersionId), "code", CodeOf(err))
 		default:
@@ -205,10 +207,18 @@ func NotPromoted(err error) bool {
 // has promoted the pending version already: there is nothing left to do.
 func Superseded(err error) bool { return errors.Is(err, errPromoted) }
 
-// Abandon takes AWSPENDING off the token's version, so that the next rotation
-// starts with a new value. Strategies call it only when it is proven that the
-// pending credential is not in force.
-func (r *Rotation) Abandon(ctx context.Context) error {
+// GiveUp takes AWSPENDING off the token's version, so that the next rotation
+// starts with a new value, and returns why. Strategies call it only when it is
+// proven that the pending credential is not in force.
+func (r *Rotation) GiveUp(ctx context.Context, why error) error {
+	if err := r.abandon(ctx); err != nil {
+		r.Log.ErrorContext(ctx, "AWSPENDING could not be taken off", "code", CodeOf(err), "detail", printable(err).Detail)
+	}
+	return why
+}
+
+// abandon takes AWSPENDING off the token's version. Already gone is as good.
+func (r *Rotation) abandon(ctx context.Context) error {
 	_, err := r.h.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            &r.event.SecretID,
 		VersionStage:        aws.String(StagePending),

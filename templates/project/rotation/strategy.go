@@ -55,8 +55,10 @@ type Report struct {
 	// Candidate is the version's label, or id, whose credential logged in.
 	Candidate string
 	// Gap is how long AWSCURRENT could not log in: from the server's
-	// acknowledgement of the change to Secrets Manager's of the label move.
-	Gap time.Duration
+	// acknowledgement of the change to Secrets Manager's of the label move. It
+	// is nil if there was none, or if an earlier process began it and took the
+	// time with it.
+	Gap *time.Duration
 	// Replicas says what kept a replica from the new version, if anything did.
 	Replicas error
 }

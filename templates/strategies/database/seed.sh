@@ -19,10 +19,18 @@ esac
 region=$(output region)
 document=$(output seed_document)
 
-labels=$(aws --region "$region" secretsmanager describe-secret --secret-id "$arn" \
-	--query 'values(VersionIdsToStages || `{}`)[]' --output text)
-case $labels in
-*AWSCURRENT*) fail "the secret has a value already, which may be the only copy of a working password" ;;
+# A value that rotation has taken over may be the only copy of a working password. Before that it can be corrected; what
+# was there stays as AWSPREVIOUS.
+state=$(aws --region "$region" secretsmanager describe-secret --secret-id "$arn" \
+	--query '[to_string(RotationEnabled), join(`","`, values(VersionIdsToStages || `{}`)[])]' --output text)
+case $state in
+[Tt]rue*AWSCURRENT*) fail "the secret has a value and rotation is on: RUNBOOK.md says how to repair a secret" ;;
+*AWSCURRENT*)
+	[ -t 0 ] || fail "the secret has a value already: run this on a terminal to replace it"
+	printf 'The secret has a value already. Replace it? (yes/no) '
+	IFS= read -r answer
+	[ "$answer" = yes ] || fail "nothing is changed"
+	;;
 esac
 
 echo "$document"

@@ -369,13 +369,17 @@ func TestTestOnly(t *testing.T) {
 }
 
 // C17: a strategy may give the pending value up, and the next rotation starts
-// clean. A label that is gone already is as good; one that stays is told.
-func TestAbandon(t *testing.T) {
-	rejects := func(ctx context.Context, r *rotation.Rotation) error { return r.Abandon(ctx) }
+// clean. A label that is gone already is as good; one that stays is logged beside
+// the reason.
+func TestGiveUp(t *testing.T) {
+	rejects := func(ctx context.Context, r *rotation.Rotation) error {
+		return r.GiveUp(ctx, rotation.Errorf(rotation.CodePolicy, "too weak"))
+	}
+	const stays = `"AWSPENDING could not be taken off"`
 	t.Run("given up", func(t *testing.T) {
 		b := newBench(t, seed)
 		b.set = rejects
-		b.must(b.deliver(b.created(), rotation.StepSet))
+		b.wantCode(b.deliver(b.created(), rotation.StepSet), rotation.CodePolicy)
 		b.wantHolder(rotation.StagePending, "")
 		b.rotated()
 	})
@@ -386,7 +390,10 @@ func TestAbandon(t *testing.T) {
 			b.must(b.GiveUp(token))
 			return rejects(ctx, r)
 		}
-		b.must(b.deliver(token, rotation.StepSet))
+		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodePolicy)
+		if strings.Contains(b.Output(), stays) {
+			t.Error("a label that is gone is said to stay")
+		}
 	})
 	t.Run("lost answer", func(t *testing.T) {
 		b := newBench(t, seed)
@@ -396,15 +403,21 @@ func TestAbandon(t *testing.T) {
 			b.must(do())
 			return errBroken
 		})
-		b.must(b.deliver(token, rotation.StepSet))
+		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodePolicy)
+		if strings.Contains(b.Output(), stays) {
+			t.Error("a label that is gone is said to stay")
+		}
 	})
 	t.Run("denied", func(t *testing.T) {
 		b := newBench(t, seed)
 		b.set = rejects
 		token := b.created()
 		b.on(abandon, func(func() error) error { return api("AccessDeniedException") })
-		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeStoreDenied)
+		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodePolicy)
 		b.wantHolder(rotation.StagePending, token)
+		if !strings.Contains(b.Output(), stays) {
+			t.Error("nothing is said of the label that stays")
+		}
 	})
 	t.Run("denied while rotation was turned off", func(t *testing.T) {
 		b := newBench(t, seed)
@@ -415,8 +428,11 @@ func TestAbandon(t *testing.T) {
 			b.must(err)
 			return api("AccessDeniedException")
 		})
-		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeStoreDenied)
+		b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodePolicy)
 		b.wantHolder(rotation.StagePending, token)
+		if !strings.Contains(b.Output(), stays) {
+			t.Error("nothing is said of the label that stays")
+		}
 	})
 }
 

@@ -12,7 +12,6 @@ package singleuser
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"example.com/orders-db/database"
@@ -174,8 +173,10 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	} else if err != nil {
 		return err
 	}
-	if !found.isPending {
-		r.Report.Gap = r.Now().Sub(changed)
+	if found.isPending {
+		r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
+	} else {
+		r.Report.Gap = new(r.Now().Sub(changed))
 	}
 	return nil
 }
@@ -250,12 +251,12 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 		return nil, err
 	}
 	var tried []rotation.Sensitive
-	usable := func(v rotation.Version) (database.Account, bool) {
-		a, err := s.account(v.Value)
+	usable := func(v rotation.Value) (database.Account, bool) {
+		a, err := s.account(v)
 		return a, err == nil && a.SameLogin(account) && !slices.Contains(tried, a.Password)
 	}
 	try := func(v rotation.Version, label string) (*candidate, error) {
-		a, ok := usable(v)
+		a, ok := usable(v.Value)
 		if !ok {
 			return nil, nil
 		}
@@ -286,7 +287,10 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return found, err
 		}
 	}
-	deprecated, err := r.Deprecated(ctx, s.config.RecoveryVersions)
+	deprecated, err := r.Deprecated(ctx, s.config.RecoveryVersions, func(v rotation.Value) bool {
+		_, ok := usable(v)
+		return ok
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -359,7 +363,7 @@ func (s *Strategy) dropRefused(ctx context.Context, r *rotation.Rotation, found 
 	if rotation.CodeOf(err) != rotation.CodePolicy || !found.isCurrent {
 		return err
 	}
-	return errors.Join(err, r.Abandon(ctx))
+	return r.GiveUp(ctx, err)
 }
 
 // distrust undoes a change that the server acknowledged and then did not honour,
@@ -372,7 +376,7 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	}
 	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one is back and works")
 	if found.isCurrent {
-		return errors.Join(refusal, r.Abandon(ctx))
+		return r.GiveUp(ctx, refusal)
 	}
 	return refusal
 }

@@ -315,6 +315,18 @@ func (s *Session) Activate(_ context.Context, user string, password rotation.Sen
 	})
 }
 
+// Rehearse asks whether the session may do what a clone needs.
+func (s *Session) Rehearse(_ context.Context, active, inactive string) error {
+	return s.call("rehearse", func() error {
+		return s.do("", inactive, func(server *Server) error {
+			if server.users[active] == nil || s.user != Admin {
+				return rotation.Errorf(rotation.CodePermission, "may not clone %s", active)
+			}
+			return nil
+		})
+	})
+}
+
 // Close ends the session.
 func (s *Session) Close() {
 	if s.p.Dead() {

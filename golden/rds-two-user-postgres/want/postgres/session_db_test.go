@@ -127,7 +127,8 @@ func TestIterationsAreTheServers(t *testing.T) {
 	}
 	target := newTarget(t, server)
 	account := server.Role(t, "iterations_user", "first", "LOGIN")
-	server.Exec(t, server.Admin, "ALTER ROLE iterations_user SET scram_iterations = 8192")
+	server.Exec(t, server.Admin, "ALTER ROLE iterations_user SET password_encryption = 'scram-sha-256'", // it may be md5
+		"ALTER ROLE iterations_user SET scram_iterations = 8192")
 	verifier, err := login(t, target, account).Verifier(account.User, rotation.NewSensitive(sentinel))
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ package postgres
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -163,7 +164,17 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	if account.Plaintext {
 		config.RequireAuth = "md5,scram-sha-256"
 	}
-	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	dialled := false
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		// The driver dials once more to cancel a statement. It must not be
+		// given this connection again, and needs no other: the server's own
+		// time-outs end the statement.
+		if dialled {
+			return nil, errDialledOnce
+		}
+		dialled = true
+		return conn, nil
+	}
 	pg, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		_ = conn.Close()
@@ -181,6 +192,8 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
+
+var errDialledOnce = errors.New("a session is dialled once")
 
 // loginLimit returns how long a log-in may take.
 func loginLimit(ctx context.Context) time.Duration {

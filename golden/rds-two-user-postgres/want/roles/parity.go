@@ -47,13 +47,13 @@ func (f facts) differences(a, b *user) []string {
 	role := f.common(a, b)
 	for _, u := range []*user{a, b} {
 		if acts := u.actsAs(); acts != role && !(u == a && role == b.name) {
-			differ("%q acts as %q and not as %q: run bootstrap.sql, or let the rotation manage a clone", u.name, acts, role)
+			differ("%q acts as %q and not as %q: RUNBOOK.md says how to mend it", u.name, acts, role)
 		}
 		if !u.can(role) {
 			differ("%q is no member of %q, with the right to act as it and to inherit from it", u.name, role)
 		}
 		if u.name != role && len(u.own) > 0 {
-			differ("%q itself %s: move these to %q (REASSIGN OWNED, REVOKE, see bootstrap.sql)", u.name, strings.Join(u.own, " and "), role)
+			differ("%q itself %s: move these to %q (REASSIGN OWNED, REVOKE)", u.name, strings.Join(u.own, " and "), role)
 		}
 	}
 	for _, attribute := range []struct{ name, a, b string }{

@@ -188,10 +188,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		return err
 	}
 	if refusal := h.mayBegin(secret); refusal != nil {
-		if err := r.Abandon(ctx); err != nil {
-			return err
-		}
-		return refusal
+		return r.GiveUp(ctx, refusal)
 	}
 	current, err := r.Current(ctx)
 	if err != nil {
@@ -301,7 +298,7 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	}
 	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
 	defer cancel()
-	return r.Abandon(ctx) // the label; the version is AWSCURRENT by now
+	return r.abandon(ctx) // the label; the version is AWSCURRENT by now
 }
 
 // promote lets the strategy prove the pending credential and promote it.

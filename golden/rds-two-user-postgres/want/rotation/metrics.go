@@ -36,48 +36,51 @@ func (h *Handler) tell(ctx context.Context, r *Rotation, took time.Duration, err
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Duration) {
 	type metric struct {
-		Name string
-		Unit string
+		Name  string
+		Unit  string
+		value any
 	}
 	type directive struct {
 		Namespace  string
 		Dimensions [][]string
 		Metrics    []metric
 	}
-	failed, replicas := 0, 0
-	if outcome != "success" {
-		failed = 1
+	metrics := []metric{
+		{"Duration", "Milliseconds", milliseconds(took)},
+		{"Failures", "Count", count(outcome != "success")},
+		{"ReplicaFailures", "Count", count(r.Report.Replicas != nil)},
 	}
-	if r.Report.Replicas != nil {
-		replicas = 1
+	if r.Report.Gap != nil {
+		metrics = append(metrics, metric{"CredentialGap", "Milliseconds", milliseconds(*r.Report.Gap)})
 	}
-	line, err := json.Marshal(map[string]any{
+	line := map[string]any{
 		"_aws": map[string]any{
 			"Timestamp": h.now().UnixMilli(),
 			"CloudWatchMetrics": []directive{{
 				Namespace:  Namespace,
 				Dimensions: [][]string{{"SecretId", "Step"}},
-				Metrics: []metric{
-					{"Duration", "Milliseconds"},
-					{"Failures", "Count"},
-					{"CredentialGap", "Milliseconds"},
-					{"ReplicaFailures", "Count"},
-				},
+				Metrics:    metrics,
 			}},
 		},
-		"SecretId":        cmp.Or(oneLine(r.event.SecretID), "unknown"), // a dimension may not be empty
-		"Step":            cmp.Or(oneLine(r.event.Step), "unknown"),
-		"Outcome":         outcome,
-		"Code":            code,
-		"Candidate":       r.Report.Candidate,
-		"Duration":        milliseconds(took),
-		"Failures":        failed,
-		"CredentialGap":   milliseconds(r.Report.Gap),
-		"ReplicaFailures": replicas,
-	})
-	if err == nil {
-		_, _ = h.metrics.Write(append(line, '\n'))
+		"SecretId":  cmp.Or(oneLine(r.event.SecretID), "unknown"), // a dimension may not be empty
+		"Step":      cmp.Or(oneLine(r.event.Step), "unknown"),
+		"Outcome":   outcome,
+		"Code":      code,
+		"Candidate": r.Report.Candidate,
 	}
+	for _, m := range metrics {
+		line[m.Name] = m.value
+	}
+	if text, err := json.Marshal(line); err == nil {
+		_, _ = h.metrics.Write(append(text, '\n'))
+	}
+}
+
+func count(it bool) int {
+	if it {
+		return 1
+	}
+	return 0
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

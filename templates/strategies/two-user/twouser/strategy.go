@@ -13,7 +13,6 @@ package twouser
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 
@@ -51,6 +50,9 @@ type Session interface {
 	Reconcile(ctx context.Context, active, inactive string, revoke bool) (extra []string, err error)
 	// Activate sets user's password and lets it log in, in one statement.
 	Activate(ctx context.Context, user string, password rotation.Sensitive) error
+	// Rehearse finds out whether Create, Reconcile and Activate would be let
+	// do their work and lead to parity, and changes nothing.
+	Rehearse(ctx context.Context, active, inactive string) error
 }
 
 // Config is what the strategy is told by the function's environment.
@@ -194,7 +196,7 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	// delivery has set already, so a refusal is no news until the log-in fails.
 	err = s.target.Prove(ctx, inactive.Writer())
 	if refusal != nil && rotation.CodeOf(err) == rotation.CodeAuthRejected {
-		return errors.Join(refusal, r.Abandon(ctx))
+		return r.GiveUp(ctx, refusal)
 	}
 	return err
 }
@@ -230,8 +232,8 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	return s.target.Prove(ctx, account)
 }
 
-// Preflight logs in as AWSCURRENT's user and as the admin, tries a change that
-// it throws away, and compares the users if both exist already.
+// Preflight logs in as AWSCURRENT's user and as the admin, and tries what a
+// rotation would do in a way that changes nothing.
 func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
 	var checks []rotation.Check
 	note := func(name string, err error) bool {
@@ -252,10 +254,12 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 		return checks
 	}
 	defer admin.Close()
-	if !s.config.Clone {
-		note("both users can do the same", admin.Parity(ctx, active.User, inactive))
-		note("the admin may set the password (tried and thrown away)", admin.Try(ctx, inactive, active.Password))
+	if s.config.Clone {
+		note("the admin may make and equip the other user (tried and thrown away)", admin.Rehearse(ctx, active.User, inactive))
+		return checks
 	}
+	note("both users can do the same", admin.Parity(ctx, active.User, inactive))
+	note("the admin may set the password (tried and thrown away)", admin.Try(ctx, inactive, active.Password))
 	return checks
 }
 
@@ -308,9 +312,7 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 	if inactive.User == active.User {
 		// A value that was made before AWSCURRENT moved, and stored after: no
 		// delivery can ever use it, and it would stand in the next one's way.
-		return refuse(errors.Join(
-			rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q: it is given up", active.User),
-			r.Abandon(ctx)))
+		return refuse(r.GiveUp(ctx, rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q: it is given up", active.User)))
 	}
 	if inactive.User != other {
 		return refuse(rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names %q, and beside AWSCURRENT's %q only %q may be set", inactive.User, active.User, other))
@@ -351,7 +353,7 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 		r.Report.Candidate = "admin"
 		return nil
 	}
-	return rotation.Errorf(rotation.CodeLockedOut, "neither AWSCURRENT nor AWSPREVIOUS logs in: repair the secret, or set ALLOW_RECOVERY for one rotation")
+	return rotation.Errorf(rotation.CodeLockedOut, "neither AWSCURRENT nor AWSPREVIOUS logs in: repair the secret, or set ALLOW_RECOVERY for one rotation").Because(err)
 }
 
 // admin opens the session that may set the pair's passwords, on the server

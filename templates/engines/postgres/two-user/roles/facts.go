@@ -108,6 +108,11 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 			settings: map[setting]string{}, reach: map[string]reach{},
 		}
 	}
+	// Each statement sees the server at a moment of its own: a user that was
+	// not there for the first is left to the next look.
+	for i, rows := range results {
+		results[i] = slices.DeleteFunc(rows, func(row []string) bool { return f.users[row[0]] == nil })
+	}
 	for _, row := range results[1] {
 		u := f.users[row[0]]
 		name, value, _ := strings.Cut(row[2], "=")

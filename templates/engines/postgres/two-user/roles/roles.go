@@ -7,7 +7,7 @@
 // that role (ALTER ROLE ... SET role), so it owns what they make, and neither
 // owns or holds anything beside it. The role is
 //
-//   - an owner role that nobody logs in as, made by bootstrap.sql; or
+//   - an owner role that nobody logs in as; or
 //   - one of the two users, which the other, its clone, acts as.
 //
 // What belongs to a user and not to the role that it acts as (settings, limits,
@@ -72,4 +72,30 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	}
 	_, err = s.Exec(ctx, doing, statements...)
 	return err
+}
+
+// Rehearse implements [twouser.Session] with a transaction that is rolled back.
+func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
+	doing := fmt.Sprintf("rehearse a clone of %q", active)
+	if _, err := s.Exec(ctx, doing, "BEGIN"); err != nil {
+		return err
+	}
+	rehearsed := s.rehearse(ctx, active, inactive)
+	if _, err := s.Exec(ctx, doing, "ROLLBACK"); err != nil {
+		return err
+	}
+	return rehearsed
+}
+
+func (s *Session) rehearse(ctx context.Context, active, inactive string) error {
+	if err := s.Create(ctx, inactive); err != nil {
+		return err
+	}
+	if _, err := s.Reconcile(ctx, active, inactive, false); err != nil {
+		return err
+	}
+	if err := s.Parity(ctx, active, inactive); err != nil {
+		return err
+	}
+	return s.Activate(ctx, inactive, rotation.NewSensitive(rand.Text()))
 }

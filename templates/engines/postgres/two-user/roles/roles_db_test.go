@@ -3,12 +3,8 @@
 package roles
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -61,13 +57,6 @@ func (b *bench) runAs(account database.Account, statements ...string) [][]string
 	return b.Exec(b.t, account, statements...)
 }
 
-// try runs a statement as account on a connection of its own.
-func (b *bench) try(account database.Account, statement string) error {
-	b.t.Helper()
-	_, err := postgrestest.Run(b.Connect(b.t, account), statement)
-	return err
-}
-
 func (b *bench) forget(roles ...string) {
 	b.t.Helper()
 	for _, role := range roles {
@@ -101,120 +90,7 @@ func (b *bench) wantParity(session *Session, active, inactive string, words ...s
 	}
 }
 
-// bootstrap runs bootstrap.sql in the test's database and returns what it says.
-func (b *bench) bootstrap(owner, userA, userB, rotator string) (string, error) {
-	b.t.Helper()
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		b.t.Skip("psql is not installed")
-	}
-	cmd := exec.CommandContext(b.t.Context(), psql, "-X", "-d", "host="+b.Admin.Host+" port="+strconv.Itoa(b.Admin.Port)+
-		" user="+b.Admin.User+" dbname="+b.Admin.Database+" sslmode=verify-full sslrootcert="+b.CAFile,
-		"-v", "owner="+owner, "-v", "user_a="+userA, "-v", "user_b="+userB, "-v", "rotator="+rotator, "-f", "../bootstrap.sql")
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+b.Admin.Password.Reveal())
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	err = cmd.Run()
-	return said.String(), err
-}
-
-func (b *bench) mustBootstrap(owner, userA, userB, rotator string) {
-	b.t.Helper()
-	said, err := b.bootstrap(owner, userA, userB, rotator)
-	if err != nil || b.Version >= 15 && said != "" { // before, the schema public is not the admin's to grant
-		b.t.Fatalf("bootstrap.sql: %v\n%s", err, said)
-	}
-}
-
-// TestBootstrap takes a user who has worked for a while and gives it a partner.
-// (T5)
-func TestBootstrap(t *testing.T) {
-	for _, names := range [][4]string{
-		{"boot_owner", "boot_a", "boot_b", "boot_rotator"},
-		{`Own"er `, `A's\user`, "b_übergröße", "Rota tor"},
-	} {
-		t.Run(names[0], func(t *testing.T) {
-			b := newBench(t)
-			owner, userA, userB, rotator := names[0], names[1], names[2], names[3]
-			b.forget(rotator, userA, userB, owner)
-			t.Cleanup(func() { b.forget(rotator, userA, userB, owner) })
-			a := b.Role(t, userA, "first", "LOGIN")
-			b.run("GRANT CREATE ON SCHEMA public TO PUBLIC", "GRANT CREATE ON DATABASE "+postgres.Identifier(b.Admin.Database)+" TO PUBLIC")
-			b.runAs(a, "CREATE TABLE public.old (n int)", "CREATE SCHEMA made_by_a", "CREATE FUNCTION made_by_a.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-
-			b.mustBootstrap(owner, userA, userB, rotator)
-			b.mustBootstrap(owner, userA, userB, rotator) // and again
-
-			second := rotation.NewSensitive(sentinel + "B")
-			rotatorLogin := b.Account(rotator, sentinel+"Rotator")
-			if err := b.admin().Change(t.Context(), rotator, rotatorLogin.Password); err != nil {
-				t.Fatal(err)
-			}
-			admin := b.login(rotatorLogin)
-			if err := admin.Claim(t.Context(), userB); err != nil {
-				t.Fatal(err)
-			}
-			b.wantParity(admin, userA, userB)
-			if err := admin.Try(t.Context(), userB, second); err != nil {
-				t.Fatal(err)
-			}
-			if err := admin.Change(t.Context(), userB, second); err != nil {
-				t.Fatal(err)
-			}
-			partner := b.Account(userB, second.Reveal())
-			session := b.login(partner)
-			if session.User() != userB || session.ActsAs() != owner {
-				t.Errorf("logged in as %q acting as %q", session.User(), session.ActsAs())
-			}
-			b.wantParity(session, userA, userB)
-			b.wantParity(b.login(a), userA, userB)
-
-			// Each can do everything with what the other made.
-			b.runAs(partner, "ALTER TABLE public.old ADD COLUMN by_b int", "DROP FUNCTION made_by_a.f()", "CREATE TABLE made_by_a.new (n int)")
-			b.runAs(a, "ALTER TABLE made_by_a.new ADD COLUMN by_a int", "INSERT INTO public.old (by_b) VALUES (1)", "DROP TABLE public.old")
-			b.wantParity(admin, userA, userB)
-
-			if b.Version >= 16 {
-				wantCode(t, admin.Change(t.Context(), owner, second), rotation.CodePermission)
-				wantCode(t, admin.Change(t.Context(), b.Admin.User, second), rotation.CodePermission)
-				if err := b.try(rotatorLogin, "SET ROLE "+postgres.Identifier(userA)); err == nil {
-					t.Error("the rotator can act as a user")
-				}
-			}
-			if err := b.try(rotatorLogin, "SELECT FROM made_by_a.new"); err == nil {
-				t.Error("the rotator can read the users' tables")
-			}
-		})
-	}
-}
-
-// TestBootstrapRefusesLeftovers: a privilege that one user holds by itself is
-// listed, and the users do not act as the owner before it is gone. (T5)
-func TestBootstrapRefusesLeftovers(t *testing.T) {
-	b := newBench(t)
-	const owner, userA, userB, rotator = "left_owner", "left_a", "left_b", "left_rotator"
-	b.forget(rotator, userA, userB, owner)
-	t.Cleanup(func() { b.forget(rotator, userA, userB, owner) })
-	a := b.Role(t, userA, "first", "LOGIN")
-	b.run("CREATE TABLE public.admins_table (n int)", "GRANT SELECT ON public.admins_table TO left_a",
-		"GRANT CREATE ON SCHEMA public TO PUBLIC")
-	b.runAs(a, "CREATE TABLE public.users_table (n int)")
-
-	said, err := b.bootstrap(owner, userA, userB, rotator)
-	if err == nil || !strings.Contains(said, "left_a holds privileges on table public.admins_table") {
-		t.Fatalf("got %v:\n%s", err, said)
-	}
-	// A refusal hurts nobody: the user still reaches both tables.
-	b.runAs(a, "SELECT FROM public.admins_table", "ALTER TABLE public.users_table ADD COLUMN m int")
-	b.wantParity(b.admin(), userA, userB, "acts as")
-
-	b.run("GRANT SELECT ON public.admins_table TO left_owner", "REVOKE ALL ON public.admins_table FROM left_a")
-	b.mustBootstrap(owner, userA, userB, rotator)
-	b.runAs(a, "SELECT FROM public.admins_table", "ALTER TABLE public.users_table ADD COLUMN k int")
-	b.wantParity(b.admin(), userA, userB)
-}
-
-// pair makes an owner role and two users that act as it, as bootstrap.sql does.
+// pair makes an owner role and two users that act as it.
 func (b *bench) pair(prefix string) (owner string, userA, userB database.Account) {
 	b.t.Helper()
 	owner = prefix + "_owner"

@@ -22,6 +22,11 @@
 
 \set ON_ERROR_STOP on
 \set QUIET on
+SELECT NOT (:{?owner} AND :{?user_a} AND :{?user_b} AND :{?rotator}) AS unnamed \gset
+\if :unnamed
+    \warn 'usage: psql -X -v owner=NAME -v user_a=NAME -v user_b=NAME -v rotator=NAME [-v schema=NAME] -f bootstrap.sql'
+    DO $$ BEGIN RAISE 'the four roles must be named'; END $$;
+\endif
 \if :{?schema}
 \else
     \set schema public

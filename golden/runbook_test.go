@@ -1,0 +1,101 @@
+package golden
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// everyProject calls f with what each case emits now.
+func everyProject(t *testing.T, f func(t *testing.T, files tree)) {
+	for _, name := range cases(t) {
+		t.Run(name, func(t *testing.T) { f(t, load(t, name).run(t).files) })
+	}
+}
+
+// calls visits every call in a project's Go code but its tests'.
+func calls(t *testing.T, files tree, visit func(*ast.CallExpr)) {
+	t.Helper()
+	for name, text := range files {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			if call, ok := node.(*ast.CallExpr); ok {
+				visit(call)
+			}
+			return true
+		})
+	}
+}
+
+// named returns the identifier of x, without its package or receiver.
+func named(x ast.Expr) string {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return x.Name
+	case *ast.SelectorExpr:
+		return x.Sel.Name
+	}
+	return ""
+}
+
+// set makes a list comparable.
+func set(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
+
+// without returns what is in list and not in other.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(set(list), func(s string) bool { return slices.Contains(other, s) })
+}
+
+// notOfOneUser are the codes that code for both strategies has and that one user
+// cannot meet: nothing of it overlaps, and nobody is granted anything.
+var notOfOneUser = []string{"parity", "too-soon"}
+
+// TestRunbookKnowsEveryCode holds the runbook to the codes that the code makes
+// errors of, both ways.
+func TestRunbookKnowsEveryCode(t *testing.T) {
+	constant := regexp.MustCompile(`(?m)^\t(Code[A-Za-z]+) +Code = "([a-z-]+)"`)
+	heading := regexp.MustCompile("(?m)^### `([a-z-]+)`$")
+	everyProject(t, func(t *testing.T, files tree) {
+		values := make(map[string]string)
+		for _, found := range constant.FindAllStringSubmatch(files["rotation/errors.go"], -1) {
+			values[found[1]] = found[2]
+		}
+		var codes, headings []string
+		calls(t, files, func(call *ast.CallExpr) {
+			for _, arg := range call.Args {
+				if code, ok := values[named(arg)]; ok {
+					codes = append(codes, code)
+				}
+			}
+		})
+		for _, found := range heading.FindAllStringSubmatch(files["RUNBOOK.md"], -1) {
+			headings = append(headings, found[1])
+		}
+		if strings.Contains(files["rotasmith.yaml"], "\ntype: rds-single-user\n") {
+			if unused := without(notOfOneUser, codes); len(unused) > 0 {
+				t.Errorf("%q need no exception any more", unused)
+			}
+			codes = without(codes, notOfOneUser)
+		}
+		if len(codes) == 0 {
+			t.Fatal("no code is found")
+		}
+		slices.Sort(headings)
+		if diff := cmp.Diff(set(codes), headings); diff != "" {
+			t.Errorf("RUNBOOK.md does not have the codes of the code (-code +runbook):\n%s", diff)
+		}
+	})
+}
