@@ -34,6 +34,10 @@ terraform: $(bin)/tofu ## Judge the emitted Terraform with OpenTofu, which takes
 golden: ## Record the golden cases anew, those that build and pass their own tests
 	go test ./golden -update
 
+.PHONY: reference
+reference: ## Write the reference in the README anew, from the commands and the one list of questions
+	go test ./cmd -run '^TestReference$$' -update
+
 .PHONY: bench
 bench: setup ## Measure against what is to be had on any machine, as ratios
 	go test -run '^$$' -bench . ./cmd ./golden/...

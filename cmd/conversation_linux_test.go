@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -109,25 +110,6 @@ func same(t *testing.T, dir, out string) {
 	if diff := cmp.Diff(before, files(t, dir)); diff != "" {
 		t.Errorf("asked and told differ (-asked +told):\n%s", diff)
 	}
-}
-
-// shellWords takes apart what generator.ShellQuote has put together, for words without a single quote in them.
-func shellWords(line string) []string {
-	var words []string
-	var word strings.Builder
-	quoted := false
-	for _, r := range line + " " {
-		switch {
-		case r == '\'':
-			quoted = !quoted
-		case r == ' ' && !quoted:
-			words = append(words, word.String())
-			word.Reset()
-		default:
-			word.WriteRune(r)
-		}
-	}
-	return words
 }
 
 // files returns modes and contents by path.
@@ -364,4 +346,29 @@ func TestLinesFitTheWindow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Progress goes to a terminal and is taken away again; without one there is none.
+func TestProgress(t *testing.T) {
+	root := t.TempDir()
+	for i := range 25 {
+		dir := filepath.Join(root, strconv.Itoa(i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, generator.AnswersFile), []byte("[]\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, out, errOut := rotate(t, "check", root+"/...")
+	if strings.Contains(out+errOut, "projects ...") || !strings.Contains(out, "25 projects, 0 with differences, not checked: 25\n") {
+		t.Errorf("without a terminal: %s%s", out, errOut)
+	}
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "check", root+"/...")
+	c.wait("\r20 projects ...", "", false)
+	c.wait("\r\x1b[K", "", false)
+	if code, out := end(); code != exitUsage || strings.ContainsRune(out, '\x1b') {
+		t.Errorf("exit code %d, stdout %q", code, out)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -23,6 +24,7 @@ type Catalog struct {
 	root       string
 	questions  []Question
 	strategies map[string]strategyManifest
+	copies     sync.Map // File by source: what was copied once, which nobody changes
 }
 
 // Type is a type of rotation, the answer to the question "type".

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Action says how an entry's content comes about.
@@ -129,7 +130,7 @@ func reserved(name string) bool {
 	if !ok {
 		digit, ok = strings.CutPrefix(base, "lpt")
 	}
-	return ok && len(digit) == 1 && digit >= "1" && digit <= "9"
+	return ok && utf8.RuneCountInString(digit) == 1 && strings.Trim(digit, "123456789¹²³") == "" // its code pages have these digits too
 }
 
 // String lists the plan, one file a line: action, path, source. It holds no sizes, so that it changes only when a file comes or goes.

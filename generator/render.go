@@ -92,6 +92,10 @@ func (r *renderer) each(n int, work func(i int)) {
 }
 
 func (r *renderer) render(e Entry) (File, error) {
+	// What is copied is the same for every project.
+	if f, ok := r.copies.Load(e.Source); ok && e.Action == Copy {
+		return f.(File), nil
+	}
 	data, err := fs.ReadFile(r.fsys, e.Source)
 	if err != nil {
 		return File{}, err
@@ -109,7 +113,11 @@ func (r *renderer) render(e Entry) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", e.Source, err)
 	}
-	return newFile(e, data), nil
+	f := newFile(e, data)
+	if e.Action == Copy {
+		r.copies.Store(e.Source, f)
+	}
+	return f, nil
 }
 
 func newFile(e Entry, data []byte) File {
@@ -142,10 +150,11 @@ func (r *renderer) expand(e Entry, text []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// rehome makes imports of the template tree imports of the project. It rewrites the import specs that the parser finds, nothing else.
+// rehome makes imports of the template tree imports of the project. It rewrites the import specs that the parser finds, nothing else, and
+// so reads no further: what follows is compiled and tested where the template stands.
 func (r *renderer) rehome(e Entry, src []byte) ([]byte, error) {
 	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, e.Source, src, parser.SkipObjectResolution)
+	f, err := parser.ParseFile(fset, e.Source, src, parser.ImportsOnly|parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +245,7 @@ func formatImports(name string, src []byte) ([]byte, error) {
 	return imports.Process(name, src, &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8})
 }
 
-// check refuses content that no project may hold or that is not what its name says. Go files were parsed on their way here.
+// check refuses content that no project may hold or that is not what its name says. The imports of Go files were parsed on their way here.
 func (r *renderer) check(e Entry, data []byte) error {
 	if bytes.Contains(data, []byte(r.root)) {
 		return fmt.Errorf("names the template tree %s", r.root)

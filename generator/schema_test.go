@@ -72,7 +72,7 @@ func TestSchemaAcceptsEveryGoldenProject(t *testing.T) {
 // A project's own schema and that of all projects both accept what the project records, whatever was chosen.
 func TestSchemaAcceptsWhatIsRecorded(t *testing.T) {
 	all := answersSchema(t)
-	everyChoice(t, func(t *testing.T, answers map[string]string) {
+	everyPair(t, func(t *testing.T, answers map[string]string) {
 		result, err := generator.Generate(templates.FS, templates.Root, generator.Texts(answers))
 		if err != nil {
 			t.Fatal(err)

@@ -6,10 +6,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"testing"
 	"text/template/parse"
@@ -31,39 +29,11 @@ func openTemplates(t testing.TB) *generator.Catalog {
 	return c
 }
 
-// everyChoice calls f with the answers of every type and engine, and for each with every other choice of each question in turn.
-func everyChoice(t *testing.T, f func(t *testing.T, answers map[string]string)) {
-	c := openTemplates(t)
-	for _, typ := range c.Types {
-		for _, engine := range c.Engines {
-			if !slices.Contains(engine.Strategies, typ.Strategy) {
-				continue
-			}
-			base := map[string]string{"name": "orders-db", "type": typ.Name, "engine": engine.Name}
-			t.Run(typ.Name+" "+engine.Name, func(t *testing.T) { f(t, base) })
-			spec, err := c.NewSpec(generator.Texts(base))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range spec.Resolved {
-				for _, choice := range r.Question.Choices {
-					if _, given := base[r.Question.Key]; given || choice.Value == r.Value {
-						continue
-					}
-					answers := maps.Clone(base)
-					answers[r.Question.Key] = choice.Value
-					t.Run(typ.Name+" "+engine.Name+" "+r.Question.Key+"="+choice.Value, func(t *testing.T) { f(t, answers) })
-				}
-			}
-		}
-	}
-}
-
 // TestEmittedFilesAreFormatted holds every emitted file to what its formatter makes of it. The generator formats what it has changed;
 // this shows that it need not format anything else.
 func TestEmittedFilesAreFormatted(t *testing.T) {
 	seen := make(map[string]bool) // choices change few files
-	everyChoice(t, func(t *testing.T, answers map[string]string) {
+	everyPair(t, func(t *testing.T, answers map[string]string) {
 		result, err := generator.Generate(templates.FS, templates.Root, generator.Texts(answers))
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,78 @@
+package generator
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"text/template"
+	"text/template/parse"
+)
+
+// Branches is which branches of the templates were taken: by template and branch, in words.
+type Branches map[string]bool
+
+// Cover executes the templates of a project and notes the branches that are taken, and those that are there.
+func (b Branches) Cover(c *Catalog, s *Spec) error {
+	plan, err := c.NewPlan(s)
+	if err != nil {
+		return err
+	}
+	for _, e := range plan {
+		if e.Action != Expand {
+			continue
+		}
+		text, err := fs.ReadFile(c.fsys, e.Source)
+		if err != nil {
+			return err
+		}
+		t, err := template.New(e.Source).Funcs(funcs()).Option("missingkey=error").Parse(string(text))
+		if err != nil {
+			return err
+		}
+		m := marker{source: e.Source}
+		m.mark(t.Root)
+		var out bytes.Buffer
+		if err := t.Execute(&out, s.Data()); err != nil {
+			return err
+		}
+		for i, name := range m.names {
+			b[name] = b[name] || strings.Contains(out.String(), mark(i))
+		}
+	}
+	return nil
+}
+
+// marker puts a mark at the beginning of every branch of a template.
+type marker struct {
+	source string
+	names  []string
+}
+
+func mark(i int) string { return "\x00" + strconv.Itoa(i) + "\x00" }
+
+func (m *marker) mark(list *parse.ListNode) {
+	for _, node := range list.Nodes {
+		switch n := node.(type) {
+		case *parse.IfNode:
+			m.branch(&n.BranchNode)
+		case *parse.RangeNode:
+			m.branch(&n.BranchNode)
+		case *parse.WithNode:
+			m.branch(&n.BranchNode)
+		}
+	}
+}
+
+func (m *marker) branch(n *parse.BranchNode) {
+	if n.ElseList == nil {
+		n.ElseList = &parse.ListNode{NodeType: parse.NodeList}
+	}
+	for i, list := range []*parse.ListNode{n.List, n.ElseList} {
+		m.mark(list)
+		text := &parse.TextNode{NodeType: parse.NodeText, Text: []byte(mark(len(m.names)))}
+		m.names = append(m.names, fmt.Sprintf("%s: %s at %d, %s", m.source, n.Pipe, n.Position(), [...]string{"first", "else"}[i]))
+		list.Nodes = append([]parse.Node{text}, list.Nodes...)
+	}
+}

@@ -1,0 +1,371 @@
+package generator_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/templates"
+)
+
+// others are answers to questions without choices, as far from the default as a right answer can be.
+var others = map[string]string{
+	"name":        "a-1-",
+	"module":      "example.net/~o/-p.q_r",
+	"secret_name": "/_+=.@-A0",
+	"schedule":    "cron(0 4-20/8 ? JAN-DEC SUN#1 *)",
+	"window":      "4h",
+	"region":      "us-gov-west-1",
+	"keep":        "it's \"here\",${x},%{if y}/${z},{{.Name}}/{{end}},#,- a: b,\u2028é😀",
+}
+
+// option is one question with the answers that it is tried with.
+type option struct {
+	key    string
+	values []string
+}
+
+// options returns what a project of a type and an engine can vary in.
+func options(t testing.TB, c *generator.Catalog, base map[string]string) []option {
+	t.Helper()
+	spec, err := c.NewSpec(generator.Texts(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []option
+	for _, r := range spec.Resolved {
+		o := option{key: r.Question.Key, values: []string{r.Value}}
+		add := func(value string) {
+			if !slices.Contains(o.values, value) {
+				o.values = append(o.values, value)
+			}
+		}
+		switch {
+		case o.key == "type" || o.key == "engine":
+			continue
+		case r.Question.Choices != nil:
+			for _, choice := range r.Question.Choices {
+				add(choice.Value)
+			}
+		case others[o.key] != "":
+			add(others[o.key])
+		}
+		if r.Question.Optional {
+			add("")
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// pairs returns few rows of answers in which every answer to a question meets every answer to every other.
+func pairs(all []option) []map[string]string {
+	type pair struct{ a, b, x, y int } // the option a with its value x, and b with y
+	open := make(map[pair]bool)
+	for a := range all {
+		for b := a + 1; b < len(all); b++ {
+			for x := range all[a].values {
+				for y := range all[b].values {
+					open[pair{a, b, x, y}] = true
+				}
+			}
+		}
+	}
+	at := func(a, x, b, y int) pair {
+		if a > b {
+			a, x, b, y = b, y, a, x
+		}
+		return pair{a, b, x, y}
+	}
+	var rows []map[string]string
+	for len(open) > 0 {
+		row := make([]int, len(all))
+		for a := range all {
+			best := -1
+			for x := range all[a].values {
+				// What is still to be met counts most among those that are chosen already.
+				n := 0
+				for p := range open {
+					switch {
+					case p.a == a && p.x == x && p.b > a, p.b == a && p.y == x && p.a > a:
+						n++
+					}
+				}
+				for b := range a {
+					if open[at(a, x, b, row[b])] {
+						n += 100
+					}
+				}
+				if n > best {
+					best, row[a] = n, x
+				}
+			}
+		}
+		answers := make(map[string]string)
+		met := 0
+		for a := range all {
+			answers[all[a].key] = all[a].values[row[a]]
+			for b := range a {
+				if p := at(a, row[a], b, row[b]); open[p] {
+					delete(open, p)
+					met++
+				}
+			}
+		}
+		if met == 0 {
+			for p := range open { // the greedy choice is stuck: take one of the pairs, whatever stands around it
+				answers[all[p.a].key], answers[all[p.b].key] = all[p.a].values[p.x], all[p.b].values[p.y]
+				delete(open, p)
+				break
+			}
+		}
+		rows = append(rows, answers)
+	}
+	return rows
+}
+
+// everyPair calls f with answers for every type and engine in which every two options meet.
+func everyPair(t *testing.T, f func(t *testing.T, answers map[string]string)) {
+	t.Helper()
+	c := openTemplates(t)
+	for _, typ := range c.Types {
+		for _, engine := range c.EnginesOf(typ) {
+			base := map[string]string{"name": "orders-db", "type": typ.Name, "engine": engine}
+			for i, row := range pairs(options(t, c, base)) {
+				maps.Copy(row, map[string]string{"type": typ.Name, "engine": engine})
+				t.Run(fmt.Sprintf("%s %s %d", typ.Name, engine, i), func(t *testing.T) { f(t, row) })
+			}
+		}
+	}
+}
+
+func TestPairsMeet(t *testing.T) {
+	all := []option{{"a", []string{"1", "2", "3"}}, {"b", []string{"1", "2"}}, {"c", []string{"1", "2", "3"}}, {"d", []string{"1"}}, {"e", []string{"1", "2"}}}
+	rows := pairs(all)
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			for _, x := range a.values {
+				for _, y := range b.values {
+					if !slices.ContainsFunc(rows, func(row map[string]string) bool { return row[a.key] == x && row[b.key] == y }) {
+						t.Errorf("%s=%s never meets %s=%s", a.key, x, b.key, y)
+					}
+				}
+			}
+		}
+	}
+	if len(rows) > 12 {
+		t.Errorf("%d rows, 9 would do", len(rows))
+	}
+}
+
+// leftover is what a template leaves when it was not executed, or was with something missing.
+var leftover = regexp.MustCompile(`\{\{-? ?(\.|if |range |end|else|with |hcl |yaml |sh |md |code )|<no value>|%!`)
+
+// Whatever two options are combined: the project renders, holds no template marker and no import of the template tree, records its answers
+// so that they make the same project again, and no answer leaves its string.
+func TestEveryPairOfOptions(t *testing.T) {
+	c := openTemplates(t)
+	everyPair(t, func(t *testing.T, answers map[string]string) {
+		result := generateTexts(t, c, answers)
+		checkProject(t, c, result)
+		plain := maps.Clone(answers)
+		for key := range others {
+			if plain[key] != "" && key != "schedule" {
+				delete(plain, key)
+			}
+		}
+		if answers["window"] != "" {
+			plain["window"] = "1h"
+		}
+		if answers["region"] != "" {
+			plain["region"] = "eu-west-1"
+		}
+		plain["name"] = "orders"
+		sameShape(t, generateTexts(t, c, plain), result)
+	})
+}
+
+// Every branch of every template is taken by some of the combinations: one that is not is dead, or an option that nobody tries.
+func TestEveryBranchOfEveryTemplate(t *testing.T) {
+	c := openTemplates(t)
+	branches := make(generator.Branches)
+	everyPair(t, func(t *testing.T, answers map[string]string) {
+		spec, err := c.NewSpec(generator.Texts(answers))
+		if err == nil {
+			err = branches.Cover(c, spec)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	taken := 0
+	for _, name := range slices.Sorted(maps.Keys(branches)) {
+		switch {
+		case branches[name]:
+			taken++
+		case strings.Contains(name, ".Engine"), strings.Contains(name, ".Strategy"): // may wait for one that the tree does not have yet
+			t.Logf("not taken: %s", name)
+		default:
+			t.Errorf("never taken: %s", name)
+		}
+	}
+	t.Logf("template branch coverage: %d of %d", taken, len(branches))
+	if len(branches) == 0 {
+		t.Error("no template has a branch")
+	}
+}
+
+func generateTexts(t testing.TB, c *generator.Catalog, answers map[string]string) *generator.Result {
+	t.Helper()
+	result, err := c.Generate(generator.Texts(answers))
+	if err != nil {
+		t.Fatalf("%v: %v", answers, err)
+	}
+	return result
+}
+
+func checkProject(t testing.TB, c *generator.Catalog, result *generator.Result) {
+	t.Helper()
+	marked := slices.ContainsFunc(result.Spec.Resolved, func(r generator.Resolved) bool { return strings.Contains(r.Value, "{{") })
+	for _, f := range result.Files {
+		if f.Action == generator.Expand && !marked && leftover.Match(f.Data) {
+			t.Errorf("%s: %s is left", f.Path, leftover.Find(f.Data))
+		}
+		if bytes.Contains(f.Data, []byte(templates.Root)) {
+			t.Errorf("%s names the template tree", f.Path)
+		}
+		if f.Path == generator.AnswersFile {
+			answers, err := generator.ParseAnswers(f.Path, f.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := c.NewSpec(answers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, r := range result.Spec.Resolved {
+				if got := again.Resolved[i]; got.Question.Key != r.Question.Key || got.Value != r.Value {
+					t.Errorf("%s: %q is recorded as %q", r.Question.Key, r.Value, got.Value)
+				}
+			}
+		}
+	}
+}
+
+// sameShape expects two projects to differ in the text of strings only.
+func sameShape(t testing.TB, a, b *generator.Result) {
+	t.Helper()
+	if diff := cmp.Diff(a.Plan.String(), b.Plan.String()); diff != "" {
+		t.Fatalf("plan (-plain +tried):\n%s", diff)
+	}
+	for i, f := range a.Files {
+		if f.Action != generator.Expand || bytes.Equal(f.Data, b.Files[i].Data) {
+			continue
+		}
+		if diff := cmp.Diff(shape(t, f), shape(t, b.Files[i])); diff != "" {
+			t.Errorf("%s: an answer has left its string (-plain +tried):\n%s", f.Path, diff)
+		}
+	}
+}
+
+// shape is what a file says but for its strings.
+func shape(t testing.TB, f generator.File) string {
+	t.Helper()
+	var b strings.Builder
+	switch path.Ext(f.Path) {
+	case ".tf", ".tfvars", ".hcl":
+		if _, diags := hclsyntax.ParseConfig(f.Data, f.Path, hcl.InitialPos); diags.HasErrors() {
+			t.Fatalf("%s: %v", f.Path, diags)
+		}
+		tokens, _ := hclsyntax.LexConfig(f.Data, f.Path, hcl.InitialPos)
+		for _, token := range tokens {
+			switch token.Type {
+			case hclsyntax.TokenQuotedLit:
+			case hclsyntax.TokenIdent:
+				b.Write(token.Bytes)
+			default:
+				fmt.Fprintln(&b, token.Type)
+			}
+		}
+	case ".yaml", ".yml":
+		var doc yaml.Node
+		if err := yaml.Unmarshal(f.Data, &doc); err != nil {
+			t.Fatalf("%s: %v", f.Path, err)
+		}
+		yamlShape(&b, &doc)
+	case ".md":
+		// Lists of answers may have any length; what begins a block may not come from an answer.
+		for line := range strings.Lines(string(f.Data)) {
+			if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "```") || strings.HasPrefix(line, "|") {
+				b.WriteString(line[:1])
+			}
+		}
+	default:
+		fmt.Fprint(&b, bytes.Count(f.Data, []byte("\n")))
+	}
+	return b.String()
+}
+
+func yamlShape(b *strings.Builder, n *yaml.Node) {
+	fmt.Fprintf(b, "%d %s(", n.Kind, n.Tag)
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			b.WriteString(child.Value)
+			continue
+		}
+		yamlShape(b, child)
+	}
+	b.WriteString(")\n")
+}
+
+// FuzzFreeText tries any text as the answer to each question without choices: it is refused with a reason, or it makes a project in which
+// everything parses and the answer stays in its string.
+func FuzzFreeText(f *testing.F) {
+	c := openTemplates(f)
+	var free []string
+	for _, q := range c.Questions() {
+		if q.Choices == nil {
+			free = append(free, q.Key)
+		}
+	}
+	hostile := []string{
+		"'", `"`, "${x}", "%{if true}", "$${x}", "a\nb", "\\", "{{.Name}}", "}}", "*/", "//", "`x`", "$(x)", "#", "- a", "a: b", "|", "<b>", "é", "\u2028", "\xff",
+	}
+	for i, key := range free {
+		f.Add(uint8(i), others[key])
+		for _, text := range hostile {
+			f.Add(uint8(i), others[key]+text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, question uint8, text string) {
+		key := free[int(question)%len(free)]
+		for _, typ := range c.Types {
+			base := map[string]string{"name": "orders", "type": typ.Name, "engine": c.EngineFor(typ), key: text}
+			spec, err := c.NewSpec(generator.Texts(base))
+			if err != nil {
+				continue
+			}
+			result := generateTexts(t, c, base)
+			checkProject(t, c, result)
+			base[key] = map[string]string{"name": "orders", "window": "1h", "region": "eu-west-1", "schedule": "30d"}[key]
+			if base[key] == "" || spec.Get(key) == "" {
+				delete(base, key)
+			}
+			if base["name"] == "" {
+				base["name"] = "orders"
+			}
+			sameShape(t, generateTexts(t, c, base), result)
+		}
+	})
+}
