@@ -157,6 +157,9 @@ func (c *Catalog) resolveDefault(r *resolution, q Question) {
 	r.resolved = append(r.resolved, Resolved{q, value, true})
 }
 
+// secretKey matches keys whose values nobody should write down.
+var secretKey = regexpOnce(`(?i)passw|passphrase|token|credential|private_?key|api_?key`)
+
 // stray reports answers that no question took, in the order of their keys.
 func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) []*Fault {
 	var faults []*Fault
@@ -165,6 +168,11 @@ func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) [
 		answer := answers[key]
 		switch {
 		case r.used[key]:
+		case !known[key] && secretKey(key) != nil:
+			faults = append(faults, &Fault{
+				At: answer.At, Msg: fmt.Sprintf("%q is no question, and no answer is a secret", key),
+				Hint: "take it out: answers are kept with the code, a secret's value in Secrets Manager alone", line: answer.line,
+			})
 		case !known[key]:
 			faults = append(faults, &Fault{
 				At: answer.At, Msg: fmt.Sprintf("unknown question %q", key), Hint: suggest(key, sortedKeys(known)), line: answer.line,
