@@ -254,7 +254,7 @@ func TestGoingBack(t *testing.T) {
 			way.answer(c, "How often to rotate", "9d", 0)
 			way.answer(c, "Write it", "", 0)
 			code, out := end()
-			const want = "rotasmith new orders-db --type rds-single-user --engine postgres --set change_as=admin --set secret_name=prod/orders " +
+			const want = "rotasmith new orders-db --type rds-single-user --engine documentdb --set change_as=admin --set secret_name=prod/orders " +
 				"--set schedule=9d --set ci=none --no-input\n"
 			if code != 0 || !strings.Contains(out, want) {
 				t.Errorf("exit code %d, want\n%sin\n%s", code, want, out)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"text/template"
 	"text/template/parse"
 )
 
@@ -19,6 +18,10 @@ func (b Branches) Cover(c *Catalog, s *Spec) error {
 	if err != nil {
 		return err
 	}
+	words, err := c.words(s)
+	if err != nil {
+		return err
+	}
 	for _, e := range plan {
 		if e.Action != Expand {
 			continue
@@ -27,7 +30,11 @@ func (b Branches) Cover(c *Catalog, s *Spec) error {
 		if err != nil {
 			return err
 		}
-		t, err := template.New(e.Source).Funcs(funcs()).Option("missingkey=error").Parse(string(text))
+		known, err := words.Clone()
+		if err != nil {
+			return err
+		}
+		t, err := known.New(e.Source).Parse(string(text))
 		if err != nil {
 			return err
 		}
