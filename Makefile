@@ -15,7 +15,7 @@ setup: ## Install what the tests need, where that is possible, and say what they
 
 .PHONY: test
 test: setup ## Run all tests
-	go test ./...
+	go test -timeout 40m ./...
 
 .PHONY: verify
 verify: setup lint terraform ## What CI asks beyond the tests: lint, Terraform, a tidy go.mod, the race detector

@@ -21,6 +21,7 @@ import (
 // who can log in; roles are for the engine's own scripted server. A process that
 // stands still is left out: the server has no lock and ends no silent session.
 func TestEndToEndOnFerretDB(t *testing.T) {
+	t.Parallel() // with the other servers
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-28s %-7s %-11s %12s %10s %12s %s\n", "case", "state", "recovery", "kill points", "dead ends", "dead points", "gap (ms)")
 	for _, s := range documentDBScenarios {

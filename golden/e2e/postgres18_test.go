@@ -11,6 +11,7 @@ import (
 // rights of roles differ: from 16 on an admin has only those that it was
 // granted. What a process that stands still can do does not depend on them.
 func TestTwoUsersOnPostgres18(t *testing.T) {
+	t.Parallel() // with the other servers
 	for _, s := range postgresScenarios {
 		if !strings.HasPrefix(s.name, "two users") {
 			continue
