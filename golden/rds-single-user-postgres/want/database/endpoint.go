@@ -1,6 +1,11 @@
 package database
 
-import "regexp"
+import (
+	"regexp"
+	"time"
+
+	"example.com/orders-db/rotation"
+)
 
 // The cluster endpoints of Aurora, of Multi-AZ clusters and of DocumentDB, in
 // every partition.
@@ -32,4 +37,20 @@ func (a Account) Writer() Account {
 // change a moment later than the writer.
 func (a Account) MayLag() bool {
 	return readerEndpoint.MatchString(a.Host) || customEndpoint.MatchString(a.Host)
+}
+
+// lagPause is the time between two log-ins on a replica that may not have
+// learned of a new password yet.
+const lagPause = 500 * time.Millisecond
+
+// RideOut calls prove, which logs in as a. On a host that may be a replica it
+// does so again while the password is refused, until wait fails: the replica is
+// given the rest of the invocation to learn of it.
+func (a Account) RideOut(wait func(time.Duration) error, prove func() error) error {
+	for {
+		err := prove()
+		if !a.MayLag() || rotation.CodeOf(err) != rotation.CodeAuthRejected || wait(lagPause) != nil {
+			return err
+		}
+	}
 }

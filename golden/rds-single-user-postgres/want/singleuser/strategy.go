@@ -17,6 +17,7 @@ package singleuser
 import (
 	"context"
 	"slices"
+	"time"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
@@ -153,7 +154,9 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil || own == nil {
 		return err
 	}
-	return s.ride(ctx, r, pending)
+	return pending.RideOut(
+		func(pause time.Duration) error { return r.Wait(ctx, pause) },
+		func() error { return s.target.Prove(ctx, pending) })
 }
 
 // Works logs in with value's password.

@@ -3,7 +3,6 @@ package singleuser
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
@@ -47,10 +46,6 @@ type Overlap struct {
 // ErrOnePassword says that it showed only in the doing that the server does not
 // let the user have two passwords.
 var ErrOnePassword = errors.New("the user has one password")
-
-// lagPause is the time between two log-ins on a replica that may not have
-// learned of the new password yet.
-const lagPause = 500 * time.Millisecond
 
 // overlapper returns the session that can let both passwords log in, nil if
 // there is none. A server that does not keep what its engine promises is
@@ -127,18 +122,4 @@ func (s *Strategy) abandoned(ctx context.Context, r *rotation.Rotation, current 
 		passwords[i], _ = v.Value.Get(database.KeyPassword)
 	}
 	return passwords, nil
-}
-
-// ride proves account on a host that may be a replica, which is given the rest
-// of the invocation to learn of the new password.
-func (s *Strategy) ride(ctx context.Context, r *rotation.Rotation, account database.Account) error {
-	for {
-		err := s.target.Prove(ctx, account)
-		if !account.MayLag() || rotation.CodeOf(err) != rotation.CodeAuthRejected {
-			return err
-		}
-		if r.Wait(ctx, lagPause) != nil {
-			return err
-		}
-	}
 }

@@ -104,10 +104,6 @@ func parsePairs(text string) (pairs [][2]string, ok bool) {
 	return pairs, true
 }
 
-// lagPause is the time between two log-ins on a replica that may not have
-// learned of the new password yet.
-const lagPause = 500 * time.Millisecond
-
 // Strategy is a [rotation.Strategy].
 type Strategy struct {
 	target Target
@@ -398,13 +394,7 @@ func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, active, inac
 // ride is prove on a host that may be a replica, which is given the rest of the
 // invocation to learn of the new password.
 func (s *Strategy) ride(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
-	for {
-		err := s.prove(ctx, r, active, inactive)
-		if !inactive.MayLag() || rotation.CodeOf(err) != rotation.CodeAuthRejected {
-			return err
-		}
-		if r.Wait(ctx, lagPause) != nil {
-			return err
-		}
-	}
+	return inactive.RideOut(
+		func(pause time.Duration) error { return r.Wait(ctx, pause) },
+		func() error { return s.prove(ctx, r, active, inactive) })
 }
