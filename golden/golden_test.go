@@ -121,6 +121,8 @@ func cases(t testing.TB) []string {
 	for i, path := range found {
 		found[i] = filepath.Dir(path)
 	}
+	// Full trees come first: the others are recorded as what differs from them.
+	slices.SortStableFunc(found, func(a, b string) int { return strings.Compare(read(t, a, "base"), read(t, b, "base")) })
 	return found
 }
 
