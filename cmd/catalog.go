@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -16,8 +17,8 @@ func (a *app) catalogCommand() *cobra.Command {
 	asJSON := false
 	c := &cobra.Command{
 		Use:     "catalog",
-		Short:   "List what can be written: types, engines and every question",
-		Long:    "catalog lists the types of rotation, the engines, the answers that bring files of their own, and every question with its\nchoices, its default and what it applies to.",
+		Short:   "List what can be written: types, engines, providers and every question",
+		Long:    "catalog lists the types of rotation, the engines and providers, the answers that bring files of their own, and every question with its\nchoices, its default and what it applies to.",
 		Example: "  rotasmith catalog\n  rotasmith catalog --json",
 		Args:    atMost(0),
 		RunE: func(*cobra.Command, []string) error {
@@ -63,28 +64,41 @@ func (a *app) schemaCommand() *cobra.Command {
 
 // catalogJSON is for programs: fields are added, never renamed or removed.
 func catalogJSON(c *generator.Catalog) ([]byte, error) {
-	type typ struct {
-		Name     string   `json:"name"`
-		Title    string   `json:"title"`
-		Help     string   `json:"help"`
-		Strategy string   `json:"strategy"`
-		Engines  []string `json:"engines"`
+	type mode struct {
+		Name     string `json:"name,omitempty"`
+		Help     string `json:"help,omitempty"`
+		Strategy string `json:"strategy"`
 	}
-	type engine struct {
+	type typ struct {
+		Name    string   `json:"name"`
+		Title   string   `json:"title"`
+		Help    string   `json:"help"`
+		Kind    string   `json:"kind"`
+		Targets []string `json:"targets"`
+		Modes   []mode   `json:"modes"`
+	}
+	type target struct {
+		Kind    string   `json:"kind"`
 		Name    string   `json:"name"`
 		Title   string   `json:"title"`
 		Aliases []string `json:"aliases"`
 		Types   []string `json:"types"`
+		Modes   []string `json:"modes"`
+		Managed string   `json:"managed,omitempty"`
 	}
 	type feature struct {
 		Question string `json:"question"`
 		Answer   string `json:"answer"`
-		Engine   string `json:"engine,omitempty"`
+		Target   string `json:"target,omitempty"`
 	}
 	type choice struct {
 		Value   string   `json:"value"`
 		Help    string   `json:"help"`
 		Aliases []string `json:"aliases"`
+	}
+	type only struct {
+		Question string   `json:"question"`
+		Answers  []string `json:"answers"`
 	}
 	type question struct {
 		Key      string   `json:"key"`
@@ -98,32 +112,37 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 		Answer   string   `json:"answer"`
 		Pattern  string   `json:"pattern,omitempty"`
 		Choices  []choice `json:"choices"`
-		Types    []string `json:"types"`
-		Engines  []string `json:"engines"`
+		Only     []only   `json:"only"`
 	}
 	doc := struct {
 		Types     []typ      `json:"types"`
-		Engines   []engine   `json:"engines"`
+		Targets   []target   `json:"targets"`
 		Features  []feature  `json:"features"`
 		Questions []question `json:"questions"`
-	}{[]typ{}, []engine{}, []feature{}, []question{}}
+	}{[]typ{}, []target{}, []feature{}, []question{}}
 	for _, t := range c.Types {
-		doc.Types = append(doc.Types, typ{t.Name, t.Title, t.Help, t.Strategy, list(c.EnginesOf(t))})
+		entry := typ{t.Name, t.Title, t.Help, t.Kind, list(c.TargetsOf(t)), nil}
+		for _, m := range t.Modes {
+			entry.Modes = append(entry.Modes, mode(m))
+		}
+		doc.Types = append(doc.Types, entry)
 	}
-	for _, e := range c.Engines {
-		doc.Engines = append(doc.Engines, engine{e.Name, e.Title, list(e.Aliases), list(c.TypesOf(e))})
+	for _, t := range c.Targets {
+		doc.Targets = append(doc.Targets, target{t.Kind, t.Name, t.Title, list(t.Aliases), list(c.TypesOf(t)), list(modesOf(c, t)), t.Managed})
 	}
 	for _, f := range c.Features() {
-		doc.Features = append(doc.Features, feature(f))
+		doc.Features = append(doc.Features, feature{f.Question, f.Answer, targetName(f)})
 	}
 	for _, q := range c.Questions() {
-		types, engines := c.AppliesTo(q)
 		entry := question{
 			Key: q.Key, Prompt: q.Prompt, Help: q.Help, Why: q.Why, Default: q.Default, Required: q.Required(), List: q.List, Asked: !q.Silent,
-			Answer: q.Cure(), Pattern: q.Pattern, Choices: []choice{}, Types: list(types), Engines: list(engines),
+			Answer: q.Cure(), Pattern: q.Pattern, Choices: []choice{}, Only: []only{},
 		}
 		for _, ch := range q.Choices {
 			entry.Choices = append(entry.Choices, choice{ch.Value, ch.Help, list(ch.Aliases)})
+		}
+		for _, o := range c.AppliesTo(q) {
+			entry.Only = append(entry.Only, only(o))
 		}
 		doc.Questions = append(doc.Questions, entry)
 	}
@@ -135,6 +154,21 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+func modesOf(c *generator.Catalog, target generator.Target) []string {
+	var names []string
+	for _, t := range c.Types {
+		names = append(names, c.ModesOf(t, target)...)
+	}
+	return names
+}
+
+func targetName(f generator.Feature) string {
+	if f.Target == nil {
+		return ""
+	}
+	return f.Target.Name
+}
+
 // list is never nil: JSON says [] and not null.
 func list(items []string) []string { return append([]string{}, items...) }
 
@@ -144,19 +178,19 @@ func catalogText(c *generator.Catalog) []byte {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "Types (--type)")
 	for _, t := range c.Types {
-		fmt.Fprintf(w, "  %s\t%s: %s\n\tengines: %s\n", t.Name, t.Title, t.Help, strings.Join(c.EnginesOf(t), ", "))
+		fmt.Fprintf(w, "  %s\t%s: %s\n\t%ss: %s\n", t.Name, t.Title, t.Help, t.Kind, strings.Join(c.TargetsOf(t), ", "))
 	}
-	fmt.Fprintln(w, "\nEngines (--engine)")
-	for _, e := range c.Engines {
-		fmt.Fprintf(w, "  %s\t%s\n", e.Name, e.Title)
-		if len(e.Aliases) > 0 {
-			fmt.Fprintf(w, "\talso called: %s\n", strings.Join(e.Aliases, ", "))
+	for _, kind := range generator.TargetKinds() {
+		fmt.Fprintf(w, "\n%ss (--%s)\n", strings.ToUpper(kind[:1])+kind[1:], kind)
+		for _, t := range c.Targets {
+			if t.Kind == kind {
+				describeTarget(w, c, t)
+			}
 		}
-		fmt.Fprintf(w, "\ttypes: %s\n", strings.Join(c.TypesOf(e), ", "))
 	}
 	fmt.Fprintln(w, "\nAnswers that bring files of their own")
 	for _, f := range c.Features() {
-		fmt.Fprintf(w, "  %s=%s\t%s\n", f.Question, f.Answer, f.Engine)
+		fmt.Fprintf(w, "  %s=%s\t%s\n", f.Question, f.Answer, targetName(f))
 	}
 	fmt.Fprintln(w, "\nQuestions (--set KEY=VALUE)")
 	for _, q := range c.Questions() {
@@ -167,13 +201,27 @@ func catalogText(c *generator.Catalog) []byte {
 		for _, ch := range q.Choices {
 			fmt.Fprintf(w, "\t- %s\n", describe(ch))
 		}
-		fmt.Fprintf(w, "\tdefault: %s\n", defaultText(q))
+		fmt.Fprintf(w, "\tdefault: %s%s\n", defaultText(q), otherDefaults(c, q))
 		if only := appliesText(c, q); only != "" {
 			fmt.Fprintf(w, "\tonly for %s\n", only)
 		}
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
 	return trimLines(b.Bytes())
+}
+
+func describeTarget(w io.Writer, c *generator.Catalog, t generator.Target) {
+	fmt.Fprintf(w, "  %s\t%s\n", t.Name, t.Title)
+	for _, line := range []struct{ label, text string }{
+		{"also called: ", strings.Join(t.Aliases, ", ")},
+		{"types: ", strings.Join(c.TypesOf(t), ", ")},
+		{"modes: ", strings.Join(modesOf(c, t), ", ")},
+		{"note: ", t.Managed},
+	} {
+		if line.text != "" {
+			fmt.Fprintf(w, "\t%s%s\n", line.label, line.text)
+		}
+	}
 }
 
 func describe(ch generator.Choice) string {
@@ -194,15 +242,22 @@ func defaultText(q generator.Question) string {
 	return q.Default
 }
 
+// otherDefaults says for which types a question has another default.
+func otherDefaults(c *generator.Catalog, q generator.Question) string {
+	var b strings.Builder
+	for _, t := range c.Types {
+		if def := c.DefaultOf(q, t); def != q.Default {
+			fmt.Fprintf(&b, "; %s for %s", def, t.Name)
+		}
+	}
+	return b.String()
+}
+
 // appliesText is empty for a question that every project is asked.
 func appliesText(c *generator.Catalog, q generator.Question) string {
 	var parts []string
-	types, engines := c.AppliesTo(q)
-	if len(types) > 0 {
-		parts = append(parts, "type "+strings.Join(types, ", "))
-	}
-	if len(engines) > 0 {
-		parts = append(parts, "engine "+strings.Join(engines, ", "))
+	for _, only := range c.AppliesTo(q) {
+		parts = append(parts, only.Question+" "+strings.Join(only.Answers, ", "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -31,39 +31,36 @@ type reply struct {
 	down  int // how many lines below the default its choice is
 }
 
-// everyConversation calls f with the conversation of every type and engine in which each question gets another answer than its default.
+// everyConversation calls f with the conversation of every type, target and mode in which each question gets another answer than its default.
 func everyConversation(t *testing.T, f func(t *testing.T, replies []reply)) {
 	t.Helper()
 	catalog, err := generator.Open(templates.FS, templates.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, typ := range catalog.Types {
-		for _, engine := range catalog.EnginesOf(typ) {
-			chosen := map[string]string{"type": typ.Name, "engine": engine}
-			var replies []reply
-			answers := make(generator.Answers)
-			for q, def, ok := catalog.Unanswered(answers); ok; q, def, ok = catalog.Unanswered(answers) {
-				r := reply{Question: q, value: typed[q.Key]}
-				if q.Choices != nil {
-					values := choices(q)
-					r.value = values[len(values)-1]
-					if r.value == def {
-						r.value = values[0]
-					}
-					if value, ok := chosen[q.Key]; ok {
-						r.value = value
-					}
-					lines := len(values) + min(len(replies), 1) // the way back
-					r.down = (slices.Index(values, r.value) - max(slices.Index(values, def), 0) + lines) % lines
-				} else if r.value == "" {
-					r.value = def
+	for _, chosen := range catalog.Combinations() {
+		var replies []reply
+		answers := make(generator.Answers)
+		for q, def, ok := catalog.Unanswered(answers); ok; q, def, ok = catalog.Unanswered(answers) {
+			r := reply{Question: q, value: typed[q.Key]}
+			if q.Choices != nil {
+				values := choices(q)
+				r.value = values[len(values)-1]
+				if r.value == def {
+					r.value = values[0]
 				}
-				replies = append(replies, r)
-				answers[q.Key] = generator.Answer{Value: r.value}
+				if value, ok := chosen[q.Key]; ok {
+					r.value = value
+				}
+				lines := len(values) + min(len(replies), 1) // the way back
+				r.down = (slices.Index(values, r.value) - max(slices.Index(values, def), 0) + lines) % lines
+			} else if r.value == "" {
+				r.value = def
 			}
-			t.Run(typ.Name+" "+engine, func(t *testing.T) { f(t, replies) })
+			replies = append(replies, r)
+			answers[q.Key] = generator.Answer{Value: r.value}
 		}
+		t.Run(strings.Join([]string{chosen["type"], chosen["engine"] + chosen["provider"], chosen["mode"]}, " "), func(t *testing.T) { f(t, replies) })
 	}
 }
 
@@ -276,7 +273,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.wait("seed.sh", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)
 	c.line("Write it", "maybe")
-	c.line(`not accepted: unknown write "maybe"`, "no")
+	c.line(`not accepted: unknown answer "maybe"`, "no")
 	if code, out := end(); code != exitInterrupted || out != "" {
 		t.Errorf("exit code %d, stdout %q", code, out)
 	}

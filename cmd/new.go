@@ -72,8 +72,8 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 	c.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if catalog, err := a.open(); err == nil {
 			for _, t := range catalog.Types {
-				if engine := catalog.EngineFor(t); engine != "" {
-					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --engine %s --no-input", t.Name, engine)
+				if targets := catalog.TargetsOf(t); len(targets) > 0 {
+					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --%s %s --no-input", t.Name, t.Kind, targets[0])
 				}
 			}
 			for key := range flags {
@@ -152,6 +152,8 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 		if err := a.ask(ctx, o, catalog, answers); err != nil {
 			return err
 		}
+	} else if managed := catalog.Managed(answers); managed != "" {
+		fmt.Fprintf(a.Err, "rotasmith: note: %s\n", managed)
 	}
 	result, err := catalog.Generate(answers)
 	if err != nil {
@@ -281,7 +283,15 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 	}
 	var asked []string
 	before := make(map[string]string) // what was answered and taken back
+	agreed := ""                      // to which way without a function
 	for {
+		if managed := catalog.Managed(answers); managed != agreed && managed != "" {
+			a.prompter.Say(managed + "\n")
+			if err := a.agree(ctx, "Write a function all the same", "yes goes on with the questions; no leaves everything as it was", false); err != nil {
+				return err
+			}
+			agreed = managed
+		}
 		q, def, open := catalog.Unanswered(answers)
 		if !open && (len(asked) == 0 || o.dryRun) {
 			return nil
@@ -325,11 +335,13 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 	}
 	r := o.report(result)
 	a.prompter.Say(string(r.preview(result.Spec.Type.Yours)))
-	q := generator.Question{
-		Key: "write", Prompt: "Write it", Help: "yes writes these files and nothing else; no leaves everything as it was",
-		Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}},
-	}
-	answer, err := a.prompter.Ask(ctx, ask{q, "yes", true, func(answer string) error {
+	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true)
+}
+
+// agree returns nil if the answer is yes.
+func (a *app) agree(ctx context.Context, prompt, help string, back bool) error {
+	q := generator.Question{Key: "answer", Prompt: prompt, Help: help, Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}}}
+	answer, err := a.prompter.Ask(ctx, ask{q, "yes", back, func(answer string) error {
 		_, err := q.Check(answer, nil)
 		return err
 	}})

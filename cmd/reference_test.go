@@ -113,6 +113,7 @@ func describeQuestions(b *bytes.Buffer, catalog *generator.Catalog) {
 		case q.List:
 			def = "`" + strings.ReplaceAll(q.Default, ",", "`, `") + "`"
 		}
+		def += cell(otherDefaults(catalog, q))
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", q.Key, answers, def, cell(appliesText(catalog, q)))
 	}
 }

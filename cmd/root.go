@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -137,7 +136,12 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
-// named returns the question with a key; the key is one of the program's own.
+// named returns the question with a key, an empty one if the template tree has nothing to choose.
 func named(questions []generator.Question, key string) generator.Question {
-	return questions[slices.IndexFunc(questions, func(q generator.Question) bool { return q.Key == key })]
+	for _, q := range questions {
+		if q.Key == key {
+			return q
+		}
+	}
+	return generator.Question{}
 }

@@ -15,10 +15,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml and engines/*/engine.yaml.
+// Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml and a manifest in each folder of a kind
+// of target, such as engines/*/engine.yaml.
 type Catalog struct {
 	Types   []Type
-	Engines []Engine
+	Targets []Target
 
 	fsys       fs.FS
 	root       string
@@ -29,35 +30,55 @@ type Catalog struct {
 
 // Type is a type of rotation, the answer to the question "type".
 type Type struct {
-	Name     string
-	Title    string
-	Help     string
-	Strategy string   // its folder below strategies/
-	Yours    []string // what is left to the owner of a project, a line each
+	Name  string
+	Title string
+	Help  string
+	Kind  string   // the question that its target answers, one of TargetKinds
+	Modes []Mode   // the ways to do it; one without a name if there is no choice
+	Yours []string // what is left to the owner of a project, a line each
 }
 
-// Engine is an answer to the question "engine".
-type Engine struct {
+// Mode is one of the ways in which a type of rotation is done, an answer to the question "mode".
+type Mode struct {
+	Name     string
+	Help     string
+	Strategy string // its folder below strategies/
+}
+
+// Target is what holds the credential: an answer to the question that its kind is named after.
+type Target struct {
+	Kind       string // one of TargetKinds
 	Name       string
 	Title      string
 	Aliases    []string
+	Managed    string   // how Secrets Manager rotates this by itself, a sentence; empty if it does not
 	Strategies []string // the strategies that it has a folder for
-	Protocols  []string // the folders below protocols/ that it shares with other engines
+	Protocols  []string // the folders below protocols/ that it shares with others
 }
+
+// TargetKinds are the kinds of targets: each is a question, and its answers are the folders below its plural.
+func TargetKinds() []string { return []string{"engine", "provider"} }
+
+// folder returns the target's folder in the template tree.
+func (t *Target) folder() string { return path.Join(t.Kind+"s", t.Name) }
 
 type strategyManifest struct {
 	Type      string
+	Target    string // of TargetKinds, with Type
+	Mode      string // the answer by which the type of a strategy that it includes is done like this
 	Title     string
 	Help      string
 	Includes  []string
 	Yours     []string
+	Defaults  map[string]string // of built-in questions, other than for other types
 	Questions []manifestQuestion
 }
 
-type engineManifest struct {
+type targetManifest struct {
 	Name      string
 	Title     string
 	Aliases   []string
+	Managed   string
 	Includes  []string // of protocols/
 	Questions []manifestQuestion
 }
@@ -76,7 +97,6 @@ type manifestQuestion struct {
 
 const (
 	strategyFile = "strategy.yaml"
-	engineFile   = "engine.yaml"
 	wordsFile    = "words.tmpl"
 )
 
@@ -84,81 +104,135 @@ const (
 // unknown field, a name that is not its folder's, or a question that cannot be answered with its own default.
 func Open(fsys fs.FS, root string) (*Catalog, error) {
 	c := &Catalog{fsys: fsys, root: root, strategies: make(map[string]strategyManifest)}
-	var asked []Question
-	for _, dir := range folders(fsys, "strategies") {
-		var m strategyManifest
-		questions, err := readManifest(fsys, path.Join("strategies", dir), strategyFile, &m, &m.Questions)
-		if err != nil {
-			return nil, err
-		}
-		asked = append(asked, questions...)
-		c.strategies[dir] = m
-		if m.Type != "" {
-			c.Types = append(c.Types, Type{Name: m.Type, Title: m.Title, Help: m.Help, Strategy: dir})
-		}
-	}
-	slices.SortFunc(c.Types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
-	for _, dir := range folders(fsys, "engines") {
-		var m engineManifest
-		layer := path.Join("engines", dir)
-		questions, err := readManifest(fsys, layer, engineFile, &m, &m.Questions)
-		if err != nil {
-			return nil, err
-		}
-		if m.Name != dir {
-			return nil, fmt.Errorf("%s/%s: name %q is not the folder's", layer, engineFile, m.Name)
-		}
-		asked = append(asked, questions...)
-		e := Engine{Name: m.Name, Title: m.Title, Aliases: m.Aliases, Protocols: m.Includes}
-		for _, protocol := range m.Includes {
-			if !slices.Contains(folders(fsys, "protocols"), protocol) {
-				return nil, fmt.Errorf("%s/%s includes unknown protocol %q", layer, engineFile, protocol)
-			}
-		}
-		for _, sub := range folders(fsys, layer) {
-			if _, ok := c.strategies[sub]; ok {
-				e.Strategies = append(e.Strategies, sub)
-			}
-		}
-		c.Engines = append(c.Engines, e)
-	}
-	if err := c.checkIncludes(); err != nil {
+	asked, err := c.readStrategies()
+	if err != nil {
 		return nil, err
 	}
-	for i, t := range c.Types {
-		layers, _ := c.strategyLayers(t.Strategy, nil) // just checked
-		for _, layer := range layers {
-			c.Types[i].Yours = append(c.Types[i].Yours, c.strategies[path.Base(layer)].Yours...)
+	for _, kind := range TargetKinds() {
+		for _, dir := range folders(fsys, kind+"s") {
+			questions, err := c.readTarget(kind, dir)
+			if err != nil {
+				return nil, err
+			}
+			asked = append(asked, questions...)
 		}
 	}
 	return c, c.ask(asked)
 }
 
-// ask puts the questions together: those of the layers follow the choice of type and engine.
+// readStrategies finds the types and their modes.
+func (c *Catalog) readStrategies() ([]Question, error) {
+	var asked []Question
+	dirs := folders(c.fsys, "strategies")
+	for _, dir := range dirs {
+		var m strategyManifest
+		questions, err := readManifest(c.fsys, path.Join("strategies", dir), strategyFile, &m, &m.Questions)
+		if err != nil {
+			return nil, err
+		}
+		if m.Type != "" && !slices.Contains(TargetKinds(), m.Target) {
+			return nil, fmt.Errorf("strategies/%s/%s: target %q is none of: %s", dir, strategyFile, m.Target, strings.Join(TargetKinds(), ", "))
+		}
+		asked = append(asked, questions...)
+		c.strategies[dir] = m
+	}
+	modes := make(map[string][]Mode) // by the type's strategy
+	for _, dir := range dirs {
+		layers, err := c.strategyLayers(dir, nil)
+		if err != nil {
+			return nil, err
+		}
+		if m := c.strategies[dir]; m.Mode != "" {
+			for _, layer := range layers {
+				base := path.Base(layer)
+				modes[base] = append(modes[base], Mode{Name: m.Mode, Help: m.Help, Strategy: dir})
+			}
+		}
+	}
+	for _, dir := range dirs {
+		m := c.strategies[dir]
+		if m.Type == "" {
+			continue
+		}
+		t := Type{Name: m.Type, Title: m.Title, Help: m.Help, Kind: m.Target, Modes: modes[dir]}
+		if t.Modes == nil {
+			t.Modes = []Mode{{Strategy: dir}}
+		}
+		layers, _ := c.strategyLayers(dir, nil) // just checked
+		for _, layer := range layers {
+			t.Yours = append(t.Yours, c.strategies[path.Base(layer)].Yours...)
+		}
+		c.Types = append(c.Types, t)
+	}
+	slices.SortFunc(c.Types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
+	return asked, nil
+}
+
+func (c *Catalog) readTarget(kind, dir string) ([]Question, error) {
+	t := Target{Kind: kind, Name: dir}
+	var m targetManifest
+	questions, err := readManifest(c.fsys, t.folder(), kind+".yaml", &m, &m.Questions)
+	if err != nil {
+		return nil, err
+	}
+	if m.Name != dir {
+		return nil, fmt.Errorf("%s/%s.yaml: name %q is not the folder's", t.folder(), kind, m.Name)
+	}
+	t.Title, t.Aliases, t.Managed, t.Protocols = m.Title, m.Aliases, m.Managed, m.Includes
+	for _, protocol := range m.Includes {
+		if !slices.Contains(folders(c.fsys, "protocols"), protocol) {
+			return nil, fmt.Errorf("%s/%s.yaml includes unknown protocol %q", t.folder(), kind, protocol)
+		}
+	}
+	for _, sub := range folders(c.fsys, t.folder()) {
+		if _, ok := c.strategies[sub]; ok {
+			t.Strategies = append(t.Strategies, sub)
+		}
+	}
+	c.Targets = append(c.Targets, t)
+	return questions, nil
+}
+
+// ask puts the questions together: those of the layers follow the choice of type, target and mode.
 func (c *Catalog) ask(layers []Question) error {
 	for _, q := range BaseQuestions() {
-		switch q.Key {
-		case "type":
+		switch {
+		case q.Key == "type":
 			for _, t := range c.Types {
 				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help})
 			}
-		case "engine":
-			for _, e := range c.Engines {
-				q.Choices = append(q.Choices, Choice{Value: e.Name, Help: e.Title, Aliases: e.Aliases})
+		case slices.Contains(TargetKinds(), q.Key):
+			for _, t := range c.Targets {
+				if t.Kind == q.Key {
+					q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Title, Aliases: t.Aliases})
+				}
 			}
-		case "module":
+		case q.Key == modeKey:
+			for _, t := range c.Types {
+				for _, m := range t.Modes {
+					if m.Name != "" {
+						q.Choices = append(q.Choices, Choice{Value: m.Name, Help: m.Help})
+					}
+				}
+			}
+		case q.Key == "module":
 			q.check = c.checkModule
 		}
-		c.questions = append(c.questions, q)
-		if q.Key == "engine" {
-			c.questions = append(c.questions, layers...)
+		if q.Choices == nil && q.chosen() {
+			continue // the tree offers nothing of this kind
 		}
+		c.questions = append(c.questions, q)
+	}
+	after := 1 + slices.IndexFunc(c.questions, func(q Question) bool { return q.Key == "type" })
+	for after < len(c.questions) && c.questions[after].chosen() {
+		after++
 	}
 	for _, q := range layers {
-		if slices.ContainsFunc(c.questions, func(other Question) bool { return other.Key == q.Key && other.Layer == "" }) {
+		if slices.ContainsFunc(c.questions, func(other Question) bool { return other.Key == q.Key }) {
 			return fmt.Errorf("%s: question %q is built in", q.Layer, q.Key)
 		}
 	}
+	c.questions = slices.Insert(c.questions, after, layers...)
 	return nil
 }
 
@@ -170,31 +244,14 @@ func (c *Catalog) checkModule(value string, get Lookup) error {
 	return checkModule(value, get)
 }
 
-func (c *Catalog) checkIncludes() error {
-	for name := range c.strategies {
-		if _, err := c.strategyLayers(name, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Questions returns every question in order: the built-in ones and those of all layers.
 func (c *Catalog) Questions() []Question { return slices.Clone(c.questions) }
-
-// EngineFor returns the name of an engine that knows a type, empty if there is none.
-func (c *Catalog) EngineFor(t Type) string {
-	if engines := c.EnginesOf(t); len(engines) > 0 {
-		return engines[0]
-	}
-	return ""
-}
 
 // Feature is an answer that brings files of its own.
 type Feature struct {
 	Question string
 	Answer   string
-	Engine   string // empty: whatever the engine
+	Target   *Target // nil: whatever the target
 }
 
 // Features returns the answers that bring files, in the order of the questions.
@@ -204,11 +261,11 @@ func (c *Catalog) Features() []Feature {
 		for _, choice := range q.Choices {
 			folder := path.Join("features", q.Key, choice.Value)
 			if isFolder(c.fsys, folder) {
-				features = append(features, Feature{q.Key, choice.Value, ""})
+				features = append(features, Feature{q.Key, choice.Value, nil})
 			}
-			for _, e := range c.Engines {
-				if isFolder(c.fsys, path.Join("engines", e.Name, folder)) {
-					features = append(features, Feature{q.Key, choice.Value, e.Name})
+			for i := range c.Targets {
+				if t := &c.Targets[i]; isFolder(c.fsys, path.Join(t.folder(), folder)) {
+					features = append(features, Feature{q.Key, choice.Value, t})
 				}
 			}
 		}
@@ -226,14 +283,28 @@ func (c *Catalog) typeNamed(name string) *Type {
 	return nil
 }
 
-// engineNamed returns nil for no such engine; aliases are resolved before.
-func (c *Catalog) engineNamed(name string) *Engine {
-	for i := range c.Engines {
-		if c.Engines[i].Name == name {
-			return &c.Engines[i]
+// target returns the target that the answers name, nil if they name none; aliases are resolved before.
+func (c *Catalog) target(get Lookup) *Target {
+	for i := range c.Targets {
+		if t := &c.Targets[i]; t.Name == get(t.Kind) {
+			return t
 		}
 	}
 	return nil
+}
+
+// strategy returns the folder of the strategy that the answers choose, empty if they choose none.
+func (c *Catalog) strategy(get Lookup) string {
+	t := c.typeNamed(get("type"))
+	if t == nil {
+		return ""
+	}
+	for _, m := range t.Modes {
+		if m.Name == get(modeKey) {
+			return m.Strategy
+		}
+	}
+	return ""
 }
 
 // strategyLayers returns the layer folders of a strategy, what it includes first.
@@ -260,14 +331,14 @@ func (c *Catalog) strategyLayers(name string, path []string) ([]string, error) {
 	return append(layers, "strategies/"+name), nil
 }
 
-// asking returns the folders whose manifests ask, given the answers to type and engine.
+// asking returns the folders whose manifests ask, given the answers to type, target and mode.
 func (c *Catalog) asking(get Lookup) []string {
 	var layers []string
-	if t := c.typeNamed(get("type")); t != nil {
-		layers, _ = c.strategyLayers(t.Strategy, nil)
+	if s := c.strategy(get); s != "" {
+		layers, _ = c.strategyLayers(s, nil)
 	}
-	if e := c.engineNamed(get("engine")); e != nil {
-		layers = append(layers, "engines/"+e.Name)
+	if t := c.target(get); t != nil {
+		layers = append(layers, t.folder())
 	}
 	return layers
 }

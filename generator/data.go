@@ -7,11 +7,11 @@ const GoVersion = "1.26"
 
 // Data is what a template may refer to. It is flat:
 //
-//	every question by its key in camel case: Name Type Engine Module SecretName Schedule Window Region Network CI Keep,
+//	every question by its key in camel case: Name Type Engine Provider Mode Module SecretName Schedule Window Region Network CI Keep,
 //	and those of the layers (such as Users): the recorded answer, empty when the question does not apply; a list for list questions
 //	TypeTitle           the title of the type
-//	Strategy            the type's folder below strategies/
-//	EngineTitle         the engine's proper name
+//	Strategy            the strategy's folder below strategies/
+//	EngineTitle         the engine's proper name, and for a provider ProviderTitle; empty for the other
 //	ScheduleExpression  the schedule as Secrets Manager takes it: "rate(30 days)" or "cron(...)"
 //	Command             the command line that makes this project again, quoted for a POSIX shell
 //	GoVersion           "1.26"
@@ -22,6 +22,9 @@ type Data map[string]any
 // Data returns the fields for the templates of a project.
 func (s *Spec) Data() Data {
 	d := make(Data)
+	for _, q := range BaseQuestions() {
+		d[camel(q.Key)] = "" // whether the tree has anything to choose or not
+	}
 	for _, q := range s.catalog.questions {
 		if q.List {
 			d[camel(q.Key)] = SplitList(s.Get(q.Key))
@@ -30,8 +33,11 @@ func (s *Spec) Data() Data {
 		}
 	}
 	d["TypeTitle"] = s.Type.Title
-	d["Strategy"] = s.Type.Strategy
-	d["EngineTitle"] = s.Engine.Title
+	d["Strategy"] = s.Strategy
+	for _, kind := range TargetKinds() {
+		d[camel(kind)+"Title"] = ""
+	}
+	d[camel(s.Target.Kind)+"Title"] = s.Target.Title
 	d["Command"] = s.Command("")
 	d["GoVersion"] = GoVersion
 	if sched, err := parseSchedule(s.Get("schedule")); err == nil {

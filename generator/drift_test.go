@@ -117,7 +117,7 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			name:  "a new question",
-			tree:  tree{"engines/alpha/engine.yaml": "name: alpha\ntitle: Alpha DB\naliases: [aurora-alpha]\nincludes: [wire]\nquestions:\n  - {key: mode, optional: true, help: a mode}\n"},
+			tree:  tree{"engines/alpha/engine.yaml": "name: alpha\ntitle: Alpha DB\naliases: [aurora-alpha]\nincludes: [wire]\nquestions:\n  - {key: kind, optional: true, help: a kind}\n"},
 			want:  []string{".rotasmith/answers.schema.json:57: template-moved", ".rotasmith/lock.json:2: template-moved"},
 			plant: func(fstest.MapFS) {},
 		},

@@ -45,8 +45,11 @@ type Choice struct {
 // Lookup returns the answer to an earlier question by its key, empty if there is none.
 type Lookup func(key string) string
 
-// BaseQuestions returns the questions that every project is asked, in order. The choices of type and engine depend on the template
-// tree: Catalog.Questions has them, and the questions of the layers.
+// modeKey is the question of how a type of rotation is done, asked where a target leaves a choice.
+const modeKey = "mode"
+
+// BaseQuestions returns the built-in questions, in order. Some have choices that depend on the template tree: Catalog.Questions has them,
+// and the questions of the layers.
 func BaseQuestions() []Question {
 	return []Question{
 		{
@@ -63,6 +66,15 @@ func BaseQuestions() []Question {
 			Key: "engine", Prompt: "Database engine", Help: "database engine",
 			Why:  "decides the driver, the statements and the tests; take the one that the database speaks",
 			Flag: true,
+		},
+		{
+			Key: "provider", Prompt: "Provider of the key", Help: "whose API makes and revokes the keys",
+			Why:  "decides which API makes, proves and revokes the keys; take the one that the key is for, or generic for an API of your own",
+			Flag: true,
+		},
+		{
+			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
+			Why: "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
 		},
 		{
 			Key: "module", Prompt: "Go module path", Help: "Go module path of the emitted project",
@@ -112,6 +124,11 @@ func BaseQuestions() []Question {
 			Optional: true, List: true, Silent: true, check: checkKeep,
 		},
 	}
+}
+
+// chosen reports whether the question's choices are those of the template tree.
+func (q *Question) chosen() bool {
+	return q.Key == "type" || q.Key == modeKey || slices.Contains(TargetKinds(), q.Key)
 }
 
 // Required reports whether the question must be answered: it has no default and may not be empty.

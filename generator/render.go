@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,18 +60,24 @@ type renderer struct {
 	words *template.Template // what every template may refer to by name
 }
 
-// words parses the texts that an engine has for the templates of other layers.
+// words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by what it is
+// included in, and by the target.
 func (c *Catalog) words(s *Spec) (*template.Template, error) {
 	all := template.New("").Funcs(funcs()).Option("missingkey=error")
-	source := path.Join("engines", s.Engine.Name, wordsFile)
-	text, err := fs.ReadFile(c.fsys, source)
-	if errors.Is(err, fs.ErrNotExist) {
-		return all, nil
+	for _, layer := range append(slices.Clone(s.Layers), s.Target.folder()) {
+		source := path.Join(layer, wordsFile)
+		text, err := fs.ReadFile(c.fsys, source)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			_, err = all.New(source).Parse(string(text))
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		_, err = all.New(source).Parse(string(text))
-	}
-	return all, err
+	return all, nil
 }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.

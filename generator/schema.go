@@ -71,34 +71,34 @@ func (c *Catalog) Schema() ([]byte, error) {
 	s := newSchema()
 	for _, q := range c.questions {
 		s.Properties = append(s.Properties, property{q.Key, q.schema(q.names())})
-		types, engines := c.AppliesTo(q)
-		if len(types) > 0 {
-			s.AllOf = append(s.AllOf, unless("type", types, property{q.Key, nil}))
-		}
-		if len(engines) > 0 {
-			s.AllOf = append(s.AllOf, unless("engine", c.engineNames(engines), property{q.Key, nil}))
+		for _, only := range c.AppliesTo(q) {
+			s.AllOf = append(s.AllOf, unless(only.Question, c.withAliases(only.Question, only.Answers), property{q.Key, nil}))
 		}
 	}
 	for _, t := range c.Types {
-		if engines := c.EnginesOf(t); len(engines) < len(c.Engines) {
-			names := &schema{Enum: c.engineNames(engines)}
-			s.AllOf = append(s.AllOf, schema{
-				If:   &schema{Properties: properties{{"type", &schema{Const: &t.Name}}}, Required: []string{"type"}},
-				Then: &schema{Properties: properties{{"engine", names}}},
-			})
+		if targets := c.TargetsOf(t); len(targets) < len(c.question(t.Kind).Choices) {
+			s.AllOf = append(s.AllOf, where("type", []string{t.Name}, property{t.Kind, &schema{Enum: c.withAliases(t.Kind, targets)}}))
+		}
+		for i := range c.Targets {
+			target := &c.Targets[i]
+			modes := c.modesOf(t, target)
+			if t.Modes[0].Name != "" && 0 < len(modes) && len(modes) < len(t.Modes) {
+				names := c.withAliases(target.Kind, []string{target.Name})
+				s.AllOf = append(s.AllOf, where(target.Kind, names, property{modeKey, &schema{Enum: modes}}))
+			}
 		}
 	}
 	return s.encode()
 }
 
-// Schema returns the JSON Schema of the answers of this very project: its type and engine stand, and it holds no question that does not
+// Schema returns the JSON Schema of the answers of this very project: its type and target stand, and it holds no question that does not
 // apply. So it changes only with what the project is made of, not with whatever else the template tree may learn.
 func (s *Spec) Schema() ([]byte, error) {
 	doc := newSchema()
 	for _, r := range s.Resolved {
 		q := r.Question
 		names := q.names()
-		if q.Key == "type" || q.Key == "engine" {
+		if q.chosen() {
 			q.Choices = slices.DeleteFunc(slices.Clone(q.Choices), func(c Choice) bool { return c.Value != r.Value })
 			names = q.names()
 		}
@@ -120,6 +120,14 @@ func (s *schema) encode() ([]byte, error) {
 	enc.SetIndent("", "  ")
 	err := enc.Encode(s)
 	return b.Bytes(), err
+}
+
+// where describes a property where key is one of values.
+func where(key string, values []string, p property) schema {
+	return schema{
+		If:   &schema{Properties: properties{{key, &schema{Enum: values}}}, Required: []string{key}},
+		Then: &schema{Properties: properties{p}},
+	}
 }
 
 // unless lets a property be only where key is absent or one of values.
@@ -172,72 +180,117 @@ func (q *Question) choiceHelp(name string) string {
 	return ""
 }
 
-// AppliesTo returns the types and the engines that a question is asked for. No types means all types, no engines all engines.
-func (c *Catalog) AppliesTo(q Question) (types, engines []string) {
-	if q.Layer == "" {
-		return nil, nil
-	}
-	allTypes, allEngines := true, true
+// Only is a condition: the question has one of the answers.
+type Only struct {
+	Question string
+	Answers  []string
+}
+
+// Combinations returns the answers to type, target and mode that go together, each with all three keys.
+func (c *Catalog) Combinations() []map[string]string {
+	var all []map[string]string
 	for _, t := range c.Types {
-		for _, name := range c.EnginesOf(t) {
-			chosen := map[string]string{"type": t.Name, "engine": name}
-			if !slices.Contains(c.asking(func(key string) string { return chosen[key] }), q.Layer) {
-				continue
-			}
-			if !slices.Contains(types, t.Name) {
-				types = append(types, t.Name)
-			}
-			if !slices.Contains(engines, name) {
-				engines = append(engines, name)
+		for _, target := range c.Targets {
+			for _, mode := range c.modesOf(t, &target) {
+				all = append(all, map[string]string{"type": t.Name, target.Kind: target.Name, modeKey: mode})
 			}
 		}
 	}
-	for _, t := range c.Types {
-		allTypes = allTypes && (slices.Contains(types, t.Name) || !intersect(c.EnginesOf(t), engines))
+	for _, answers := range all {
+		if answers[modeKey] == "" {
+			delete(answers, modeKey)
+		}
 	}
-	for _, e := range c.Engines {
-		allEngines = allEngines && (slices.Contains(engines, e.Name) || !intersect(c.TypesOf(e), types))
-	}
-	if allTypes {
-		types = nil
-	}
-	if allEngines {
-		engines = nil
-	}
-	return types, engines
+	return all
 }
 
-func intersect(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+// AppliesTo returns the least conditions under which a question is asked; none for a question that every project is asked.
+func (c *Catalog) AppliesTo(q Question) []Only {
+	all := c.Combinations()
+	asked := func(answers map[string]string) bool {
+		return c.applies(q, false, func(key string) string { return answers[key] })
+	}
+	var conditions []Only
+	for _, key := range append(TargetKinds(), modeKey, "type") {
+		only := Only{Question: key}
+		for _, answers := range all {
+			if value := answers[key]; asked(answers) && !slices.Contains(only.Answers, value) {
+				only.Answers = append(only.Answers, value)
+			}
+		}
+		conditions = append(conditions, only)
+	}
+	enough := func(conditions []Only) bool {
+		return !slices.ContainsFunc(all, func(answers map[string]string) bool {
+			meets := !slices.ContainsFunc(conditions, func(only Only) bool { return !slices.Contains(only.Answers, answers[only.Question]) })
+			return meets != asked(answers)
+		})
+	}
+	for i := 0; i < len(conditions); {
+		if fewer := slices.Delete(slices.Clone(conditions), i, i+1); enough(fewer) {
+			conditions = fewer
+		} else {
+			i++
+		}
+	}
+	return conditions
 }
 
-// EnginesOf returns the engines that know a type.
-func (c *Catalog) EnginesOf(t Type) []string {
+// TargetsOf returns the targets that know a type.
+func (c *Catalog) TargetsOf(t Type) []string {
 	var names []string
-	for _, e := range c.Engines {
-		if slices.Contains(e.Strategies, t.Strategy) {
-			names = append(names, e.Name)
+	for i := range c.Targets {
+		if len(c.modesOf(t, &c.Targets[i])) > 0 {
+			names = append(names, c.Targets[i].Name)
 		}
 	}
 	return names
 }
 
-// TypesOf returns the types that an engine knows.
-func (c *Catalog) TypesOf(e Engine) []string {
+// TypesOf returns the types that a target knows.
+func (c *Catalog) TypesOf(target Target) []string {
 	var names []string
 	for _, t := range c.Types {
-		if slices.Contains(e.Strategies, t.Strategy) {
+		if len(c.modesOf(t, &target)) > 0 {
 			names = append(names, t.Name)
 		}
 	}
 	return names
 }
 
-// engineNames adds to engines the other names that they are accepted by.
-func (c *Catalog) engineNames(engines []string) []string {
-	names := slices.Clone(engines)
-	for _, name := range engines {
-		names = append(names, c.engineNamed(name).Aliases...)
+// ModesOf returns the names of the modes of a type that a target knows, none if the type leaves no choice.
+func (c *Catalog) ModesOf(t Type, target Target) []string {
+	return slices.DeleteFunc(c.modesOf(t, &target), func(name string) bool { return name == "" })
+}
+
+// modesOf is ModesOf with the mode that has no name; of no target it returns every mode.
+func (c *Catalog) modesOf(t Type, target *Target) []string {
+	var names []string
+	for _, m := range t.Modes {
+		if target == nil || target.Kind == t.Kind && slices.Contains(target.Strategies, m.Strategy) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// question returns a question by its key, an empty one if it is not asked.
+func (c *Catalog) question(key string) Question {
+	for _, q := range c.questions {
+		if q.Key == key {
+			return q
+		}
+	}
+	return Question{}
+}
+
+// withAliases adds to answers the other names that they are accepted by.
+func (c *Catalog) withAliases(key string, answers []string) []string {
+	names := slices.Clone(answers)
+	for _, choice := range c.question(key).Choices {
+		if slices.Contains(answers, choice.Value) {
+			names = append(names, choice.Aliases...)
+		}
 	}
 	return names
 }

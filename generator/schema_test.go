@@ -162,11 +162,11 @@ func TestFeaturesAreTheFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engines, err := fs.Glob(templates.FS, "engines/*/features/*/*")
+	targets, err := fs.Glob(templates.FS, "*/*/features/*/*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := openTemplates(t).Features(); len(got) != len(folders)+len(engines) || len(got) == 0 {
-		t.Errorf("%d features, %d folders", len(got), len(folders)+len(engines))
+	if got := openTemplates(t).Features(); len(got) != len(folders)+len(targets) || len(got) == 0 {
+		t.Errorf("%d features, %d folders", len(got), len(folders)+len(targets))
 	}
 }

@@ -52,7 +52,7 @@ func options(t testing.TB, c *generator.Catalog, base map[string]string) []optio
 			}
 		}
 		switch {
-		case o.key == "type" || o.key == "engine":
+		case base[o.key] != "" && o.key != "name":
 			continue
 		case r.Question.Choices != nil:
 			for _, choice := range r.Question.Choices {
@@ -135,17 +135,16 @@ func pairs(all []option) []map[string]string {
 	return rows
 }
 
-// everyPair calls f with answers for every type and engine in which every two options meet.
+// everyPair calls f with answers for every type, target and mode in which every two options meet.
 func everyPair(t *testing.T, f func(t *testing.T, answers map[string]string)) {
 	t.Helper()
 	c := openTemplates(t)
-	for _, typ := range c.Types {
-		for _, engine := range c.EnginesOf(typ) {
-			base := map[string]string{"name": "orders-db", "type": typ.Name, "engine": engine}
-			for i, row := range pairs(options(t, c, base)) {
-				maps.Copy(row, map[string]string{"type": typ.Name, "engine": engine})
-				t.Run(fmt.Sprintf("%s %s %d", typ.Name, engine, i), func(t *testing.T) { f(t, row) })
-			}
+	for _, chosen := range c.Combinations() {
+		base := maps.Clone(chosen)
+		base["name"] = "orders-db"
+		for i, row := range pairs(options(t, c, base)) {
+			maps.Copy(row, chosen)
+			t.Run(fmt.Sprintf("%s %s%s %s %d", chosen["type"], chosen["engine"], chosen["provider"], chosen["mode"], i), func(t *testing.T) { f(t, row) })
 		}
 	}
 }
@@ -214,7 +213,7 @@ func TestEveryBranchOfEveryTemplate(t *testing.T) {
 		switch {
 		case branches[name]:
 			taken++
-		case strings.Contains(name, ".Engine"), strings.Contains(name, ".Strategy"): // may wait for one that the tree does not have yet
+		case strings.Contains(name, ".Engine"), strings.Contains(name, ".Provider"), strings.Contains(name, ".Strategy"): // may wait for one that the tree does not have yet
 			t.Logf("not taken: %s", name)
 		default:
 			t.Errorf("never taken: %s", name)
@@ -350,8 +349,13 @@ func FuzzFreeText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, question uint8, text string) {
 		key := free[int(question)%len(free)]
-		for _, typ := range c.Types {
-			base := map[string]string{"name": "orders", "type": typ.Name, "engine": c.EngineFor(typ), key: text}
+		tried := make(map[string]bool)
+		for _, base := range c.Combinations() {
+			if tried[base["type"]] {
+				continue // one target a type will do
+			}
+			tried[base["type"]] = true
+			maps.Copy(base, map[string]string{"name": "orders", key: text})
 			spec, err := c.NewSpec(generator.Texts(base))
 			if err != nil {
 				continue

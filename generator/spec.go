@@ -2,6 +2,7 @@ package generator
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,8 @@ type Spec struct {
 	Name     string
 	Module   string
 	Type     Type
-	Engine   Engine
+	Target   Target
+	Strategy string   // its folder below strategies/
 	Keep     []string // patterns of paths that belong to the user
 	Resolved []Resolved
 	Layers   []string // the folders of the template tree that it is made of
@@ -36,7 +38,8 @@ func (c *Catalog) NewSpec(answers Answers) (*Spec, error) {
 		Name:     r.get("name"),
 		Module:   r.get("module"),
 		Type:     *c.typeNamed(r.get("type")),
-		Engine:   *c.engineNamed(r.get("engine")),
+		Target:   *c.target(r.get),
+		Strategy: c.strategy(r.get),
 		Keep:     SplitList(r.get("keep")),
 		Resolved: r.resolved,
 		catalog:  c,
@@ -49,15 +52,24 @@ func (c *Catalog) NewSpec(answers Answers) (*Spec, error) {
 func (c *Catalog) Check(answers Answers) error { return joinFaults(c.resolve(answers).faults) }
 
 // Unanswered returns the next question that applies and has no answer, and its default. It is how prompts walk through the questions:
-// each answer decides what is asked after it.
+// each answer decides what is asked after it. What can only have one answer is not asked.
 func (c *Catalog) Unanswered(answers Answers) (q Question, def string, ok bool) {
 	r := c.resolve(answers)
 	for _, res := range r.resolved {
-		if _, given := answers[res.Question.Key]; !given && !res.Question.Silent {
-			return c.narrow(res.Question, r.get), res.Value, true
+		q := c.narrow(res.Question, r.get)
+		if _, given := answers[q.Key]; !given && !q.Silent && (len(q.Choices) != 1 || res.Value == "") {
+			return q, res.Value, true
 		}
 	}
 	return Question{}, "", false
+}
+
+// Managed says how Secrets Manager rotates the target of the answers by itself, without a function; empty if it does not.
+func (c *Catalog) Managed(answers Answers) string {
+	if t := c.target(c.resolve(answers).get); t != nil {
+		return t.Managed
+	}
+	return ""
 }
 
 // CheckAnswer validates one answer beside the others, for a prompt that asks again.
@@ -67,13 +79,17 @@ func (c *Catalog) CheckAnswer(q Question, value string, answers Answers) error {
 	return err
 }
 
-// narrow leaves the engines that know the chosen type.
+// narrow leaves the targets that know the chosen type, and the modes that the chosen target knows.
 func (c *Catalog) narrow(q Question, get Lookup) Question {
-	if t := c.typeNamed(get("type")); q.Key == "engine" && t != nil {
-		q.Choices = slices.DeleteFunc(slices.Clone(q.Choices), func(choice Choice) bool {
-			return !slices.Contains(c.engineNamed(choice.Value).Strategies, t.Strategy)
-		})
+	t := c.typeNamed(get("type"))
+	if t == nil || !q.chosen() || q.Key == "type" {
+		return q
 	}
+	names := c.TargetsOf(*t)
+	if q.Key == modeKey {
+		names = c.modesOf(*t, c.target(get))
+	}
+	q.Choices = slices.DeleteFunc(slices.Clone(q.Choices), func(choice Choice) bool { return !slices.Contains(names, choice.Value) })
 	return q
 }
 
@@ -82,8 +98,12 @@ func (c *Catalog) check(q Question, value string, get Lookup) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if q.Key == "engine" && !slices.Contains(c.narrowNames(q, get), value) {
-		return "", advise(suggestAll(c.narrowNames(q, get)), "engine %q has no %s", value, get("type"))
+	if names := c.narrowNames(q, get); q.Choices != nil && !slices.Contains(names, value) {
+		lacks := "has no " + get("type")
+		if t := c.target(get); q.Key == modeKey && t != nil {
+			lacks = "is not for " + t.Kind + " " + t.Name
+		}
+		return "", advise(suggestAll(names), "%s %q %s", q.Key, value, lacks)
 	}
 	return value, nil
 }
@@ -119,10 +139,10 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 	known := make(map[string]bool)
 	for _, q := range c.questions {
 		known[q.Key] = true
-		if q.Layer != "" && !slices.Contains(c.asking(r.get), q.Layer) {
+		answer, given := answers[q.Key]
+		if !c.applies(q, given, r.get) {
 			continue
 		}
-		answer, given := answers[q.Key]
 		if !given {
 			c.resolveDefault(r, q)
 			continue
@@ -138,15 +158,53 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 			continue
 		}
 		r.values[q.Key] = value
-		r.resolved = append(r.resolved, Resolved{q, value, value == q.DefaultFor(r.get)})
+		r.resolved = append(r.resolved, Resolved{q, value, value == c.defaultFor(q, r.get)})
 	}
 	r.faults = append(r.faults, c.stray(answers, r, known)...)
 	return r
 }
 
+// applies reports whether a question is asked, given the answers to those before it.
+func (c *Catalog) applies(q Question, given bool, get Lookup) bool {
+	t := c.typeNamed(get("type"))
+	switch {
+	case q.Layer != "":
+		return slices.Contains(c.asking(get), q.Layer)
+	case q.Key == modeKey:
+		return t != nil && t.Modes[0].Name != ""
+	case slices.Contains(TargetKinds(), q.Key):
+		return t == nil && given || t != nil && t.Kind == q.Key
+	}
+	return true
+}
+
+// defaultFor returns the default of a question among the answers to those before it.
+func (c *Catalog) defaultFor(q Question, get Lookup) string {
+	if q.Key == modeKey {
+		return slices.Concat(c.narrowNames(q, get), []string{""})[0]
+	}
+	if s := c.strategy(get); s != "" {
+		q.Default = c.strategyDefault(q, s)
+	}
+	return q.DefaultFor(get)
+}
+
+// DefaultOf returns the default of a question for a type, which may have one of its own.
+func (c *Catalog) DefaultOf(q Question, t Type) string { return c.strategyDefault(q, t.Modes[0].Strategy) }
+
+func (c *Catalog) strategyDefault(q Question, strategy string) string {
+	layers, _ := c.strategyLayers(strategy, nil) // Open has checked it
+	for _, layer := range slices.Backward(layers) {
+		if def, ok := c.strategies[path.Base(layer)].Defaults[q.Key]; ok {
+			return def
+		}
+	}
+	return q.Default
+}
+
 func (c *Catalog) resolveDefault(r *resolution, q Question) {
-	value := q.DefaultFor(r.get)
-	if q.Required() {
+	value := c.defaultFor(q, r.get)
+	if value == "" && q.Required() {
 		hint := "give " + q.Cure()
 		if names := c.narrowNames(q, r.get); len(names) > 0 {
 			hint += ", one of: " + strings.Join(names, ", ")
@@ -163,7 +221,7 @@ var secretKey = regexpOnce(`(?i)passw|passphrase|token|credential|private_?key|a
 // stray reports answers that no question took, in the order of their keys.
 func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) []*Fault {
 	var faults []*Fault
-	decided := c.typeNamed(r.get("type")) != nil && c.engineNamed(r.get("engine")) != nil
+	t, target := c.typeNamed(r.get("type")), c.target(r.get)
 	for _, key := range sortedKeys(answers) {
 		answer := answers[key]
 		switch {
@@ -179,9 +237,9 @@ func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) [
 			})
 		case answer.fault != nil:
 			faults = append(faults, answer.fault)
-		case decided:
+		case t != nil && target != nil:
 			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("%q is not asked for type %s and engine %s", key, r.get("type"), r.get("engine")),
+				At: answer.At, Msg: fmt.Sprintf("%q is not asked for type %s and %s %s", key, t.Name, target.Kind, target.Name),
 				Hint: "leave it out", line: answer.line,
 			})
 		}
@@ -224,17 +282,17 @@ func (s *Spec) Command(dir string) string {
 // layers returns the folders that a project is made of, the general before the special. A folder for an answer is taken if it exists.
 func (c *Catalog) layers(s *Spec) []string {
 	layers := []string{"project"}
-	strategies, _ := c.strategyLayers(s.Type.Strategy, nil) // Open has checked it
+	strategies, _ := c.strategyLayers(s.Strategy, nil) // Open has checked it
 	layers = append(layers, strategies...)
-	for _, protocol := range s.Engine.Protocols {
+	for _, protocol := range s.Target.Protocols {
 		layers = append(layers, "protocols/"+protocol)
 	}
-	engine := "engines/" + s.Engine.Name
-	layers = append(layers, engine+"/common", engine+"/"+s.Type.Strategy)
+	target := s.Target.folder()
+	layers = append(layers, target+"/common", target+"/"+s.Strategy)
 	for _, r := range s.Resolved {
 		if r.Question.Choices != nil {
 			feature := "features/" + r.Question.Key + "/" + r.Value
-			layers = append(layers, feature, engine+"/"+feature)
+			layers = append(layers, feature, target+"/"+feature)
 		}
 	}
 	return slices.DeleteFunc(layers, func(layer string) bool { return !isFolder(c.fsys, layer) })

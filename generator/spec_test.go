@@ -39,8 +39,38 @@ func TestAliasesAreRecordedByTheirName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Engine.Name != "alpha" || spec.Get("engine") != "alpha" || spec.Get("users") != "clone" {
-		t.Errorf("engine %q, recorded %q, users %q", spec.Engine.Name, spec.Get("engine"), spec.Get("users"))
+	if spec.Target.Name != "alpha" || spec.Get("engine") != "alpha" || spec.Get("users") != "clone" {
+		t.Errorf("engine %q, recorded %q, users %q", spec.Target.Name, spec.Get("engine"), spec.Get("users"))
+	}
+}
+
+func TestModes(t *testing.T) {
+	tests := []struct{ provider, mode, strategy, command string }{
+		{"acme", "", "both", "rotasmith new x --type key --provider acme --no-input"},
+		{"acme", "swap", "swap", "rotasmith new x --type key --provider acme --set mode=swap --no-input"},
+		{"zeta", "", "swap", "rotasmith new x --type key --provider zeta --no-input"}, // it has no other
+	}
+	for _, test := range tests {
+		texts := map[string]string{"name": "x", "type": "key", "provider": test.provider}
+		if test.mode != "" {
+			texts["mode"] = test.mode
+		}
+		c := openTree(t, nil)
+		asked, _, _ := c.Unanswered(Texts(texts))
+		if wants := test.provider == "acme" && test.mode == ""; wants != (asked.Key == "mode") {
+			t.Errorf("%v: %q is asked", texts, asked.Key)
+		}
+		spec, err := c.NewSpec(Texts(texts))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spec.Strategy != test.strategy || spec.Command("") != test.command {
+			t.Errorf("%v: strategy %s, %s", texts, spec.Strategy, spec.Command(""))
+		}
+		// A type may have a default of its own.
+		if spec.Get("network") != "public" {
+			t.Errorf("network %q", spec.Get("network"))
+		}
 	}
 }
 
@@ -68,8 +98,7 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 	}{
 		{"nothing", Answers{}, []string{
 			`no answer to "name" (lower-case letters, digits and hyphens; also the folder's name) | give NAME`,
-			`no answer to "type" (type of rotation) | give --type, one of: db-pair, db-single`,
-			`no answer to "engine" (database engine) | give --engine, one of: alpha, beta`,
+			`no answer to "type" (type of rotation) | give --type, one of: db-pair, db-single, key`,
 		}},
 		{"engines of the type are offered", Texts(map[string]string{"name": "x", "type": "db-pair"}), []string{
 			`no answer to "engine" (database engine) | give --engine, one of: alpha`,
@@ -85,9 +114,18 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 		{"engine without the type", pairAnswers("engine=beta"), []string{
 			`engine "beta" has no db-pair | one of: alpha`,
 		}},
-		{"question of another type", pairAnswers("change_as=admin", "mode=x"), []string{
+		{"no provider", Texts(map[string]string{"name": "x", "type": "key"}), []string{
+			`no answer to "provider" (whose API makes and revokes the keys) | give --provider, one of: acme, zeta`,
+		}},
+		{"engine of another kind of target", Texts(map[string]string{"name": "x", "type": "key", "engine": "alpha", "provider": "acme"}), []string{
+			`"engine" is not asked for type key and provider acme | leave it out`,
+		}},
+		{"mode of another provider", Texts(map[string]string{"name": "x", "type": "key", "provider": "zeta", "mode": "both"}), []string{
+			`mode "both" is not for provider zeta | one of: swap`,
+		}},
+		{"question of another type", pairAnswers("change_as=admin", "kind=x"), []string{
 			`"change_as" is not asked for type db-pair and engine alpha | leave it out`,
-			`"mode" is not asked for type db-pair and engine alpha | leave it out`,
+			`"kind" is not asked for type db-pair and engine alpha | leave it out`,
 		}},
 		{"pattern of a manifest", pairAnswers("type=db-single", "change_as=administrator"), []string{
 			`bad change_as "administrator" | self or admin`,
@@ -255,7 +293,7 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 		answers[q.Key] = Answer{Value: reply}
 	}
 	want := []string{
-		"name=", "type=", "engine=", "change_as=self", "mode=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
+		"name=", "type=", "engine=", "change_as=self", "kind=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
 		"network=vpc", "ci=github",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
@@ -280,8 +318,9 @@ func TestBadTreesDoNotOpen(t *testing.T) {
 	tests := []struct{ name, path, text, want string }{
 		{"unknown field", "engines/alpha/engine.yaml", "name: alpha\ntitel: x\n", "field titel not found"},
 		{"no manifest", "engines/alpha/engine.yaml", "", "engine.yaml: file does not exist"},
+		{"unknown kind of target", "strategies/pair/strategy.yaml", "type: x\ntarget: motor\n", `target "motor" is none of: engine, provider`},
 		{"other name", "engines/alpha/engine.yaml", "name: beta\n", `name "beta" is not the folder's`},
-		{"unknown include", "strategies/pair/strategy.yaml", "type: x\nincludes: [nope]\n", `includes unknown strategy "nope"`},
+		{"unknown include", "strategies/pair/strategy.yaml", "type: x\ntarget: engine\nincludes: [nope]\n", `includes unknown strategy "nope"`},
 		{"unknown protocol", "engines/beta/engine.yaml", "name: beta\nincludes: [nope]\n", `includes unknown protocol "nope"`},
 		{"include loop", "strategies/common/strategy.yaml", "includes: [pair]\n", "includes itself"},
 		{"bad key", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: A-B}]\n", `bad key "A-B"`},

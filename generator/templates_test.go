@@ -192,11 +192,11 @@ func fields(pipe *parse.PipeNode) []string {
 func TestNoEngineIsNamed(t *testing.T) {
 	c := openTemplates(t)
 	var names []string
-	for _, e := range c.Engines {
-		names = append(append(names, e.Name, e.Title), e.Aliases...)
+	for _, target := range c.Targets {
+		names = append(append(names, target.Name, target.Title), target.Aliases...)
 	}
 	for _, typ := range c.Types {
-		names = append(names, typ.Name, typ.Strategy)
+		names = append(names, typ.Name)
 	}
 	for _, dir := range []string{".", "../cmd", "../cmd/rotasmith"} {
 		entries, err := os.ReadDir(dir)

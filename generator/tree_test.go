@@ -10,7 +10,7 @@ import (
 // testRoot is the import path of the tree that the tests here generate from.
 const testRoot = "example.org/smith/templates"
 
-// testTree is a small template tree with one of everything: two types, two engines, shared and special layers, features, an alias and
+// testTree is a small template tree with one of everything: three types, two engines, two providers with modes, shared and special layers, features, an alias and
 // questions of its own.
 func testTree(changes map[string]string) fstest.MapFS {
 	files := map[string]string{
@@ -24,9 +24,9 @@ func testTree(changes map[string]string) fstest.MapFS {
 
 		"strategies/common/strategy.yaml":             "title: Shared\n",
 		"strategies/common/shared/shared.go":          "package shared\n\nimport \"example.org/smith/templates/project/rotation\"\n\nvar _ = rotation.Run\n",
-		"strategies/pair/strategy.yaml":               "type: db-pair\ntitle: A pair\nhelp: two\nincludes: [common]\nquestions:\n  - key: users\n    prompt: Users\n    help: where from\n    default: made\n    choices: [{value: made}, {value: clone, aliases: [cloned]}]\n",
+		"strategies/pair/strategy.yaml":               "type: db-pair\ntarget: engine\ntitle: A pair\nhelp: two\nincludes: [common]\nquestions:\n  - key: users\n    prompt: Users\n    help: where from\n    default: made\n    choices: [{value: made}, {value: clone, aliases: [cloned]}]\n",
 		"strategies/pair/pair/pair.go":                "package pair\n",
-		"strategies/single/strategy.yaml":             "type: db-single\ntitle: Single\nincludes: [common]\nquestions:\n  - {key: change_as, default: self, pattern: 'self|admin', help: self or admin}\n",
+		"strategies/single/strategy.yaml":             "type: db-single\ntarget: engine\ntitle: Single\nincludes: [common]\nquestions:\n  - {key: change_as, default: self, pattern: 'self|admin', help: self or admin}\n",
 		"strategies/single/single/single.go":          "package single\n",
 		"engines/alpha/engine.yaml":                   "name: alpha\ntitle: Alpha DB\naliases: [aurora-alpha]\nincludes: [wire]\n",
 		"protocols/wire/wire/wire.go":                 "package wire\n",
@@ -35,8 +35,17 @@ func testTree(changes map[string]string) fstest.MapFS {
 		"engines/alpha/pair/main.go":                  alphaMain,
 		"engines/alpha/single/main.go":                "package main\n\nimport _ \"example.org/smith/templates/strategies/single/single\"\n\nfunc main() {}\n",
 		"engines/alpha/features/ci/gitlab/x.md":       "only for this engine\n",
-		"engines/beta/engine.yaml":                    "name: beta\ntitle: Beta\nquestions:\n  - {key: mode, optional: true, help: a mode}\n",
+		"engines/beta/engine.yaml":                    "name: beta\ntitle: Beta\nquestions:\n  - {key: kind, optional: true, help: a kind}\n",
 		"engines/beta/single/main.go":                 "package main\n\nfunc main() {}\n",
+		"strategies/keys/strategy.yaml":               "type: key\ntarget: provider\ntitle: A key\nhelp: keys\ndefaults: {network: public}\n",
+		"strategies/both/strategy.yaml":               "mode: both\nhelp: side by side\nincludes: [keys]\n",
+		"strategies/both/both/both.go":                "package both\n",
+		"strategies/swap/strategy.yaml":               "mode: swap\nincludes: [keys]\n",
+		"providers/acme/provider.yaml":                "name: acme\ntitle: Acme\nmanaged: rotates it too\n",
+		"providers/acme/both/main.go":                 "package main\n\nfunc main() {}\n",
+		"providers/acme/swap/main.go":                 "package main\n\nfunc main() {}\n",
+		"providers/zeta/provider.yaml":                "name: zeta\ntitle: Zeta\n",
+		"providers/zeta/swap/main.go":                 "package main\n\nfunc main() {}\n",
 		"features/ci/github/.github/workflows/ci.yml": "on: push\n",
 		"features/ci/gitlab/.gitlab-ci.yml":           "test: {script: [make test]}\n",
 	}

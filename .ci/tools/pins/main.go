@@ -1,6 +1,6 @@
-// Command pins writes the go.mod.tmpl and go.sum of every engine below the repository named by its only argument.
+// Command pins writes the go.mod.tmpl and go.sum of every engine and provider below the repository named by its only argument.
 //
-// An emitted project has the versions that this repository is tested with, and of those only what it imports. Both
+// An emitted project has the versions that this repository is tested with, and of those only what it imports. All
 // strategies of an engine get the same two files, so what only one of them imports counts too.
 package main
 
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,24 +29,29 @@ func main() {
 }
 
 func run(repository string) error {
-	manifests, err := filepath.Glob(filepath.Join(repository, "templates", "engines", "*", "engine.yaml"))
-	if err != nil {
-		return err
-	}
-	if len(manifests) == 0 {
-		return errors.New("no engine below " + repository)
-	}
-	for _, manifest := range manifests {
-		if err := pin(repository, filepath.Dir(manifest)); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(filepath.Dir(manifest)), err)
+	pinned := 0
+	for _, kind := range []string{"engine", "provider"} {
+		manifests, err := filepath.Glob(filepath.Join(repository, "templates", kind+"s", "*", kind+".yaml"))
+		if err != nil {
+			return err
 		}
+		for _, manifest := range manifests {
+			target := path.Join(kind+"s", filepath.Base(filepath.Dir(manifest)))
+			if err := pin(repository, target); err != nil {
+				return fmt.Errorf("%s: %w", target, err)
+			}
+			pinned++
+		}
+	}
+	if pinned == 0 {
+		return errors.New("no engine and no provider below " + repository)
 	}
 	return nil
 }
 
-// pin lets the go command tidy a module that imports what the engine's projects import.
-func pin(repository, engine string) error {
-	imports, err := external(repository, filepath.Base(engine))
+// pin lets the go command tidy a module that imports what the projects of a target, such as engines/postgres, import.
+func pin(repository, target string) error {
+	imports, err := external(repository, target)
 	if err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func pin(repository, engine string) error {
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return err
 	}
-	// What only other engines' dependencies have raised to its version need not be named here.
+	// What only others' dependencies have raised to its version need not be named here.
 	listed, err := goCommand(dir, "list", "-m", "-f", "{{if not .Main}}{{.Path}}{{end}}", "all")
 	if err != nil {
 		return err
@@ -104,26 +110,31 @@ func pin(repository, engine string) error {
 	if err != nil {
 		return err
 	}
+	common := filepath.Join(repository, "templates", filepath.FromSlash(target), "common")
 	return errors.Join(
-		os.WriteFile(filepath.Join(engine, "common", "go.mod.tmpl"), mod, 0o644),
-		os.WriteFile(filepath.Join(engine, "common", "go.sum"), sum, 0o644),
+		os.WriteFile(filepath.Join(common, "go.mod.tmpl"), mod, 0o644),
+		os.WriteFile(filepath.Join(common, "go.sum"), sum, 0o644),
 	)
 }
 
-// external returns the import paths of other modules in the layers of an engine's projects, tests included, sorted.
-func external(repository, engine string) ([]string, error) {
-	layers := []string{"./templates/project/...", "./templates/strategies/...", "./templates/engines/" + engine + "/..."}
-	// Whatever else the engine needs of the templates is a layer that it includes.
-	needed, err := goCommand(repository, "list", "-deps", "-f", "{{.ImportPath}}", "./templates/engines/"+engine+"/...")
+// external returns the import paths of other modules in the layers of a target's projects, tests included, sorted.
+func external(repository, target string) ([]string, error) {
+	layers := []string{"./templates/project/...", "./templates/" + target + "/..."}
+	// Whatever else it needs of the templates is a layer that it includes.
+	needed, err := goCommand(repository, "list", "-deps", "-test", "-f", "{{.ImportPath}}", "./templates/"+target+"/...")
 	if err != nil {
 		return nil, err
 	}
 	for path := range strings.FieldsSeq(needed) {
-		if protocol, ok := strings.CutPrefix(path, module+"/templates/protocols/"); ok {
-			layer, _, _ := strings.Cut(protocol, "/")
-			layers = append(layers, "./templates/protocols/"+layer+"/...")
+		for _, shared := range []string{"strategies", "protocols"} {
+			if below, ok := strings.CutPrefix(path, module+"/templates/"+shared+"/"); ok {
+				layer, _, _ := strings.Cut(below, "/")
+				layers = append(layers, "./templates/"+shared+"/"+layer+"/...")
+			}
 		}
 	}
+	slices.Sort(layers)
+	layers = slices.Compact(layers)
 	out, err := goCommand(repository, append([]string{"list",
 		"-f", `{{range .Imports}}{{println .}}{{end}}{{range .TestImports}}{{println .}}{{end}}{{range .XTestImports}}{{println .}}{{end}}`},
 		layers...)...)
