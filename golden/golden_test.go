@@ -2,10 +2,14 @@
 // command line in args, one argument a line, and what came of it.
 //
 //	args    what a user types after "rotasmith", without --dir
-//	plan    what --dry-run prints
+//	plan    what --dry-run prints, without the sizes
 //	stdout  what the user reads
 //	base    the case that has the rest of the tree; a case without has all of it
 //	want/   the files, or those that are not the base's
+//
+// A base's files count as the case's own but for the module's path, so that an
+// edit of the core is recorded and read once; the digests in the lock file of
+// such a case are recomputed and not recorded.
 //
 // A case is compared both ways: a file too many is as wrong as one too few.
 // "go test ./golden -update" records, but only a project that is well formed,
@@ -15,13 +19,17 @@ package golden
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +37,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	rotasmith "github.com/rotasmith/rotasmith/cmd"
+	"github.com/rotasmith/rotasmith/generator"
 )
 
 var update = flag.Bool("update", false, "record the cases anew")
@@ -180,12 +189,16 @@ func (c golden) run(t testing.TB) result {
 	dir := filepath.Join(t.TempDir(), "project")
 	args := append(slices.Clone(c.args), "--dir", dir, "--no-input")
 	r := result{
-		plan:   rotate(t, append(slices.Clone(args), "--dry-run"), dir),
+		plan:   sizes.ReplaceAllString(rotate(t, append(slices.Clone(args), "--dry-run"), dir), "$1"),
 		stdout: rotate(t, args, dir),
 	}
 	r.files = readTree(t, dir)
 	return r
 }
+
+// sizes are the numbers of bytes in what --dry-run prints, which change with
+// every edit of a file.
+var sizes = regexp.MustCompile(`(?m)^(\S+) +(?:BYTES|\d+)  |, \d+ bytes`)
 
 func rotate(t testing.TB, args []string, dir string) string {
 	t.Helper()
@@ -210,6 +223,8 @@ func (c golden) compare(t *testing.T, got result) {
 		want, recorded := c.want[path]
 		text, emitted := got.files[path]
 		switch {
+		case path == generator.LockFile && c.base != "":
+			checkLock(t, got.files)
 		case !recorded:
 			t.Errorf("%s is new: record it with make golden if it should be there", path)
 		case !emitted:
@@ -217,6 +232,30 @@ func (c golden) compare(t *testing.T, got result) {
 		case want != text:
 			t.Errorf("%s has changed (-recorded +now):\n%s", path, cmp.Diff(want, text))
 		}
+	}
+}
+
+// checkLock holds a lock file to the files beside it.
+func checkLock(t *testing.T, files tree) {
+	t.Helper()
+	var lock struct {
+		Files []struct{ Path, SHA256 string }
+	}
+	if err := json.Unmarshal([]byte(files[generator.LockFile]), &lock); err != nil {
+		t.Fatalf("%s: %v", generator.LockFile, err)
+	}
+	locked := map[string]string{generator.LockFile: files[generator.LockFile]}
+	for _, f := range lock.Files {
+		locked[f.Path] = f.SHA256
+	}
+	for path, text := range files {
+		if path != generator.LockFile && locked[path] != fmt.Sprintf("%x", sha256.Sum256([]byte(text))) {
+			t.Errorf("%s has another digest of %s", generator.LockFile, path)
+		}
+		delete(locked, path)
+	}
+	for path := range locked {
+		t.Errorf("%s has a digest of %s, which is not emitted", generator.LockFile, path)
 	}
 }
 
@@ -234,7 +273,7 @@ func (c golden) passes(t testing.TB, files tree) (string, error) {
 	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}, {"vet", "-tags", "db", "./..."}, {"test", "./..."}} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -trimpath", "GOPROXY=off", "GOWORK=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "go " + strings.Join(args, " ") + "\n" + string(out), err
 		}
@@ -253,7 +292,7 @@ func (c golden) record(t testing.TB, got result) {
 	if c.base != "" {
 		base := load(t, c.base).want
 		maps.DeleteFunc(files, func(path, text string) bool {
-			return path != "go.mod" && strings.ReplaceAll(base[path], module(base), module(got.files)) == text
+			return path == generator.LockFile || path != "go.mod" && strings.ReplaceAll(base[path], module(base), module(got.files)) == text
 		})
 	}
 	writeTree(t, want, files)
