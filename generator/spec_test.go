@@ -19,9 +19,9 @@ func TestNewSpecDefaults(t *testing.T) {
 		got = append(got, r.Question.Key+"="+r.Value)
 	}
 	want := []string{
-		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders", "schedule=30d",
-		"window=", "region=", "network=vpc", "ci=github",
-		"keep=README.md,RUNBOOK.md,terraform/terraform.tfvars,.github/workflows/*,.gitlab-ci.yml",
+		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders",
+		"secret=create", "secrets=one", "schedule=30d", "window=", "region=", "replicas=", "kms=aws", "network=vpc", "ci=github",
+		"keep=README.md,RUNBOOK.md,terraform/*.tfvars,.github/workflows/*,.gitlab-ci.yml",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("resolved (-want +got):\n%s", diff)
@@ -255,8 +255,8 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 		answers[q.Key] = Answer{Value: reply}
 	}
 	want := []string{
-		"name=", "type=", "engine=", "change_as=self", "mode=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
-		"network=vpc", "ci=github",
+		"name=", "type=", "engine=", "change_as=self", "mode=", "module=example.com/orders", "secret_name=orders", "secret=create", "secrets=one",
+		"window=", "region=", "replicas=", "kms=aws", "network=vpc", "ci=github",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
