@@ -12,8 +12,10 @@ fail() {
 
 cd "$(dirname "$0")/terraform"
 output() { ${TERRAFORM:-terraform} output -json "$1" </dev/null; }
-arns=$(output secret_arns) && documents=$(output first_values) && region=$(output region | jq -r .) ||
+arns=$(output secret_arns) && [ "$(printf %s "$arns" | jq 'length > 0')" = true ] ||
 	fail "nothing is deployed yet: run \"make deploy\""
+documents=$(output first_values)
+region=$(output region | jq -r .)
 store() { aws --region "$region" secretsmanager "$@"; }
 
 ask() {
