@@ -15,8 +15,9 @@ variable "allow_recovery" {
 }
 
 locals {
-  admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn]))
-  admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn]))
+  # Nothing is allowed on the secret of an administrator who has nothing to do.
+  admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn if local.admin_acts]))
+  admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn if local.admin_acts]))
 
   database_settings = {
     ALLOW_RECOVERY  = tostring(var.allow_recovery)

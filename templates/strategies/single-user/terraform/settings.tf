@@ -30,6 +30,7 @@ locals {
   # To find the former versions.
   secret_actions = ["secretsmanager:ListSecretVersionIds"]
 
+  admin_acts   = var.change_as == "admin"
   first_values = local.database_values
 }
 

@@ -31,6 +31,7 @@ locals {
   })
 
   secret_actions = []
+  admin_acts     = true
 
   first_values = {
     for key, values in local.database_values :
