@@ -1,7 +1,10 @@
 resource "aws_secretsmanager_secret_rotation" "this" {
-  for_each = { for key, schedule in local.schedules : key => schedule if contains(var.seeded, key) }
+  for_each = {
+    for key, schedule in local.schedules :
+    key => merge(schedule, { secret_arn = local.secret_arns[key] }) if contains(var.seeded, key)
+  }
 
-  secret_id           = local.secret_arns[each.key]
+  secret_id           = each.value.secret_arn
   rotation_lambda_arn = aws_lambda_function.this.arn
 
   # Every change below calls RotateSecret; unless this is false, each one is a rotation.

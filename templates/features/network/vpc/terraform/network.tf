@@ -126,7 +126,7 @@ resource "aws_security_group" "endpoint" {
 resource "aws_vpc_security_group_ingress_rule" "endpoint" {
   count = var.interface_endpoint ? length(var.security_group_ids) : 0
 
-  security_group_id            = aws_security_group.endpoint[0].id
+  security_group_id            = one(aws_security_group.endpoint[*].id)
   referenced_security_group_id = var.security_group_ids[count.index]
   description                  = "HTTPS from the function ${var.name}."
   ip_protocol                  = "tcp"
