@@ -75,6 +75,21 @@ func BaseQuestions() []Question {
 			Default: "{name}", Pattern: secretNameExpr, check: checkSecretName,
 		},
 		{
+			Key: "schedule", Prompt: "How often to rotate", Help: "30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC",
+			Why:     "how old a password may get: 30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC; most take 30d",
+			Default: "30d", check: checkSchedule,
+		},
+		{
+			Key: "window", Prompt: "Length of the rotation window", Help: "whole hours such as 3h; empty leaves it to Secrets Manager",
+			Why:      "the hours in which a rotation may begin, such as 3h; most leave it empty, which leaves it to Secrets Manager",
+			Optional: true, check: checkWindow,
+		},
+		{
+			Key: "region", Prompt: "AWS region", Help: "such as eu-west-1; empty leaves it to a Terraform variable",
+			Why:      "where it is deployed, such as eu-west-1; most leave it empty, so that one project serves every region",
+			Optional: true, Pattern: regionExpr, check: checkRegion,
+		},
+		{
 			Key: "secret", Prompt: "Where the secret comes from", Help: "made here, or one that exists, by its ARN",
 			Why:     "decides whether Terraform makes the secret or only rotates it; most have it made, and name one that is in use already",
 			Default: "create", Choices: []Choice{
@@ -89,21 +104,6 @@ func BaseQuestions() []Question {
 				{Value: "one", Help: "one secret"},
 				{Value: "many", Help: "many, whose rotations begin at different hours"},
 			},
-		},
-		{
-			Key: "schedule", Prompt: "How often to rotate", Help: "30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC",
-			Why:     "how old a password may get: 30d, rate(12 hours) or cron(0 4 1 * ? *), in UTC; most take 30d",
-			Default: "30d", check: checkSchedule,
-		},
-		{
-			Key: "window", Prompt: "Length of the rotation window", Help: "whole hours such as 3h; empty leaves it to Secrets Manager",
-			Why:      "the hours in which a rotation may begin, such as 3h; most leave it empty, which leaves it to Secrets Manager",
-			Optional: true, check: checkWindow,
-		},
-		{
-			Key: "region", Prompt: "AWS region", Help: "such as eu-west-1; empty leaves it to a Terraform variable",
-			Why:      "where it is deployed, such as eu-west-1; most leave it empty, so that one project serves every region",
-			Optional: true, Pattern: regionExpr, check: checkRegion,
 		},
 		{
 			Key: "replicas", Prompt: "Regions with a replica", Help: "such as eu-central-1,us-east-1; empty for none",

@@ -19,8 +19,8 @@ func TestNewSpecDefaults(t *testing.T) {
 		got = append(got, r.Question.Key+"="+r.Value)
 	}
 	want := []string{
-		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders",
-		"secret=create", "secrets=one", "schedule=30d", "window=", "region=", "replicas=", "kms=aws", "network=vpc", "ci=github",
+		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders", "schedule=30d",
+		"window=", "region=", "secret=create", "secrets=one", "replicas=", "kms=aws", "network=vpc", "ci=github",
 		"keep=README.md,RUNBOOK.md,terraform/*.tfvars,.github/workflows/*,.gitlab-ci.yml",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -255,8 +255,8 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 		answers[q.Key] = Answer{Value: reply}
 	}
 	want := []string{
-		"name=", "type=", "engine=", "change_as=self", "mode=", "module=example.com/orders", "secret_name=orders", "secret=create", "secrets=one",
-		"window=", "region=", "replicas=", "kms=aws", "network=vpc", "ci=github",
+		"name=", "type=", "engine=", "change_as=self", "mode=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
+		"secret=create", "secrets=one", "replicas=", "kms=aws", "network=vpc", "ci=github",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
