@@ -14,6 +14,14 @@ variable "schedule_expression" {
     ])
     error_message = "The schedule is a rate of 4 hours to 999 days, as in rate(30 days), or a cron(0 HOURS DAY MONTH WEEKDAY *) in which either DAY or WEEKDAY is ?."
   }
+
+  validation {
+    condition = alltrue([
+      for item in split(",", try(regex("^cron\\(0 ([^ ]+)", var.schedule_expression)[0], "0")) :
+      can(regex("^(\\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$", item))
+    ])
+    error_message = "The hours of a cron are numbers, ranges and steps, as in 4, 4,16 or 4-20/8."
+  }
 }
 
 variable "window" {
