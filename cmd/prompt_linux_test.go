@@ -198,6 +198,10 @@ func TestConversation(t *testing.T) {
 	c.reply("Length of the rotation window (< goes back):", "5h"+enter)
 	c.reply("reaches into the next rotation window", "\x7f\x7f"+"4h"+enter)
 	c.reply("AWS region (< goes back):", enter)
+	c.reply("Where the secret comes from:", enter)
+	c.reply("Secrets behind the function:", enter)
+	c.reply("Regions with a replica (< goes back):", enter)
+	c.reply("Key that encrypts the secret:", enter)
 	c.reply("Where the function runs:", enter)
 	c.reply("Write it:", enter)
 	code, out := end()
@@ -217,7 +221,7 @@ func TestConversation(t *testing.T) {
 func TestConversationPastedAtOnce(t *testing.T) {
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-single-user", "--engine", "postgres", "--set", "ci=none", "--set", "network=vpc")
-	c.reply("Name of the project:", "\x1b[200~orders-db"+enter+enter+"example.net/o"+enter+"\x1b[201~"+enter+"7d"+enter+enter+enter+enter)
+	c.reply("Name of the project:", "\x1b[200~orders-db"+enter+enter+"example.net/o"+enter+"\x1b[201~"+enter+"7d"+strings.Repeat(enter, 8))
 	code, out := end()
 	const want = " --module example.net/o --set schedule=7d --set ci=none --no-input\n"
 	if code != 0 || !strings.Contains(out, want) {

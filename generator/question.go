@@ -102,6 +102,36 @@ func BaseQuestions() []Question {
 			Optional: true, Pattern: regionExpr, check: checkRegion,
 		},
 		{
+			Key: "secret", Prompt: "Where the secret comes from", Help: "made here, or one that exists, by its ARN",
+			Why:     "decides whether Terraform makes the secret or only rotates it; most have it made, and name one that is in use already",
+			Default: "create", Choices: []Choice{
+				{Value: "create", Help: "made here, empty, and given its first value by make seed"},
+				{Value: "existing", Help: "there already: its value, key and policy stay as they are"},
+			},
+		},
+		{
+			Key: "secrets", Prompt: "Secrets behind the function", Help: "one function may rotate many secrets of the same kind",
+			Why:     "decides what the emitted values begin with; most have one, and a second can be added at any time",
+			Default: "one", Choices: []Choice{
+				{Value: "one", Help: "one secret"},
+				{Value: "many", Help: "many, whose rotations begin at different hours"},
+			},
+		},
+		{
+			Key: "replicas", Prompt: "Regions with a replica", Help: "such as eu-central-1,us-east-1; empty for none",
+			Why:      "the regions that have a read-only copy of the secret; most have none, which leaves it empty",
+			Optional: true, List: true, check: checkReplicas,
+		},
+		{
+			Key: "kms", Prompt: "Key that encrypts the secret", Help: "the key of what is made here",
+			Why:     "decides whose key encrypts the secret and the log; most take AWS's own, unless another account reads the secret",
+			Default: "aws", Choices: []Choice{
+				{Value: "aws", Help: "the keys that AWS manages, at no cost"},
+				{Value: "existing", Help: "a customer managed key of yours, by its ARN"},
+				{Value: "create", Help: "a customer managed key made for it"},
+			},
+		},
+		{
 			Key: "network", Prompt: "Where the function runs", Help: "the network that reaches the database",
 			Why:     "decides whether the function gets subnets and a security group; most databases are reached only from inside their VPC",
 			Default: "vpc", Choices: []Choice{
@@ -120,7 +150,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "keep", Prompt: "Files that are yours to change", Help: "path patterns whose changes are reported, never a difference",
-			Default:  "README.md,RUNBOOK.md,terraform/terraform.tfvars,.github/workflows/*,.gitlab-ci.yml",
+			Default:  "README.md,RUNBOOK.md,terraform/*.tfvars,.github/workflows/*,.gitlab-ci.yml",
 			Optional: true, List: true, Silent: true, check: checkKeep,
 		},
 	}

@@ -35,7 +35,7 @@ func main() { fmt.Println(driver.X, alpha.X, rotation.Run, roles.X) }
 		"terraform/main.tfvars":       "name     = \"prod/orders_db\"\nschedule = \"rate(30 days)\"\n",
 		"rotation/testdata/broken.go": "not Go at all\n",
 		"README.md": "# orders\n\n    rotasmith new orders --type db-pair --engine alpha --set secret_name=prod/orders_db --no-input\n" +
-			"README.md RUNBOOK.md terraform/terraform.tfvars .github/workflows/* .gitlab-ci.yml \nmade A pair Alpha DB github\n",
+			"README.md RUNBOOK.md terraform/*.tfvars .github/workflows/* .gitlab-ci.yml \nmade A pair Alpha DB github\n",
 	}
 	for path, text := range want {
 		if diff := cmp.Diff(text, string(files[path].Data)); diff != "" {

@@ -27,6 +27,7 @@ var others = map[string]string{
 	"schedule":    "cron(0 4-20/8 ? JAN-DEC SUN#1 *)",
 	"window":      "4h",
 	"region":      "us-gov-west-1",
+	"replicas":    "us-gov-east-1",
 	"keep":        "it's \"here\",${x},%{if y}/${z},{{.Name}}/{{end}},#,- a: b,\u2028é😀",
 }
 
@@ -190,6 +191,9 @@ func TestEveryPairOfOptions(t *testing.T) {
 		if answers["region"] != "" {
 			plain["region"] = "eu-west-1"
 		}
+		if answers["replicas"] != "" {
+			plain["replicas"] = "eu-central-1"
+		}
 		plain["name"] = "orders"
 		sameShape(t, generateTexts(t, c, plain), result)
 	})
@@ -223,6 +227,15 @@ func TestEveryBranchOfEveryTemplate(t *testing.T) {
 	if len(branches) == 0 {
 		t.Error("no template has a branch")
 	}
+}
+
+// regions names as many regions as a list does: a list's length shows in the files.
+func regions(list string) string {
+	plain := make([]string, len(generator.SplitList(list)))
+	for i := range plain {
+		plain[i] = fmt.Sprintf("eu-west-%d", i)
+	}
+	return strings.Join(plain, ",")
 }
 
 func generateTexts(t testing.TB, c *generator.Catalog, answers map[string]string) *generator.Result {
@@ -362,7 +375,7 @@ func FuzzFreeText(f *testing.F) {
 			}
 			result := generateTexts(t, c, base)
 			checkProject(t, c, result)
-			base[key] = map[string]string{"name": "orders", "window": "1h", "region": "eu-west-1", "schedule": "30d"}[key]
+			base[key] = map[string]string{"name": "orders", "window": "1h", "region": "eu-west-1", "replicas": regions(text), "schedule": "30d"}[key]
 			if base[key] == "" || spec.Get(key) == "" {
 				delete(base, key)
 			}

@@ -16,61 +16,67 @@ import (
 const (
 	adminARN  = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-admin-AbCdEf"
 	secretARN = "arn:aws:fake:eu-west-1:111122223333:aws_secretsmanager_secret"
+	keyARN    = "arn:aws:kms:eu-west-1:111122223333:key/orders"
 	logARN    = "arn:aws:fake:eu-west-1:111122223333:aws_cloudwatch_log_group"
 )
 
-// database is what every deployment has to say.
-var database = map[string]string{"host": "db.example.com", "dbname": "orders", "username": "orders_a"}
+// secrets returns the variable of that name: one secret, with what every deployment has to say and more.
+func secrets(more string) map[string]string {
+	return map[string]string{"secrets": `{orders={host="db.example.com",dbname="orders",username="orders_a"` + more + `}}`}
+}
+
+const twoUsers = `,alternate_username="orders_b",admin_secret_arn="` + adminARN + `"`
 
 // TestEmittedTerraform deploys emitted projects to nowhere: without a value of the secret, then with one.
 func TestEmittedTerraform(t *testing.T) {
 	t.Parallel()
-	interfaces := []string{
-		"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-		"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+	interfaces := map[string][]string{
+		"*":                                      {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:CreateNetworkInterface"},
+		"arn:aws:ec2:eu-west-1:111122223333:*/*": {"ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"},
 	}
-	twoUsers := map[string]string{"alternate_username": "orders_b", "admin_secret_arn": adminARN}
+	admin := map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}}
 	inVPC := map[string]string{"subnet_ids": `["subnet-1"]`, "security_group_ids": `["sg-1"]`}
 	for _, test := range []struct {
 		name      string
 		answers   []string
 		variables []map[string]string
 		settings  map[string]string // in the function's environment
-		allowed   map[string][]string
+		allowed   []map[string][]string
 	}{
 		{
 			name:      "two-user-vpc",
 			answers:   []string{"--type=rds-two-user", "--set=window=3h", "--set=region=eu-west-1"},
-			variables: []map[string]string{twoUsers, inVPC},
+			variables: []map[string]string{secrets(twoUsers), inVPC},
 			settings:  map[string]string{"USER_PAIRS": `[["orders_a","orders_b"]]`, "USERS": "preprovisioned", "ALLOWED_SECRETS": secretARN + "," + adminARN},
-			allowed:   map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}, "*": interfaces},
+			allowed:   []map[string][]string{admin, interfaces},
 		},
 		{
 			name:      "two-user-public-clone",
 			answers:   []string{"--type=rds-two-user", "--set=network=public", "--set=users=clone"},
-			variables: []map[string]string{twoUsers},
+			variables: []map[string]string{secrets(twoUsers)},
 			settings:  map[string]string{"USERS": "clone", "MIN_ROTATION_AGE": "65m", "ALLOW_RECOVERY": "false"},
-			allowed:   map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}},
+			allowed:   []map[string][]string{admin},
 		},
 		{
 			name:      "single-user-vpc",
 			answers:   []string{"--type=rds-single-user", "--set=schedule=cron(0 3 ? * SUN *)"},
-			variables: []map[string]string{inVPC},
+			variables: []map[string]string{secrets(""), inVPC},
 			settings:  map[string]string{"CHANGE_AS": "self", "RECOVERY_VERSIONS": "5", "ALLOWED_SECRETS": secretARN},
-			allowed:   map[string][]string{"*": interfaces},
+			allowed:   []map[string][]string{interfaces},
 		},
 		{
-			name:     "single-user-public",
-			answers:  []string{"--type=rds-single-user", "--set=network=public"},
-			settings: map[string]string{"CHANGE_AS": "self", "PASSWORD_LENGTH": "32", "ROTATION_DISABLED": "false"},
+			name:      "single-user-public",
+			answers:   []string{"--type=rds-single-user", "--set=network=public"},
+			variables: []map[string]string{secrets("")},
+			settings:  map[string]string{"CHANGE_AS": "self", "PASSWORD_LENGTH": "32", "ROTATION_DISABLED": "false"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := emit(t, test.answers...)
-			p.ok(t, "fmt", "-check")
+			p.ok(t, "fmt", "-check", "-recursive")
 			p.validate(t)
-			variables := join(append(test.variables, database)...)
+			variables := join(test.variables...)
 
 			p.ok(t, "apply", "-auto-approve", variables)
 			before := p.state(t)
@@ -81,8 +87,8 @@ func TestEmittedTerraform(t *testing.T) {
 				t.Error("Terraform makes a version of the secret")
 			}
 
-			p.ok(t, "apply", "-auto-approve", variables, "-var=seeded=true")
-			p.ok(t, "plan", "-detailed-exitcode", variables, "-var=seeded=true")
+			p.ok(t, "apply", "-auto-approve", variables, `-var=seeded=["orders"]`)
+			p.ok(t, "plan", "-detailed-exitcode", variables, `-var=seeded=["orders"]`)
 			state := p.state(t)
 			for _, order := range [][2]string{
 				{"aws_secretsmanager_secret_rotation", "aws_lambda_permission"},
@@ -117,12 +123,17 @@ func TestEmittedTerraform(t *testing.T) {
 
 			want := map[string][]string{
 				secretARN: {
-					"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
+					"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
 					"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
 				},
 				logARN + ":*": {"logs:CreateLogStream", "logs:PutLogEvents"},
 			}
-			maps.Copy(want, test.allowed)
+			if strings.HasPrefix(test.name, "single-user") { // which looks for former versions
+				want[secretARN] = append(want[secretARN], "secretsmanager:ListSecretVersionIds")
+			}
+			for _, more := range test.allowed {
+				maps.Copy(want, more)
+			}
 			if got := allowed(t, state["aws_iam_role_policy"]); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("the role may do\n%v\nwant\n%v", got, want)
 			}
@@ -134,31 +145,50 @@ func TestEmittedTerraform(t *testing.T) {
 func TestEmittedTerraformRefuses(t *testing.T) {
 	t.Parallel()
 	two := emit(t, "--type=rds-two-user", "--set=network=public")
+	two.more = twoUsers
 	single := emit(t, "--type=rds-single-user", "--set=network=public")
+	existing := emit(t, "--type=rds-single-user", "--set=network=public", "--set=secret=existing")
+	keyed := emit(t, "--type=rds-single-user", "--set=network=public", "--set=kms=existing")
 	for _, test := range []struct {
 		name      string
 		project   project
 		variables map[string]string
 		want      string
 	}{
-		{"two users without an administrator", two, map[string]string{"alternate_username": "orders_b"}, "Two users need admin_secret_arn"},
-		{"one user twice", two, map[string]string{"alternate_username": "orders_a", "admin_secret_arn": adminARN}, "different names"},
-		{"an unknown origin of users", two, map[string]string{"alternate_username": "orders_b", "admin_secret_arn": adminARN, "users": "guess"}, "preprovisioned or clone"},
+		{"one user twice", two, secrets(strings.ReplaceAll(twoUsers, "orders_b", "orders_a")), "different names"},
+		{"two users without an administrator", two, secrets(`,alternate_username="orders_b"`), `attribute "admin_secret_arn" is required`},
+		{"a user of two pairs", two, map[string]string{"secrets": `{a={username="a",alternate_username="b",admin_secret_arn="` + adminARN +
+			`"},b={username="a",alternate_username="c",admin_secret_arn="` + adminARN + `"}}`}, "A user belongs to one pair"},
+		{"an unknown origin of users", two, merge(secrets(twoUsers), map[string]string{"users": "guess"}), "preprovisioned or clone"},
 		{"an administrator that is not named", single, map[string]string{"change_as": "admin"}, "admin_secret_arn names"},
-		{"an ARN that is none", single, map[string]string{"admin_secret_arn": "orders-admin"}, "needed in full"},
-		{"days for a schedule", single, map[string]string{"schedule_expression": "30d"}, "rate(...) or a cron(...)"},
+		{"an ARN that is none", single, merge(secrets(`,admin_secret_arn="orders-admin"`), map[string]string{"change_as": "admin"}), "in full"},
+		{"nothing to make the first value of", single, map[string]string{"secrets": `{orders={host="db"}}`}, "too little for its first value"},
+		{"an ARN for a secret that is made here", single, secrets(`,arn="` + adminARN + `"`), "has no ARN to give"},
+		{"a secret that exists without an ARN", existing, secrets(""), "needs the arn of a secret"},
+		{"a key that is none", single, map[string]string{"secrets": `{"a b"={host="db",dbname="d",username="u"}}`}, "has a key of 1 to 40"},
+		{"no secret", single, map[string]string{"secrets": `{}`}, "There is one secret or more"},
+		{"a replica at home", single, map[string]string{"replicas": `{"eu-west-1"={}}`}, "can have no replica of it"},
+		{"a key for a replica in another region", single, map[string]string{
+			"replicas": `{"eu-central-1"={kms_key_arn="arn:aws:kms:eu-west-1:111122223333:key/k"}}`}, "in the replica's own region"},
+		{"a replica without a key of yours", keyed, map[string]string{"replicas": `{"eu-central-1"={}}`, "kms_key_arn": keyARN}, "give each region in replicas a kms_key_arn"},
+		{"a key in another region", keyed, map[string]string{"kms_key_arn": strings.Replace(keyARN, "west", "central", 1)}, "in another region than the secrets"},
+		{"a reader of another account without a key", single, map[string]string{"reader_arns": `["arn:aws:iam::444455556666:role/r"]`}, "customer managed key"},
+		{"hours that are none", single, map[string]string{"schedule_expression": "cron(0 4,,5 * * ? *)"}, "numbers, ranges and steps"},
+		{"two hours apart", single, map[string]string{"schedule_expression": "cron(0 4,6 * * ? *)"}, "more often than every 4 hours"},
+		{"a window beyond the day", single, map[string]string{"schedule_expression": "cron(0 20 * * ? *)", "window": "5h"}, "at most 4h"},
+		{"days for a schedule", single, map[string]string{"schedule_expression": "30d"}, "The schedule is a rate"},
 		{"minutes for a window", single, map[string]string{"window": "30m"}, "number of hours"},
 		{"a name that AWS refuses", single, map[string]string{"name": "Orders DB"}, "lower-case letters"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := test.project.tofu(t, "plan", join(test.variables, database))
+			out, err := test.project.tofu(t, "plan", join(secrets(test.project.more), test.variables))
 			if err == nil || !strings.Contains(strings.Join(strings.Fields(out), " "), test.want) {
 				t.Errorf("got error %v, want the words %q in:\n%s", err, test.want, out)
 			}
 		})
 	}
 	t.Run("more settings than Lambda takes", func(t *testing.T) {
-		out, err := single.tofu(t, "apply", "-auto-approve", join(database, map[string]string{"environment": `{X="` + strings.Repeat("x", 4097) + `"}`}))
+		out, err := single.tofu(t, "apply", "-auto-approve", join(secrets(""), map[string]string{"environment": `{X="` + strings.Repeat("x", 4097) + `"}`}))
 		if err == nil || !strings.Contains(out, "exceeds 4 KB") {
 			t.Errorf("got error %v:\n%s", err, out)
 		}
@@ -167,11 +197,33 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 		if err := os.Remove(filepath.Join(single.dir, "dist", "function.zip")); err != nil {
 			t.Fatal(err)
 		}
-		out, err := single.tofu(t, "plan", join(database))
+		out, err := single.tofu(t, "plan", join(secrets("")))
 		if err == nil || !strings.Contains(out, `run "make package"`) {
 			t.Errorf("got error %v:\n%s", err, out)
 		}
 	})
+}
+
+// TestShippedTests runs the tests that are emitted, for answers that bring every file of terraform/ that there is.
+func TestShippedTests(t *testing.T) {
+	t.Parallel()
+	for _, answers := range [][]string{
+		{"--type=rds-two-user"},
+		{"--type=rds-single-user", "--set=network=public", "--set=secrets=many", "--set=kms=create"},
+		{"--type=rds-single-user", "--set=change_as=admin", "--set=secret=existing", "--set=kms=existing", "--set=region=us-east-1", "--set=replicas=eu-west-1"},
+		{"--type=rds-two-user", "--set=secret=existing", "--set=network=public", "--set=schedule=cron(0 4 1 * ? *)", "--set=window=20h"},
+		{"--type=rds-two-user", "--set=kms=existing", "--set=replicas=us-east-1,us-west-2"},
+	} {
+		t.Run(strings.Join(answers, " "), func(t *testing.T) {
+			t.Parallel()
+			p := emit(t, answers...)
+			p.ok(t, "fmt", "-check", "-recursive")
+			p.validate(t)
+			if out, err := p.tofu(t, "test", "-no-color"); err != nil || !strings.Contains(out, "0 failed") {
+				t.Errorf("%v:\n%s", err, out)
+			}
+		})
+	}
 }
 
 // TestFaultsAreFound judges the judge: each of these would pass if the provider took everything.
@@ -204,7 +256,10 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
-type project struct{ dir string }
+type project struct {
+	dir  string
+	more string // what its secrets need to say beyond what all do
+}
 
 // emit makes a project with a package that is none.
 func emit(t *testing.T, answers ...string) project {
@@ -212,7 +267,7 @@ func emit(t *testing.T, answers ...string) project {
 	if os.Getenv("TOFU") == "" {
 		t.Skip("TOFU does not name the program: run make terraform")
 	}
-	p := project{filepath.Join(t.TempDir(), "orders-db")}
+	p := project{dir: filepath.Join(t.TempDir(), "orders-db")}
 	args := append([]string{"run", "./cmd/rotasmith", "new", "orders-db", "--engine=postgres", "--no-input", "--dir=" + p.dir}, answers...)
 	rotasmith := exec.CommandContext(t.Context(), "go", args...)
 	rotasmith.Dir = filepath.Join("..", "..")
@@ -239,6 +294,12 @@ func join(variables ...map[string]string) string {
 		args = append(args, "-var="+name+"="+all[name])
 	}
 	return strings.Join(args, "\n")
+}
+
+func merge(some, more map[string]string) map[string]string {
+	all := maps.Clone(some)
+	maps.Copy(all, more)
+	return all
 }
 
 // tofu runs OpenTofu in the project with this package's provider.

@@ -1,8 +1,0 @@
-# The secret has no aws_secretsmanager_secret_version, and must never get one: rotations push that version out, and the
-# next apply would create it anew, which makes the first value the current one again.
-
-resource "aws_secretsmanager_secret" "this" {
-  name                    = var.secret_name
-  description             = "Rotated by the function ${var.name}."
-  recovery_window_in_days = var.recovery_window_in_days
-}
