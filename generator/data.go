@@ -7,7 +7,7 @@ const GoVersion = "1.26"
 
 // Data is what a template may refer to. It is flat:
 //
-//	every question by its key in camel case: Name Type Engine Module SecretName Schedule Window Region Network CI Keep,
+//	every question by its key in camel case: Name Type Engine Module SecretName Schedule Window Region Network Alerts Refresh CI Keep,
 //	and those of the layers (such as Users): the recorded answer, empty when the question does not apply; a list for list questions
 //	TypeTitle           the title of the type
 //	Strategy            the type's folder below strategies/

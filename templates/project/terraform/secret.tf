@@ -6,3 +6,7 @@ resource "aws_secretsmanager_secret" "this" {
   description             = "Rotated by the function ${var.name}."
   recovery_window_in_days = var.recovery_window_in_days
 }
+
+locals {
+  secret_arns = { main = aws_secretsmanager_secret.this.arn }
+}

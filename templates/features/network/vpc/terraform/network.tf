@@ -21,8 +21,6 @@ variable "security_group_ids" {
   }
 }
 
-data "aws_partition" "current" {}
-
 locals {
   vpc_config = [{
     subnet_ids         = var.subnet_ids
