@@ -13,6 +13,7 @@ const GoVersion = "1.26"
 //	Strategy            the type's folder below strategies/
 //	EngineTitle         the engine's proper name
 //	ScheduleExpression  the schedule as Secrets Manager takes it: "rate(30 days)" or "cron(...)"
+//	OverdueAfterDays    the age of the last rotation, in days, from which the next one is overdue
 //	Command             the command line that makes this project again, quoted for a POSIX shell
 //	GoVersion           "1.26"
 //
@@ -36,6 +37,7 @@ func (s *Spec) Data() Data {
 	d["GoVersion"] = GoVersion
 	if sched, err := parseSchedule(s.Get("schedule")); err == nil {
 		d["ScheduleExpression"] = sched.expression
+		d["OverdueAfterDays"] = sched.overdueAfterDays()
 	}
 	return d
 }

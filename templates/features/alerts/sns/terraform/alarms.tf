@@ -1,19 +1,11 @@
 # What no event tells, or only with a trail: the function's own failures, and that a rotation did not come at all.
 
 variable "overdue_after_days" {
-  description = "Age of the last successful rotation, in days, at which the alarm goes off: the longest time between two rotations and some for retries. Null with a rate(...) schedule: its time and two days more."
+  description = "Age of the last successful rotation, in days, that is an alarm: the longest time between two of schedule_expression, and some for retries."
   type        = number
-  default     = null
 }
 
 locals {
-  rate_hours = try(
-    tonumber(regex("^rate\\((\\d+) hours?\\)$", var.schedule_expression)[0]),
-    tonumber(regex("^rate\\((\\d+) days?\\)$", var.schedule_expression)[0]) * 24,
-    null,
-  )
-  overdue_after_days = try(coalesce(var.overdue_after_days, local.rate_hours / 24 + 2), null)
-
   function_alarms = {
     errors = {
       metric    = "Errors"
@@ -69,17 +61,10 @@ resource "aws_cloudwatch_metric_alarm" "overdue" {
   period              = 86400
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
-  threshold           = local.overdue_after_days * 86400
+  threshold           = var.overdue_after_days * 86400
   treat_missing_data  = "breaching"
   alarm_actions       = local.alert_topic_arns
   ok_actions          = local.alert_topic_arns
-
-  lifecycle {
-    precondition {
-      condition     = local.overdue_after_days != null
-      error_message = "How long a cron(...) schedule may take between two rotations is for you to say: overdue_after_days."
-    }
-  }
 }
 
 resource "aws_cloudwatch_event_rule" "age" {
