@@ -20,28 +20,27 @@ variable "runbook_url" {
 locals {
   alert_publishers = ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
   alert_topic_arns = [aws_sns_topic.alerts.arn]
+}
 
-  # "AWS API Call via CloudTrail" would match nothing: these events come from the service itself. They have no
-  # "resources" either, and no request; the ARN stands only here. They come by way of a trail: see trail.tf.
-  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
-  failed_events = { for key, arn in local.secret_arns : key => {
+# "AWS API Call via CloudTrail" would match nothing: these events come from the service itself, as a trail records them
+# (trail.tf). They have no "resources" and no request either; only here stands the ARN. A rule for each secret, because
+# the 2048 characters of a pattern end with some fifteen ARNs.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+resource "aws_cloudwatch_event_rule" "failed" {
+  for_each = local.secret_arns
+
+  name        = "${var.name}-${each.key}-failed"
+  description = "A rotation of the secret failed or was abandoned, or the test of its credential failed."
+
+  event_pattern = jsonencode({
     source      = ["aws.secretsmanager"]
     detail-type = ["AWS Service Event via CloudTrail"]
     detail = {
       eventSource         = ["secretsmanager.amazonaws.com"]
       eventName           = ["RotationFailed", "RotationAbandoned", "TestRotationFailed"]
-      additionalEventData = { SecretId = [arn] }
+      additionalEventData = { SecretId = [each.value] }
     }
-  } }
-}
-
-# A rule for each secret: a pattern has room for some fifteen ARNs.
-resource "aws_cloudwatch_event_rule" "failed" {
-  for_each = local.secret_arns
-
-  name          = "${var.name}-${each.key}-failed"
-  description   = "A rotation of the secret failed or was abandoned, or the test of its credential failed."
-  event_pattern = jsonencode(local.failed_events[each.key])
+  })
 }
 
 resource "aws_cloudwatch_event_target" "failed" {
