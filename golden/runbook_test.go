@@ -125,6 +125,9 @@ func TestRunbookEntriesAreWhole(t *testing.T) {
 			}
 			titles = append(titles, title)
 			text, _, _ = strings.Cut(text, "\n## ")
+			if strings.HasPrefix(text, "\nNot on ") {
+				continue // a code that this engine does not give
+			}
 			at := -1
 			for _, part := range []string{"**Symptom.** ", "**Tell.** ", "**Cure.** ", "**Never** "} {
 				next := strings.Index(strings.ReplaceAll(text, "\n", " "), part)
