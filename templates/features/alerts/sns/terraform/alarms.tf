@@ -103,11 +103,11 @@ resource "aws_cloudwatch_dashboard" "this" {
         width  = 12
         height = 6
         properties = {
-          title   = "${key}: failed steps, and what did less than it should"
-          region  = data.aws_region.current.region
-          view    = "timeSeries"
-          period  = 3600
-          stat    = "Sum"
+          title  = "${key}: failed steps, and what did less than it should"
+          region = data.aws_region.current.region
+          view   = "timeSeries"
+          period = 3600
+          stat   = "Sum"
           metrics = [for metric in ["Failures", "Degraded", "ReplicaFailures"] : [{
             expression = "SEARCH('{Rotasmith,SecretId,Step} SecretId=\"${arn}\" MetricName=\"${metric}\"', 'Sum')"
           }]]
@@ -128,17 +128,17 @@ resource "aws_cloudwatch_dashboard" "this" {
           ]
         }
       }],
-      [for metric, stat in { Errors = "Sum", Throttles = "Sum", Duration = "Maximum" } : {
+      [for alarm in local.function_alarms : {
         type   = "metric"
         width  = 8
         height = 6
         properties = {
-          title   = "Function: ${metric}"
+          title   = "Function: ${alarm.metric}"
           region  = data.aws_region.current.region
           view    = "timeSeries"
           period  = 300
-          stat    = stat
-          metrics = [["AWS/Lambda", metric, "FunctionName", aws_lambda_function.this.function_name]]
+          stat    = alarm.statistic
+          metrics = [["AWS/Lambda", alarm.metric, "FunctionName", aws_lambda_function.this.function_name]]
         }
       }],
     )
