@@ -4,8 +4,14 @@
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
 
 locals {
-  account_root     = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"
   topic_publishers = distinct(concat(local.alert_publishers, local.refresh_publishers))
+
+  # What rules are named after, by the secrets' keys: a rule's name has 64 characters, of which some are left for what
+  # it does.
+  rule_names = {
+    for key, name in { for key in keys(local.secret_arns) : key => "${var.name}-${key}" } :
+    key => length(name) <= 56 ? name : "${substr(name, 0, 47)}-${substr(sha256(key), 0, 8)}"
+  }
 }
 
 resource "aws_kms_key" "topics" {
@@ -20,7 +26,7 @@ resource "aws_kms_key" "topics" {
       {
         Sid       = "Administer"
         Effect    = "Allow"
-        Principal = { AWS = local.account_root }
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
         Action    = "kms:*"
         Resource  = "*" # of a key's policy: the key
       },

@@ -45,6 +45,23 @@ resource "aws_cloudwatch_metric_alarm" "function" {
   alarm_actions       = local.alert_topic_arns
 }
 
+resource "aws_cloudwatch_metric_alarm" "replica" {
+  for_each = local.secret_arns
+
+  alarm_name          = "${var.name}-${each.key}-replica"
+  alarm_description   = "The secret was rotated, but a replica has the former value. ${var.runbook_url}#a-replica-shows-a-former-value"
+  namespace           = "Rotasmith"
+  metric_name         = "ReplicaFailures"
+  dimensions          = { SecretId = each.value, Step = "finishSecret" }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alert_topic_arns
+}
+
 # That nothing has rotated for a month cannot be seen from a metric of rotations: an alarm looks back seven days at the
 # most (Period of PutMetricAlarm). So a schedule has the function ask Secrets Manager, which keeps the date, and the
 # metric is the age itself. Where nothing has reported it for a day, the watch has failed, and that alarms too.
@@ -70,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "overdue" {
 resource "aws_cloudwatch_event_rule" "age" {
   for_each = local.secret_arns
 
-  name                = "${var.name}-${each.key}-age"
+  name                = "${local.rule_names[each.key]}-age"
   description         = "Has the function report how old the last rotation is."
   schedule_expression = "rate(6 hours)"
 }
@@ -104,7 +121,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 6
         properties = {
           title  = "${key}: failed steps, and what did less than it should"
-          region = data.aws_region.current.region
+          region = local.region
           view   = "timeSeries"
           period = 3600
           stat   = "Sum"
@@ -119,7 +136,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 6
         properties = {
           title  = "${key}: days since the last rotation"
-          region = data.aws_region.current.region
+          region = local.region
           view   = "timeSeries"
           period = 21600
           metrics = [
@@ -134,7 +151,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 6
         properties = {
           title   = "Function: ${alarm.metric}"
-          region  = data.aws_region.current.region
+          region  = local.region
           view    = "timeSeries"
           period  = 300
           stat    = alarm.statistic

@@ -29,7 +29,7 @@ locals {
 resource "aws_cloudwatch_event_rule" "failed" {
   for_each = local.secret_arns
 
-  name        = "${var.name}-${each.key}-failed"
+  name        = "${local.rule_names[each.key]}-failed"
   description = "A rotation of the secret failed or was abandoned, or the test of its credential failed."
 
   event_pattern = jsonencode({
@@ -101,10 +101,7 @@ resource "aws_sns_topic_policy" "alerts" {
         Resource  = aws_sns_topic.alerts.arn
         Condition = {
           ArnLike = {
-            "aws:SourceArn" = join(":", [
-              "arn", data.aws_partition.current.partition, "cloudwatch", data.aws_region.current.region,
-              data.aws_caller_identity.current.account_id, "alarm", "${var.name}-*",
-            ])
+            "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"
           }
         }
       },

@@ -23,10 +23,7 @@ check "trail" {
 locals {
   trails = var.trail == "create" ? 1 : 0
 
-  trail_arn = join(":", [
-    "arn", data.aws_partition.current.partition, "cloudtrail", data.aws_region.current.region,
-    data.aws_caller_identity.current.account_id, "trail/${var.name}",
-  ])
+  trail_arn = "arn:${local.partition}:cloudtrail:${local.region}:${local.account_id}:trail/${var.name}"
 }
 
 # It is here for its events: one region, and what changes something. Its files are a by-product, encrypted with S3's own
@@ -85,7 +82,7 @@ resource "aws_s3_bucket_policy" "trail" {
         Effect    = "Allow"
         Principal = { Service = "cloudtrail.amazonaws.com" }
         Action    = "s3:PutObject"
-        Resource  = "${aws_s3_bucket.trail[0].arn}/AWSLogs/${data.aws_caller_identity.current.account_id}/*"
+        Resource  = "${aws_s3_bucket.trail[0].arn}/AWSLogs/${local.account_id}/*"
         Condition = {
           StringEquals = {
             "aws:SourceArn" = local.trail_arn

@@ -10,7 +10,7 @@ locals {
 resource "aws_cloudwatch_event_rule" "refresh" {
   for_each = local.secret_arns
 
-  name        = "${var.name}-${each.key}-refresh"
+  name        = "${local.rule_names[each.key]}-refresh"
   description = "A version of the secret becomes the current one."
 
   event_pattern = jsonencode({
