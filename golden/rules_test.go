@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,43 @@ func TestWrongRulesAreFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnlyRulesMaySend holds the topics and the queue to taking events from the
+// rules that have them for a target, and nothing from other accounts' rules.
+func TestOnlyRulesMaySend(t *testing.T) {
+	everyProject(t, func(t *testing.T, files tree) {
+		for _, typ := range []string{"aws_sns_topic_policy", "aws_sqs_queue_policy"} {
+			resources(t, files, typ, func(name string, body *hclsyntax.Body) {
+				var policy struct {
+					Statement []struct {
+						Effect, Action, Resource string
+						Principal                struct{ Service string }
+						Condition                map[string]any
+					}
+				}
+				if err := json.Unmarshal([]byte(evaluate(t, body.Attributes["policy"].Expr).AsString()), &policy); err != nil {
+					t.Fatal(err)
+				}
+				rule := map[string]string{"alerts": "failed", "refresh": "refresh"}[name]
+				want := map[string]map[string]any{"events.amazonaws.com": {"ArnEquals": map[string]any{"aws:SourceArn": []any{"arn of rule " + rule}}}}
+				if name == "alerts" {
+					alarms := "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:orders-db-*"
+					want["cloudwatch.amazonaws.com"] = map[string]any{"ArnLike": map[string]any{"aws:SourceArn": alarms}}
+				}
+				got := make(map[string]map[string]any)
+				for _, statement := range policy.Statement {
+					got[statement.Principal.Service] = statement.Condition
+					if to := "arn of " + name; statement.Resource != to || statement.Effect != "Allow" || !slices.Contains([]string{"sns:Publish", "sqs:SendMessage"}, statement.Action) {
+						t.Errorf("%s allows %s on %s", name, statement.Action, statement.Resource)
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("who may send to %s, and when (-want +got):\n%s", name, diff)
+				}
+			})
+		}
+	})
 }
 
 // TestAlertIsUnderstood reads an alert as whoever is on call does.
@@ -196,14 +234,26 @@ func resources(t *testing.T, files tree, typ string, visit func(name string, bod
 // evaluate returns the value of an expression in the resource of the one secret.
 func evaluate(t *testing.T, expr hclsyntax.Expression) cty.Value {
 	t.Helper()
-	text := func(name, value string) map[string]cty.Value { return map[string]cty.Value{name: cty.StringVal(value)} }
+	object := func(fields ...string) cty.Value {
+		all := make(map[string]cty.Value)
+		for i := 0; i < len(fields); i += 2 {
+			all[fields[i]] = cty.StringVal(fields[i+1])
+		}
+		return cty.ObjectVal(all)
+	}
+	arn := func(of string) cty.Value { return object("arn", "arn of "+of) }
+	rule := func(name string) cty.Value { return cty.ObjectVal(map[string]cty.Value{"main": arn("rule " + name)}) }
 	value, diags := expr.Value(&hcl.EvalContext{
 		Variables: map[string]cty.Value{
-			"each":                cty.ObjectVal(text("value", secretARN)),
-			"var":                 cty.ObjectVal(text("runbook_url", "https://example.com/RUNBOOK.md")),
-			"aws_lambda_function": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(text("function_name", "orders-db"))}),
+			"each":                      object("value", secretARN),
+			"local":                     object("partition", "aws", "region", "eu-west-1", "account_id", "111122223333"),
+			"var":                       object("name", "orders-db", "runbook_url", "https://example.com/RUNBOOK.md"),
+			"aws_lambda_function":       cty.ObjectVal(map[string]cty.Value{"this": object("function_name", "orders-db")}),
+			"aws_cloudwatch_event_rule": cty.ObjectVal(map[string]cty.Value{"failed": rule("failed"), "refresh": rule("refresh")}),
+			"aws_sns_topic":             cty.ObjectVal(map[string]cty.Value{"alerts": arn("alerts"), "refresh": arn("refresh")}),
+			"aws_sqs_queue":             cty.ObjectVal(map[string]cty.Value{"refresh": arn("refresh")}),
 		},
-		Functions: map[string]function.Function{"join": stdlib.JoinFunc, "jsonencode": stdlib.JSONEncodeFunc},
+		Functions: map[string]function.Function{"join": stdlib.JoinFunc, "jsonencode": stdlib.JSONEncodeFunc, "values": stdlib.ValuesFunc},
 	})
 	if diags.HasErrors() {
 		t.Fatal(diags)
