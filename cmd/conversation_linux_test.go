@@ -230,8 +230,8 @@ func TestGoingBack(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			c := openConsole(t)
-			end := c.talk(t.Context(), nil, append([]string{"new", "--set", "ci=none", "--set", "region=", "--set", "window=", "--set", "network=vpc"},
-				way.args...)...)
+			end := c.talk(t.Context(), nil, append([]string{"new", "--set", "ci=none", "--set", "region=", "--set", "window=", "--set", "network=vpc",
+				"--set", "alerts=sns", "--set", "refresh=sns"}, way.args...)...)
 			way.answer(c, "Name of the project", "<", 0)
 			if way.back > 0 {
 				c.reply("this is the first question", "\x7forders-db"+enter)
@@ -266,7 +266,8 @@ func TestGoingBack(t *testing.T) {
 func TestSummaryBeforeWriting(t *testing.T) {
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-two-user", "--engine", "postgres", "--accessible", "--set", "users=clone", "--set", "module=a.b/c",
-		"--set", "secret_name=s", "--set", "schedule=1d", "--set", "window=", "--set", "region=", "--set", "network=vpc", "--set", "ci=none")
+		"--set", "secret_name=s", "--set", "schedule=1d", "--set", "window=", "--set", "region=", "--set", "network=vpc", "--set", "ci=none",
+		"--set", "alerts=sns", "--set", "refresh=sns")
 	c.line("lower-case letters", "")
 	c.line("not accepted: name is empty", "Orders")
 	c.line(`not accepted: bad name "Orders"`, "orders-db")
@@ -289,7 +290,7 @@ func TestTerminalThatDoesNotAnswer(t *testing.T) {
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-two-user", "--engine", "postgres")
 	c.line("Name of the project", "\x1b[24;80R\x1b[200~orders-db\x1b[201~") // its late answer, and the marks of a paste
 	c.line("Where the two database users come from, number or name", "clone")
-	for _, prompt := range []string{"Go module", "Name of the secret", "How often", "Length of", "AWS region", "Where the function", "Continuous", "Write it"} {
+	for _, prompt := range []string{"Go module", "Name of the secret", "How often", "Length of", "AWS region", "Where the function", "Alerts", "Telling", "Continuous", "Write it"} {
 		c.line(prompt, "")
 	}
 	code, out := end()

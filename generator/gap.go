@@ -38,7 +38,9 @@ func longestGap(fields []string) int {
 }
 
 func opens(fields []string, day time.Time) bool {
-	month := func(item string) bool { return within(item, int(day.Month()), "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC") }
+	month := func(item string) bool {
+		return within(item, int(day.Month()), "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")
+	}
 	return anyItem(fields[3], month) &&
 		anyItem(fields[2], func(item string) bool { return onDate(item, day) }) &&
 		anyItem(fields[4], func(item string) bool { return onWeekday(item, day) })

@@ -102,7 +102,7 @@ func BaseQuestions() []Question {
 			Why:     "decides whether failed and overdue rotations reach somebody; most take sns, which mail, chat and pagers subscribe to",
 			Default: "sns", Choices: []Choice{
 				{Value: "sns", Help: "an SNS topic, alarms and a dashboard"},
-				{Value: "none", Help: "none: something else watches"},
+				{Value: "none", Help: "something else watches"},
 			},
 		},
 		{
@@ -111,7 +111,7 @@ func BaseQuestions() []Question {
 			Default: "sns", Choices: []Choice{
 				{Value: "sns", Help: "an SNS topic, for any number of them"},
 				{Value: "sqs", Help: "an SQS queue, for one that works them off"},
-				{Value: "none", Help: "they are not told"},
+				{Value: "none", Help: "they are not told, and find out for themselves"},
 			},
 		},
 		{
