@@ -222,7 +222,7 @@ func TestCompareRefuses(t *testing.T) {
 		{"no project", func(p fstest.MapFS) { delete(p, AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
 		{
 			"every bad answer", func(p fstest.MapFS) { edit(p, AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
-			[]string{`orders/rotasmith.yaml:14: unknown ci "jenkins"`, `orders/rotasmith.yaml:15: unknown question "usres"`},
+			[]string{`orders/rotasmith.yaml:16: unknown ci "jenkins"`, `orders/rotasmith.yaml:17: unknown question "usres"`},
 		},
 		{
 			"an answer is missing", func(p fstest.MapFS) { edit(p, AnswersFile, "engine: alpha\n", "") },
