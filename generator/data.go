@@ -7,12 +7,13 @@ const GoVersion = "1.26"
 
 // Data is what a template may refer to. It is flat:
 //
-//	every question by its key in camel case: Name Type Engine Provider Mode Module SecretName Schedule Window Region Secret Secrets Replicas KMS Network CI Keep,
+//	every question by its key in camel case: Name Type Engine Provider Mode Module SecretName Schedule Window Region Secret Secrets Replicas KMS Network Alerts Refresh CI Keep,
 //	and those of the layers (such as Users): the recorded answer, empty when the question does not apply; a list for list questions
 //	TypeTitle           the title of the type
 //	Strategy            the strategy's folder below strategies/
 //	EngineTitle         the engine's proper name, and for a provider ProviderTitle; empty for the other
 //	ScheduleExpression  the schedule as Secrets Manager takes it: "rate(30 days)" or "cron(...)"
+//	OverdueAfterDays    the age of the last rotation, in days, from which the next one is overdue
 //	Command             the command line that makes this project again, quoted for a POSIX shell
 //	GoVersion           "1.26"
 //
@@ -42,6 +43,7 @@ func (s *Spec) Data() Data {
 	d["GoVersion"] = GoVersion
 	if sched, err := parseSchedule(s.Get("schedule")); err == nil {
 		d["ScheduleExpression"] = sched.expression
+		d["OverdueAfterDays"] = sched.overdueAfterDays()
 	}
 	return d
 }

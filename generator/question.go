@@ -140,6 +140,23 @@ func BaseQuestions() []Question {
 			},
 		},
 		{
+			Key: "alerts", Prompt: "Alerts", Help: "who is told when a rotation fails or does not come",
+			Why:     "decides whether failed and overdue rotations reach somebody; most take sns, which mail, chat and pagers subscribe to",
+			Default: "sns", Choices: []Choice{
+				{Value: "sns", Help: "an SNS topic, alarms and a dashboard"},
+				{Value: "none", Help: "something else watches"},
+			},
+		},
+		{
+			Key: "refresh", Prompt: "Telling the applications", Help: "how applications learn that the secret has a new value",
+			Why:     "decides how applications learn of a new value without waiting for their cache to age; most take sns",
+			Default: "sns", Choices: []Choice{
+				{Value: "sns", Help: "an SNS topic, for any number of them"},
+				{Value: "sqs", Help: "an SQS queue, for one that works them off"},
+				{Value: "none", Help: "they are not told, and find out for themselves"},
+			},
+		},
+		{
 			Key: "ci", Prompt: "Continuous integration", Help: "whose workflow file to write",
 			Why:     "decides which workflow builds and tests every change; most take the one of the place where the code will live",
 			Default: "github", Choices: []Choice{

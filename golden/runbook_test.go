@@ -104,3 +104,41 @@ func TestRunbookKnowsEveryCode(t *testing.T) {
 		}
 	})
 }
+
+// situations are the failures that everybody meets, whose entries are found
+// without a code.
+var situations = []string{
+	"A step was killed", "No route to Secrets Manager", "No route to the database", "A right that only finishSecret lacks",
+	"The key refuses", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a former value", "A replica shows a former value",
+}
+
+// TestRunbookEntriesAreWhole holds every entry to the four things that whoever is
+// on call needs, in their order, and the runbook to the failures that have no
+// code of their own.
+func TestRunbookEntriesAreWhole(t *testing.T) {
+	everyProject(t, func(t *testing.T, files tree) {
+		var titles []string
+		for entry := range strings.SplitSeq(files["RUNBOOK.md"], "\n### ") {
+			title, text, _ := strings.Cut(entry, "\n")
+			if strings.HasPrefix(title, "# ") {
+				continue // what comes before the first
+			}
+			titles = append(titles, title)
+			text, _, _ = strings.Cut(text, "\n## ")
+			if strings.HasPrefix(text, "\nNot on ") {
+				continue // a code that this engine does not give
+			}
+			at := -1
+			for _, part := range []string{"**Symptom.** ", "**Tell.** ", "**Cure.** ", "**Never** "} {
+				next := strings.Index(strings.ReplaceAll(text, "\n", " "), part)
+				if next <= at {
+					t.Errorf("%s: %sis missing or comes too early", title, part)
+				}
+				at = next
+			}
+		}
+		if missing := without(situations, titles); len(missing) > 0 {
+			t.Errorf("RUNBOOK.md does not have %q", missing)
+		}
+	})
+}

@@ -166,6 +166,7 @@ func TestEvent(t *testing.T) {
 		"snake case":        {`{"Step": "create_secret", "SecretId": "` + b.Secret + `", "ClientRequestToken": "` + token + `"}`, rotation.CodeBadEvent},
 		"another secret":    {`{"Step": "createSecret", "SecretId": "other", "ClientRequestToken": "` + token + `"}`, rotation.CodeSecretNotAllowed},
 		"another preflight": {`{"Preflight": true, "SecretId": "other"}`, rotation.CodeSecretNotAllowed},
+		"another's age":     {`{"Age": true, "SecretId": "other"}`, rotation.CodeSecretNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.calls = nil

@@ -17,8 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// Event is what Secrets Manager sends for one step of a rotation, or what a
-// person sends for a preflight.
+// Event is what Secrets Manager sends for one step of a rotation, what a
+// person sends for a preflight, or what a schedule sends to have the age of the
+// last rotation measured.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 // (that page writes the steps in snake case; what arrives is camel case).
 type Event struct {
@@ -30,6 +31,7 @@ type Event struct {
 	// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 	RotationToken Sensitive
 	Preflight     bool
+	Age           bool
 }
 
 // The steps of a rotation as they stand in the event.
@@ -40,6 +42,7 @@ const (
 	StepFinish = "finishSecret"
 
 	stepPreflight = "preflight"
+	stepAge       = "age"
 )
 
 const (
@@ -125,8 +128,11 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (answer a
 	if err := json.Unmarshal(payload, &r.event); err != nil || r.event.SecretID == "" {
 		return nil, Errorf(CodeBadEvent, "the event is not a rotation event of Secrets Manager")
 	}
-	if r.event.Preflight {
+	switch {
+	case r.event.Preflight:
 		r.event.Step, r.event.ClientRequestToken = stepPreflight, ""
+	case r.event.Age:
+		r.event.Step, r.event.ClientRequestToken = stepAge, ""
 	}
 	if !h.config.allows(r.event.SecretID) {
 		return nil, Errorf(CodeSecretNotAllowed, "%s is not in ALLOWED_SECRETS", oneLine(r.event.SecretID))
@@ -135,8 +141,11 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (answer a
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
 
-	if r.event.Preflight {
+	switch {
+	case r.event.Preflight:
 		return h.preflight(ctx, r), nil
+	case r.event.Age:
+		return nil, r.describe(ctx) // the metrics are the answer
 	}
 	return nil, h.step(ctx, r)
 }

@@ -276,7 +276,8 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 			r.previous = version
 		}
 	}
-	if r.event.ClientRequestToken == "" { // a preflight is about no version
+	if r.event.ClientRequestToken == "" { // the event is about no version
+		r.Report.Age = new(r.h.now().Sub(*cmp.Or(out.LastRotatedDate, out.CreatedDate, new(r.h.now()))))
 		return out, nil
 	}
 	stages, known := out.VersionIdsToStages[r.event.ClientRequestToken]

@@ -1,0 +1,5 @@
+# Applications are not told of a new value.
+
+locals {
+  refresh_publishers = []
+}
