@@ -168,7 +168,8 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			name:  "a broken record",
-			plant: func(p fstest.MapFS) { edit(p, LockFile, "{", "			want:  []string{".rotasmith/lock.json:1: edited, or the template has moved on: .rotasmith/lock.json does not say"},
+			plant: func(p fstest.MapFS) { edit(p, LockFile, "{", "<<<<<<< ours\n{") },
+			want:  []string{".rotasmith/lock.json:1: edited, or the template has moved on: .rotasmith/lock.json does not say"},
 		},
 		{
 			name: "a record of other files",
@@ -221,7 +222,6 @@ func TestCompareRefuses(t *testing.T) {
 		{"no project", func(p fstest.MapFS) { delete(p, AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
 		{
 			"every bad answer", func(p fstest.MapFS) { edit(p, AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
-<<<<<<< HEAD
 			[]string{`orders/rotasmith.yaml:20: unknown ci "jenkins"`, `orders/rotasmith.yaml:21: unknown question "usres"`},
 		},
 		{

@@ -190,7 +190,9 @@ func (c *Catalog) defaultFor(q Question, get Lookup) string {
 }
 
 // DefaultOf returns the default of a question for a type, which may have one of its own.
-func (c *Catalog) DefaultOf(q Question, t Type) string { return c.strategyDefault(q, t.Modes[0].Strategy) }
+func (c *Catalog) DefaultOf(q Question, t Type) string {
+	return c.strategyDefault(q, t.Modes[0].Strategy)
+}
 
 func (c *Catalog) strategyDefault(q Question, strategy string) string {
 	layers, _ := c.strategyLayers(strategy, nil) // Open has checked it

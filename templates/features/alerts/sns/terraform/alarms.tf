@@ -46,7 +46,7 @@ resource "aws_cloudwatch_metric_alarm" "function" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "replica" {
-  for_each = local.secret_arns
+  for_each = { for key, arn in local.secret_arns : key => arn if length(var.replicas) > 0 }
 
   alarm_name          = "${var.name}-${each.key}-replica"
   alarm_description   = "The secret was rotated, but a replica has the former value. ${var.runbook_url}#a-replica-shows-a-former-value"
@@ -67,7 +67,7 @@ resource "aws_cloudwatch_metric_alarm" "replica" {
 # metric is the age itself. Where nothing has reported it for a day, the watch has failed, and that alarms too.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 resource "aws_cloudwatch_metric_alarm" "overdue" {
-  for_each = { for key, arn in local.secret_arns : key => arn if var.seeded }
+  for_each = { for key, arn in local.secret_arns : key => arn if contains(var.seeded, key) }
 
   alarm_name          = "${var.name}-${each.key}-overdue"
   alarm_description   = "The secret was not rotated in time, or its age is not known any more. ${var.runbook_url}#an-alarm-went-off"
@@ -100,14 +100,13 @@ resource "aws_cloudwatch_event_target" "age" {
   input = jsonencode({ Age = true, SecretId = each.value })
 }
 
+# One for all: the policy of a function has 20 KB, of which each secret needs some for Secrets Manager.
 resource "aws_lambda_permission" "age" {
-  for_each = local.secret_arns
-
-  statement_id  = "Age-${each.key}"
+  statement_id  = "Age"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.age[each.key].arn
+  source_arn    = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/${var.name}-*"
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
