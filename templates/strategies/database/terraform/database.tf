@@ -1,9 +1,15 @@
-# Where the database is. host, port, dbname and username only make the document that "make seed" stores: from then on
-# the secret is what counts, and a change of them here does not reach it.
+# Where the database is. host, database_host, port, dbname and username only make the document that "make seed" stores:
+# from then on the secret is what counts, and a change of them here does not reach it.
 
 variable "host" {
   description = "Host name of the database as its certificate has it."
   type        = string
+}
+
+variable "database_host" {
+  description = "The database's own host name, where host is that of an RDS Proxy: the rotation goes there. Register this secret with the proxy; it lets in no user whose credential stands in no registered secret."
+  type        = string
+  default     = null
 }
 
 variable "port" {
@@ -54,11 +60,12 @@ locals {
   }
 
   database_document = {
-    engine    = local.engine
-    host      = var.host
-    port      = coalesce(var.port, local.default_port)
-    dbname    = var.dbname
-    username  = var.username
-    masterarn = var.admin_secret_arn
+    engine        = local.engine
+    host          = var.host
+    database_host = var.database_host
+    port          = coalesce(var.port, local.default_port)
+    dbname        = var.dbname
+    username      = var.username
+    masterarn     = var.admin_secret_arn
   }
 }
