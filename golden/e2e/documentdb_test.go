@@ -27,20 +27,20 @@ const gapOnMongo = 4
 // silent session.
 var ferretScenarios = []scenario{
 	{
-		engine: ferret{}, on: "ferretdb", neverFrozen: true, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: gapOnMongo,
+		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: gapOnMongo,
 		prepare: prepareNothing, reset: resetFerret(userOrders),
 	},
 	{
-		engine: ferret{}, on: "ferretdb", neverFrozen: true, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: gapOnMongo,
+		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: gapOnMongo,
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareNothing, reset: resetFerret(userOrders),
 	},
 	{
-		engine: ferret{}, on: "ferretdb", neverFrozen: true, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
 		prepare: prepareNothing, reset: resetFerret(userA, userB),
 	},
 	{
-		engine: ferret{}, on: "ferretdb", neverFrozen: true, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
 		prepare: prepareNothing, reset: resetFerret(userA),
 	},

@@ -30,7 +30,9 @@ const (
 
 // scenarios are those of each server. Those of one server follow each other; the
 // servers do not wait for one another.
-var scenarios = [][]scenario{postgresScenarios, postgres18Scenarios, mysqlScenarios, mariadbScenarios, ferretScenarios}
+var scenarios = [][]scenario{
+	slices.Concat(postgresScenarios, redshiftScenarios), postgres18Scenarios, mysqlScenarios, mariadbScenarios, ferretScenarios,
+}
 
 // TestEndToEnd walks every scenario: rotations in a row, kills after every call,
 // and processes that stand still. What came of the kills is one table.
@@ -39,7 +41,7 @@ func TestEndToEnd(t *testing.T) {
 		t.Run(all[0].server(), func(t *testing.T) {
 			t.Parallel()
 			for _, s := range all {
-				t.Run(s.name, func(t *testing.T) { walk(t, s) })
+				t.Run(s.server()+", "+s.name, func(t *testing.T) { walk(t, s) })
 			}
 		})
 	}

@@ -248,6 +248,23 @@ func TestUnknownSalt(t *testing.T) {
 	}
 }
 
+// TestIdentity: a session counts only if it is that of the user who logged in.
+// (T3)
+func TestIdentity(t *testing.T) {
+	ours := postgrestest.NewAuthority(t)
+	s := &server{t: t}
+	s.keep(postgrestest.Password)
+	account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
+	account.User = "somebody"
+	target, err := New(ours.Roots(), 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := target.Login(t.Context(), account); rotation.CodeOf(err) != rotation.CodeIdentity {
+		t.Errorf("got %v, want %q", err, rotation.CodeIdentity)
+	}
+}
+
 // TestStoodStill: a session that was silent for too long sends nothing more.
 // (C19)
 func TestStoodStill(t *testing.T) {
