@@ -333,19 +333,17 @@ func logIn(p *proxy, op string, client, server net.Conn, from, to io.Reader) boo
 			return false
 		}
 		if m.kind == errorResponse || m.kind == authentication && binary.BigEndian.Uint32(m.body) == 0 {
-			answer := m.bytes()
+			answer, refused := m.bytes(), error(nil)
 			if m.kind != errorResponse {
-				rest, err := untilReady(to)
-				if err != nil {
-					return false
-				}
+				var rest []byte
+				rest, refused = untilReady(to) // a right password may still not open a session
 				answer = append(answer, rest...)
 			}
 			if p.after(op) != nil {
 				return false
 			}
 			_, err := client.Write(answer)
-			return err == nil && m.kind != errorResponse
+			return err == nil && refused == nil && m.kind != errorResponse
 		}
 		if _, err := client.Write(m.bytes()); err != nil {
 			return false

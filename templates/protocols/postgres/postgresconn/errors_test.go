@@ -28,6 +28,7 @@ func TestStatementErrors(t *testing.T) {
 		{err: refusal("57014"), want: rotation.CodeDeadline},
 		{err: refusal("42704"), want: rotation.CodeServer},
 		{err: refusal("0LP01"), want: rotation.CodeParity},
+		{err: refusal("53100"), want: rotation.CodeNoSpace},
 		{err: refusal("53300"), want: rotation.CodeUnreachable},
 		{err: refusal("57P01"), want: rotation.CodeUnreachable},
 		{err: refusal("57P02"), want: rotation.CodeUnreachable},

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/binary"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
@@ -75,6 +76,11 @@ func (a Authority) sign(t testing.TB, key *ecdsa.PrivateKey, template *x509.Cert
 		t.Fatal(err)
 	}
 	return certificate
+}
+
+// PEM is the authority's certificate.
+func (a Authority) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
 // Roots are what trusts the authority.

@@ -94,9 +94,11 @@ func TestEveryPasswordLength(t *testing.T) {
 		if next.Password, err = target.PasswordPolicy().Generate(); err != nil {
 			t.Fatal(err)
 		}
-		if err := login(t, target, account).Change(t.Context(), account.User, next.Password); err != nil {
+		session := login(t, target, account)
+		if err := session.Change(t.Context(), account.User, next.Password); err != nil {
 			t.Fatalf("length %d: %v", length, err)
 		}
+		session.Close()
 		if err := target.Prove(t.Context(), next); err != nil {
 			t.Fatalf("length %d: %v", length, err)
 		}
