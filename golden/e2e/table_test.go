@@ -46,9 +46,9 @@ func printTable() {
 	}
 	slices.SortStableFunc(rows.all, func(a, b row) int { return cmp.Compare(a.server, b.server) })
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "server\tscenario\trotation\trecovery\tkill points\tdead ends\tlost rights\tdead points\tgap (ms)")
+	_, _ = fmt.Fprintln(table, "server\tscenario\trotation\trecovery\tkill points\tdead ends\tlost rights\tdead points\tgap (ms)")
 	for _, r := range rows.all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.server, r.scenario,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.server, r.scenario,
 			pick(r.steady, "steady", "first"), pick(r.anew, "new token", "same token"),
 			r.points, r.deadEnds, r.lostRights, r.deadPoints, r.gap)
 	}

@@ -307,10 +307,10 @@ func TestReadsInPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear := []byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}
+	inClear := []byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}
 	for sent, want := range map[string]string{
-		string(request) + "more": string(clear) + "more",
-		string(clear) + "more":   string(clear) + "more",
+		string(request) + "more": string(inClear) + "more",
+		string(inClear) + "more": string(inClear) + "more",
 		"E\x00\x00\x00\x09abc":   "E\x00\x00\x00\x09abc",
 		"E":                      "E",
 	} {

@@ -59,32 +59,32 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 			return err
 		}
 	}
-	return s.alter(ctx, user, rotation.NewSensitive(rand.Text()), "try a change of the password of", "BEGIN", "ROLLBACK")
+	alter, err := s.alter(user, rotation.NewSensitive(rand.Text()))
+	if err != nil {
+		return err
+	}
+	return s.Alter(ctx, fmt.Sprintf("try a change of the password of %q", user), "BEGIN", alter, "ROLLBACK")
 }
 
 // Change implements [database.Session].
 func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
-	return s.alter(ctx, user, password, "change the password of")
-}
-
-// alter sets user's password between the statements around it.
-func (s *Session) alter(ctx context.Context, user string, password rotation.Sensitive, doing string, around ...string) error {
-	if err := s.CheckName(user); err != nil {
-		return err
-	}
-	digest, err := s.Digest(user, password)
+	alter, err := s.alter(user, password)
 	if err != nil {
 		return err
 	}
-	statements := []string{fmt.Sprintf("ALTER USER %s PASSWORD %s", postgresconn.Identifier(user), Literal(digest.Reveal()))}
-	if len(around) == 2 {
-		statements = []string{around[0], statements[0], around[1]}
+	return s.Alter(ctx, fmt.Sprintf("change the password of %q", user), alter)
+}
+
+// alter returns the statement that sets user's password.
+func (s *Session) alter(user string, password rotation.Sensitive) (string, error) {
+	if err := s.CheckName(user); err != nil {
+		return "", err
 	}
-	if err := s.awake(); err != nil {
-		return err
+	digest, err := s.Digest(user, password)
+	if err != nil {
+		return "", err
 	}
-	defer s.hear()
-	return s.Alter(ctx, fmt.Sprintf("%s %q", doing, user), statements...)
+	return fmt.Sprintf("ALTER USER %s PASSWORD %s", postgresconn.Identifier(user), Literal(digest.Reveal())), nil
 }
 
 // Diagnose is [rotation.CodeExpired] past user's VALID UNTIL, nil otherwise. At
@@ -121,6 +121,15 @@ func (s *Session) Exec(ctx context.Context, doing string, statements ...string) 
 	}
 	defer s.hear()
 	return s.Session.Exec(ctx, doing, statements...)
+}
+
+// Alter is [postgresconn.Session.Alter] likewise.
+func (s *Session) Alter(ctx context.Context, doing string, statements ...string) error {
+	if err := s.awake(); err != nil {
+		return err
+	}
+	defer s.hear()
+	return s.Session.Alter(ctx, doing, statements...)
 }
 
 // awake ends a session that stood still.
