@@ -70,7 +70,6 @@ func (redshift) work() []string {
 		"SELECT count(*) FROM orders",
 		"SELECT note FROM prices",
 		"SELECT count_prices()",
-		"CREATE TEMPORARY TABLE scratch (id int)",
 	}
 }
 

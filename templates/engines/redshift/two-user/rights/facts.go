@@ -45,9 +45,17 @@ var held = map[string]string{
 	"languages": "svv_language_privileges",
 }
 
-// owned are the catalogues that say whose something is, with the column that
-// does.
-var owned = map[string]string{"relations": "pg_class.relowner", "schemas": "pg_namespace.nspowner", "functions": "pg_proc.proowner", "databases": "pg_database.datdba"}
+// owned are the catalogues that say who owns what. A temporary table is its
+// session's affair.
+var owned = map[string]string{
+	"relations": `pg_class c JOIN pg_user u ON u.usesysid = c.relowner JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE ` + lasting,
+	"schemas":   "pg_namespace n JOIN pg_user u ON u.usesysid = n.nspowner WHERE " + lasting,
+	"functions": "pg_proc p JOIN pg_user u ON u.usesysid = p.proowner WHERE true",
+	"databases": "pg_database d JOIN pg_user u ON u.usesysid = d.datdba WHERE true",
+}
+
+const lasting = "substring(n.nspname, 1, 8) <> 'pg_temp_' AND substring(n.nspname, 1, 9) <> 'pg_toast_'"
 
 // read asks for the facts about two users in one round trip. That they see each
 // other's is not to be had: it is [rotation.CodePermission] unless the session
@@ -67,9 +75,7 @@ func (s *Session) read(ctx context.Context, active, inactive string) (a, b *user
 			WHERE identity_type = 'user' AND identity_name IN (%s) GROUP BY 1`, what, held[what], names))
 	}
 	for _, what := range slices.Sorted(maps.Keys(owned)) {
-		catalogue, _, _ := strings.Cut(owned[what], ".")
-		statements = append(statements, fmt.Sprintf(`SELECT u.usename, 'owns %s', count(*) FROM pg_user u, %s
-			WHERE %s = u.usesysid AND u.usename IN (%s) GROUP BY 1`, what, catalogue, owned[what], names))
+		statements = append(statements, fmt.Sprintf(`SELECT u.usename, 'owns %s', count(*) FROM %s AND u.usename IN (%s) GROUP BY 1`, what, owned[what], names))
 	}
 	results, err := s.Exec(ctx, "read the users' rights", statements...)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/two-user/rights"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
 )
@@ -68,6 +69,12 @@ func TestClone(t *testing.T) {
 	}
 	wantCode(t, log(account).Parity(t.Context(), active, clone), rotation.CodePermission)
 
+	if _, err := postgrestest.Run(server.Connect(t, account), "CREATE TEMPORARY TABLE scratch (note text)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Parity(t.Context(), active, clone); err != nil {
+		t.Errorf("with a temporary table: %v", err)
+	}
 	for apart, together := range map[string]string{
 		"GRANT SELECT ON t TO " + active:                    "REVOKE SELECT ON t FROM " + active,
 		"GRANT SELECT (id) ON t TO " + clone:                "REVOKE SELECT (id) ON t FROM " + clone,
