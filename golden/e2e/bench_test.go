@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,8 @@ import (
 type scenario struct {
 	name   string
 	engine engine
+	// on is the server, where the engine's name does not say it.
+	on string
 	// args are those of rotasmith.
 	args []string
 	// env are the settings that are the scenario's own.
@@ -35,6 +38,9 @@ type scenario struct {
 	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
 	// log in until the next delivery.
 	gapPoints int
+	// neverFrozen leaves out the processes that stand still: the server knows no
+	// lock, or another scenario shows the same.
+	neverFrozen bool
 	// degraded is true if the rotation must say that it does less than it
 	// should, and preflight with it.
 	degraded bool
@@ -46,6 +52,8 @@ type scenario struct {
 	// admin is whom the admin secret names, nil for the database's admin.
 	admin func(*database) (user, password string)
 }
+
+func (s scenario) server() string { return cmp.Or(s.on, s.engine.name()) }
 
 // engine is a kind of server.
 type engine interface {
@@ -68,6 +76,8 @@ type engine interface {
 	waiting(d *database) (int, error)
 	// relay takes one connection of a rotator to the server.
 	relay(p *proxy, client net.Conn)
+	// loginCalls are the calls that user's log-in consists of.
+	loginCalls(user string) []string
 	// isChange reports whether op changes a password for good.
 	isChange(op string) bool
 }
@@ -117,11 +127,18 @@ func (d *database) catalogue(t *testing.T) string {
 	return users
 }
 
+// errLostRights is of a user who logs in and cannot do what it could before.
+var errLostRights = errors.New("rights are lost")
+
 // works returns nil if an application with value can do its work.
 func (d *database) works(value rotation.Value) error {
 	user, _ := value.Get("username")
 	password, _ := value.Get("password")
-	return d.try(d, user.Reveal(), password.Reveal(), d.work()...)
+	err := d.try(d, user.Reveal(), password.Reveal(), d.work()...)
+	if err != nil && d.logsIn(value) == nil {
+		err = fmt.Errorf("%w: %w", errLostRights, err)
+	}
+	return err
 }
 
 // logsIn returns nil if an application with value can log in.

@@ -201,6 +201,8 @@ func (e mysqlEngine) waiting(d *database) (n int, err error) {
 	return n, err
 }
 
+func (mysqlEngine) loginCalls(user string) []string { return []string{"log in as " + user} }
+
 func (mysqlEngine) isChange(op string) bool {
 	return strings.HasPrefix(op, "ALTER USER ") && !strings.Contains(op, "/*") && !strings.Contains(op, " IF EXISTS") ||
 		strings.HasPrefix(op, "SET PASSWORD ")

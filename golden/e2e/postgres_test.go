@@ -55,6 +55,7 @@ func prepareSingle(t *testing.T, db *database) {
 		"GRANT CREATE, USAGE ON SCHEMA public TO "+userOrders,
 		"CREATE TABLE orders (note text)")
 	db.superuser(t, "ALTER TABLE orders OWNER TO "+userOrders)
+	db.superuser(t, readers(userOrders)...)
 }
 
 func resetSingle(t *testing.T, db *database) map[string]any {
@@ -76,6 +77,7 @@ func prepareBootstrapped(t *testing.T, db *database) {
 			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
 		}
 	}
+	db.superuser(t, readers(owner)...)
 	db.superuser(t, quietly, "ALTER ROLE "+rotator+" PASSWORD '"+rotators+"'")
 }
 
@@ -87,6 +89,7 @@ func resetBootstrapped(t *testing.T, db *database) map[string]any {
 func prepareClone(t *testing.T, db *database) {
 	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
 	db.superuser(t, "GRANT CREATE, USAGE ON SCHEMA public TO "+userA, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
+	db.superuser(t, readers(userA)...)
 }
 
 func resetClone(t *testing.T, db *database) map[string]any {
@@ -148,13 +151,31 @@ func (e postgres) scan(d *database, into any, query string) error {
 	return errors.Join(conn.QueryRow(ctx, query).Scan(into), conn.Close(ctx))
 }
 
+// work reads a table and calls a routine by a role's right, and changes what
+// whichever user came first has made.
 func (postgres) work() []string {
 	return []string{
 		"INSERT INTO orders (note) VALUES ('made by '||session_user)",
 		"SELECT count(*) FROM orders",
 		"ALTER TABLE orders ALTER COLUMN note SET STATISTICS 100",
+		"SELECT note FROM prices",
+		"SELECT count_prices()",
 		"CREATE TABLE IF NOT EXISTS made_later (id int)",
+		"INSERT INTO made_later VALUES (1)",
 		"ALTER TABLE made_later ALTER COLUMN id SET STATISTICS 100",
+	}
+}
+
+// readers makes what only the role readers may use, and user a member of it.
+func readers(user string) []string {
+	return []string{
+		"CREATE ROLE readers",
+		"CREATE TABLE prices (note text)",
+		"GRANT SELECT ON prices TO readers",
+		"CREATE FUNCTION count_prices() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM prices'",
+		"REVOKE EXECUTE ON FUNCTION count_prices() FROM PUBLIC",
+		"GRANT EXECUTE ON FUNCTION count_prices() TO readers",
+		"GRANT readers TO " + user,
 	}
 }
 
@@ -178,6 +199,8 @@ func (e postgres) waiting(d *database) (n int, err error) {
 	err = e.scan(d, &n, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 	return n, err
 }
+
+func (postgres) loginCalls(user string) []string { return []string{"log in as " + user} }
 
 func (postgres) isChange(op string) bool { return strings.HasPrefix(op, "ALTER ROLE ") }
 
@@ -310,19 +333,17 @@ func logIn(p *proxy, op string, client, server net.Conn, from, to io.Reader) boo
 			return false
 		}
 		if m.kind == errorResponse || m.kind == authentication && binary.BigEndian.Uint32(m.body) == 0 {
-			answer := m.bytes()
+			answer, refused := m.bytes(), error(nil)
 			if m.kind != errorResponse {
-				rest, err := untilReady(to)
-				if err != nil {
-					return false
-				}
+				var rest []byte
+				rest, refused = untilReady(to) // a right password may still not open a session
 				answer = append(answer, rest...)
 			}
 			if p.after(op) != nil {
 				return false
 			}
 			_, err := client.Write(answer)
-			return err == nil && m.kind != errorResponse
+			return err == nil && refused == nil && m.kind != errorResponse
 		}
 		if _, err := client.Write(m.bytes()); err != nil {
 			return false

@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 )
 
@@ -16,6 +17,8 @@ type proxy struct {
 	upstream      string
 	tls           *tls.Config
 	before, after func(op string) error
+	// instead takes connections in the relay's place, if it is set.
+	instead atomic.Pointer[func(net.Conn)]
 }
 
 // newProxy listens until the test ends.
@@ -38,6 +41,10 @@ func newProxy(t *testing.T, d *database, before, after func(string) error) *prox
 			client, err := listener.Accept()
 			if err != nil {
 				return
+			}
+			if instead := p.instead.Load(); instead != nil {
+				go (*instead)(client)
+				continue
 			}
 			go d.relay(p, client)
 		}

@@ -61,9 +61,37 @@ func Postgres18(t testing.TB) *PostgresServer {
 }
 
 var (
-	startedPostgres   = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgresPrograms()) })
-	startedPostgres18 = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgres18Programs()) })
+	startedPostgres   = sync.OnceValues(func() (*PostgresServer, error) { return startPostgres(postgresPrograms(), "") })
+	startedPostgres18 = sync.OnceValues(func() (*PostgresServer, error) {
+		programs := postgres18Programs()
+		return startPostgres(programs, programs.temp())
+	})
 )
+
+// PostgresOnSmallDisk returns a server of the test's own and the folder in which
+// its disk is, of 128 MB, for the test to fill. Only root can make one.
+func PostgresOnSmallDisk(t testing.TB) (server *PostgresServer, disk string) {
+	t.Helper()
+	if postgresBin() == "" || os.Geteuid() != 0 {
+		missing(t, "a small disk takes root on Linux, and PostgreSQL: apt-get install postgresql")
+	}
+	disk, err := os.MkdirTemp("", "disk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=128m", "disk", disk).CombinedOutput(); err != nil {
+		missing(t, fmt.Sprintf("a small disk cannot be mounted: %v: %s", err, out))
+	}
+	t.Cleanup(func() { // what the server still holds of it goes with the server
+		_ = exec.Command("umount", "--lazy", disk).Run() //nolint:noctx // the test's context has ended
+		_ = os.Remove(disk)
+	})
+	if server, err = startPostgres(postgresPrograms(), disk); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.alive.Close() })
+	return server, disk
+}
 
 func started(t testing.TB, found programs, hint string, start func() (*PostgresServer, error)) *PostgresServer {
 	t.Helper()
@@ -174,12 +202,13 @@ cat >/dev/null
 "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1
 `
 
-func startPostgres(from programs) (*PostgresServer, error) {
+// startPostgres keeps all that the server writes in a folder of temp.
+func startPostgres(from programs, temp string) (*PostgresServer, error) {
 	authority, certificate, err := newCertificates()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(from.temp(), "postgres-")
+	dir, err := os.MkdirTemp(temp, "postgres-")
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ const (
 	CodeLockedOut      Code = "locked-out"      // no known version of the secret can log in
 	CodeOutcomeUnknown Code = "outcome-unknown" // a change may or may not have happened
 	CodeRolledBack     Code = "rolled-back"     // the change was undone, and that is proven
+	CodeNoSpace        Code = "no-space"        // the server's disk has no room for the change
 	CodeServer         Code = "server"          // any other refusal of the server
 )
 

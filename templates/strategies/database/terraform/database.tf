@@ -1,4 +1,4 @@
-# What the function and the first values need to know of databases. host, port, dbname and the user names of a secret
+# What the function and the first values need to know of databases. host, database_host, port, dbname and the user names of a secret
 # only make the document that "make seed" stores: from then on the secret is what counts, and a change of them here does
 # not reach it.
 
@@ -26,12 +26,13 @@ locals {
 
   database_values = {
     for key, secret in var.secrets : key => {
-      engine    = local.engine
-      host      = secret.host
-      port      = coalesce(secret.port, local.default_port)
-      dbname    = secret.dbname
-      username  = secret.username
-      masterarn = secret.admin_secret_arn
+      engine        = local.engine
+      host          = secret.host
+      database_host = secret.database_host
+      port          = coalesce(secret.port, local.default_port)
+      dbname        = secret.dbname
+      username      = secret.username
+      masterarn     = secret.admin_secret_arn
     } if secret.host != null && secret.dbname != null && secret.username != null
   }
 }

@@ -1,4 +1,4 @@
-package postgres
+package postgresconn
 
 import "strings"
 

@@ -1,4 +1,4 @@
-package postgres
+package postgresconn
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
 )
 
 // TestStatementErrors has every answer that a server may give on an open
@@ -27,6 +28,7 @@ func TestStatementErrors(t *testing.T) {
 		{err: refusal("57014"), want: rotation.CodeDeadline},
 		{err: refusal("42704"), want: rotation.CodeServer},
 		{err: refusal("0LP01"), want: rotation.CodeParity},
+		{err: refusal("53100"), want: rotation.CodeNoSpace},
 		{err: refusal("53300"), want: rotation.CodeUnreachable},
 		{err: refusal("57P01"), want: rotation.CodeUnreachable},
 		{err: refusal("57P02"), want: rotation.CodeUnreachable},
@@ -43,14 +45,14 @@ func TestStatementErrors(t *testing.T) {
 		{err: io.ErrUnexpectedEOF, want: rotation.CodeUnreachable},
 		{err: net.ErrClosed, want: rotation.CodeUnreachable},
 		{err: pgconn.ErrConnClosed, want: rotation.CodeUnreachable},
-		{err: errors.New(echo), want: rotation.CodeUnreachable},
+		{err: errors.New(postgrestest.Echo), want: rotation.CodeUnreachable},
 	}
 	for _, test := range tests {
 		err := statementError(test.err, "do it")
 		if got := rotation.CodeOf(err); got != test.want {
 			t.Errorf("%v: got code %q, want %q", test.err, got, test.want)
 		}
-		wantSilent(t, err)
+		postgrestest.WantSilent(t, err)
 		if !errors.Is(err, test.err) {
 			t.Errorf("%v: the cause is lost", test.err)
 		}
@@ -62,10 +64,10 @@ func TestStatementErrors(t *testing.T) {
 		if got := rotation.CodeOf(err); got != want {
 			t.Errorf("%v with a password: got code %q, want %q", test.err, got, want)
 		}
-		wantSilent(t, err)
+		postgrestest.WantSilent(t, err)
 	}
 }
 
 func refusal(state string) error {
-	return &pgconn.PgError{Severity: "ERROR", Code: state, Message: echo, Detail: echo}
+	return &pgconn.PgError{Severity: "ERROR", Code: state, Message: postgrestest.Echo, Detail: postgrestest.Echo}
 }

@@ -1,4 +1,4 @@
-package postgres
+package postgresconn
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // dial connects to account's host and, unless the account says otherwise, puts
 // verified TLS on the connection. ctx must have a deadline.
 func (t *Target) dial(ctx context.Context, account database.Account) (net.Conn, error) {
-	address := wire.Address(account, defaultPort)
+	address := wire.Address(account, t.kind.Port)
 	conn, err := wire.Dial(ctx, address)
 	if err != nil || account.Plaintext {
 		return conn, err

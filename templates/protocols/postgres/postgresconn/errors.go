@@ -1,4 +1,4 @@
-package postgres
+package postgresconn
 
 import (
 	"context"
@@ -20,6 +20,7 @@ const (
 	stateNoPrivilege      = "42501"
 	stateNoRole           = "42704"
 	stateBadGrant         = "0LP01"
+	stateDiskFull         = "53100"
 	stateTooManyClients   = "53300"
 	stateNoLock           = "55P03"
 	stateCancelled        = "57014"
@@ -119,6 +120,8 @@ func refused(refusal *pgconn.PgError, doing string) error {
 		return say(rotation.CodeParity, "of the two roles one is a member of the other already")
 	case stateCancelled:
 		return say(rotation.CodeDeadline, "the server cancelled it")
+	case stateDiskFull:
+		return say(rotation.CodeNoSpace, "the server's disk is full")
 	case stateTooManyClients:
 		return say(rotation.CodeUnreachable, "the server has no connection to spare")
 	case stateStarting:

@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+)
+
+// fault is something that is wrong outside of the function.
+type fault struct {
+	name string
+	// begin lets it happen and returns what mends it.
+	begin func(*testing.T, *bench) (mend func())
+	code  rotation.Code
+	says  string // of the detail
+}
+
+// stepTimeout is the function's time in these tests: enough for work, and short
+// enough to see that nobody waits for it to be over.
+const stepTimeout = 9 * time.Second
+
+// TestFaults is the table of what can be wrong with a PostgreSQL: each has its
+// code and its words, is told before the function's time is up, leaves
+// AWSCURRENT as it was, and the same rotation goes through once it is mended.
+func TestFaults(t *testing.T) {
+	server, disk := servers.PostgresOnSmallDisk(t)
+	ours := postgrestest.NewAuthority(t)
+	trusted := filepath.Join(t.TempDir(), "trusted.pem")
+	own, err := os.ReadFile(server.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(trusted, append(own, ours.PEM()...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, scenario{
+		engine: postgres{func(testing.TB) *servers.PostgresServer { return server }}, name: "faults",
+		args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
+		env:  []string{"CHANGE_AS=admin", "DB_CA_FILE=" + trusted}, prepare: prepareSingle, reset: resetSingle,
+	})
+	for _, f := range []fault{
+		{"accepts and never answers", instead(func(client net.Conn) { _, _ = io.Copy(io.Discard, client) }), rotation.CodeUnreachable, "does not answer"},
+		{"closes at once", instead(func(client net.Conn) { _ = client.Close() }), rotation.CodeUnreachable, "closed the connection"},
+		{"wrong authority", certificate(postgrestest.NewAuthority(t).Server(t, "localhost", time.Now().Add(time.Hour))), rotation.CodeTLS, "no authority that this function trusts"},
+		{"wrong host name", certificate(ours.Server(t, "other.test", time.Now().Add(time.Hour))), rotation.CodeTLS, "not for the name"},
+		{"expired certificate", certificate(ours.Server(t, "localhost", time.Now().Add(-time.Hour))), rotation.CodeTLS, "has expired"},
+		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
+		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
+		{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
+		{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
+		{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
+	} {
+		t.Run(f.name, func(t *testing.T) { b.survives(t, f) })
+	}
+	b.silent()
+}
+
+func (b *bench) survives(t *testing.T, f fault) {
+	b.fresh()
+	token := b.token()
+	before, holder, err := b.current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mend := f.begin(t, b)
+	service := b.service(b.function, 1)
+	service.Timeout = stepTimeout
+	steps, err := service.Rotate(t.Context(), b.secret, token)
+	mend()
+	if want := string(f.code) + ": "; err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), f.says) {
+		t.Errorf("got %v, want %q and %q", err, want, f.says)
+	}
+	if last := steps[len(steps)-1]; last.Took > stepTimeout-time.Second {
+		t.Errorf("%s took %s of %s", last.Name, last.Took, stepTimeout)
+	}
+	if after, now, err := b.current(); err != nil || now != holder || len(after.Differences(before)) > 0 {
+		t.Errorf("AWSCURRENT has changed: %v", err)
+	}
+	if err := b.works(); err != nil {
+		t.Errorf("mended, AWSCURRENT does not work: %v", err)
+	}
+	if _, err := b.service(b.function, 1).Retry(t.Context(), b.secret, token); err != nil {
+		t.Fatalf("mended, the rotation fails: %v", err)
+	}
+	if err := b.settled(token); err != nil {
+		t.Error(err)
+	}
+}
+
+// instead does something with connections in the server's place.
+func instead(do func(net.Conn)) func(*testing.T, *bench) func() {
+	return func(_ *testing.T, b *bench) func() {
+		b.proxy.instead.Store(&do)
+		return func() { b.proxy.instead.Store(nil) }
+	}
+}
+
+// certificate lets the server have another certificate.
+func certificate(config *tls.Config) func(*testing.T, *bench) func() {
+	return func(t *testing.T, b *bench) func() {
+		other := &proxy{Addr: b.proxy.Addr, upstream: b.proxy.upstream, tls: config, before: b.proxy.before, after: b.proxy.after}
+		return instead(func(client net.Conn) { b.db.relay(other, client) })(t, b)
+	}
+}
+
+func statements(begin, mend string) func(*testing.T, *bench) func() {
+	return func(t *testing.T, b *bench) func() {
+		b.db.superuser(t, begin)
+		return func() { b.db.superuser(t, mend) }
+	}
+}
+
+// fullDisk fills the disk, and the pages of the users' catalogue: the next
+// change of a user needs a new one.
+func fullDisk(disk string) func(*testing.T, *bench) func() {
+	return func(t *testing.T, b *bench) func() {
+		b.db.superuser(t, "CREATE ROLE filler")
+		// A transaction that might still see former versions of a row keeps the
+		// server from using their room again.
+		old, err := b.db.engine.(postgres).connect(b.db, b.db.Superuser, b.db.SuperuserPassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Exec(t.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_authid"); err != nil {
+			t.Fatal(err)
+		}
+		filler, err := os.Create(filepath.Join(disk, "filler"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for written, size := make([]byte, 1<<16), 1<<16; size > 0; {
+			if _, err := filler.Write(written[:size]); errors.Is(err, syscall.ENOSPC) {
+				size /= 2
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := 0; ; i++ {
+			err := b.db.try(b.db, b.db.Superuser, b.db.SuperuserPassword, fmt.Sprintf("ALTER ROLE filler CONNECTION LIMIT %d", i))
+			if err != nil && strings.Contains(err.Error(), "53100") {
+				break
+			}
+			if err != nil || i > 1000 {
+				t.Fatalf("the disk is not full for the server: %v", err)
+			}
+		}
+		return func() {
+			if err := errors.Join(filler.Close(), os.Remove(filler.Name()), old.Close(t.Context())); err != nil {
+				t.Error(err)
+			}
+			b.db.superuser(t, "DROP ROLE filler")
+		}
+	}
+}
