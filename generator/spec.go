@@ -226,11 +226,14 @@ func (c *Catalog) layers(s *Spec) []string {
 	layers := []string{"project"}
 	strategies, _ := c.strategyLayers(s.Type.Strategy, nil) // Open has checked it
 	layers = append(layers, strategies...)
-	for _, protocol := range s.Engine.Protocols {
-		layers = append(layers, "protocols/"+protocol)
-	}
 	engine := "engines/" + s.Engine.Name
-	layers = append(layers, engine+"/common", engine+"/"+s.Type.Strategy)
+	var owners []string
+	for _, protocol := range s.Engine.Protocols {
+		owners = append(owners, "protocols/"+protocol)
+	}
+	for _, owner := range append(owners, engine) {
+		layers = append(layers, owner+"/common", owner+"/"+s.Type.Strategy)
+	}
 	for _, r := range s.Resolved {
 		if r.Question.Choices != nil {
 			feature := "features/" + r.Question.Key + "/" + r.Value

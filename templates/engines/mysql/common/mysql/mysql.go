@@ -13,9 +13,13 @@ import (
 	"fmt"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/mysqlconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
+
+// Plugins are the authentication plugins that keep passwords in the server: of
+// these a user may have two.
+var Plugins = []string{"caching_sha2_password", "sha256_password", "mysql_native_password"}
 
 // Target opens sessions.
 type Target struct{ *mysqlconn.Target }
@@ -71,14 +75,19 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 	if user == s.Name().User {
 		return s.Name(), nil
 	}
-	doing := fmt.Sprintf("look up %q", user)
+	names, err := s.Names(ctx, user)
+	return mysqlconn.Only(user, names, err)
+}
+
+// Names returns the accounts of a user that the session's user may see.
+func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
 	catalogue := "mysql.user"
 	if s.Version().AtLeast(8, 0, 21) { // whoever may create users may read this one
 		catalogue = "information_schema.user_attributes"
 	}
-	rows, err := s.Select(ctx, doing, fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))
 	if err != nil {
-		return mysqlconn.Name{}, err
+		return nil, err
 	}
 	var names []mysqlconn.Name
 	for _, row := range rows {
@@ -86,14 +95,7 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 			names = append(names, mysqlconn.Name{User: row[0], Host: row[1]})
 		}
 	}
-	switch len(names) {
-	case 0:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeServer, "%s: the user does not exist, or the session's user may not see it", doing)
-	case 1:
-		return names[0], nil
-	default:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(names))
-	}
+	return names, nil
 }
 
 // Try implements [database.Session]. It asks for a change that must replace
