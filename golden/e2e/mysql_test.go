@@ -240,9 +240,10 @@ func (mysqlEngine) work() []string {
 		"INSERT INTO orders (note) VALUES (CONCAT('made by ', CURRENT_USER()))",
 		"SELECT COUNT(*) FROM orders",
 		"CALL count_orders()",
-		// Whoever comes first makes these, and the others use them.
+		// Whoever comes first makes these, and the others use them. A routine that
+		// ran as its maker would lack what that one has from a role.
 		"CREATE TABLE IF NOT EXISTS made_later (id int)",
-		"CREATE PROCEDURE IF NOT EXISTS count_made() SELECT COUNT(*) FROM made_later",
+		"CREATE PROCEDURE IF NOT EXISTS count_made() SQL SECURITY INVOKER SELECT COUNT(*) FROM made_later",
 		"SELECT COUNT(*) FROM made_later",
 		"CALL count_made()",
 	}

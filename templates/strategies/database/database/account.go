@@ -43,6 +43,9 @@ type Account struct {
 	ServerName string
 	AdminARN   string // the admin secret, "" if the secret names none
 	Alternate  string // the other user of a pair, "" if the secret names none
+	// Admin is true for an administrator. It may change users, and need not be
+	// let into the database.
+	Admin bool
 }
 
 // ParseAccount reads an account from a secret whose engine, if it names one,
@@ -116,7 +119,7 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	if user.IsZero() || password.IsZero() {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
-	admin.User, admin.Password, admin.AdminARN, admin.Alternate = user.Reveal(), password, "", ""
+	admin.User, admin.Password, admin.AdminARN, admin.Alternate, admin.Admin = user.Reveal(), password, "", "", true
 	if host, _ := v.Get(KeyHost); !host.IsZero() && !strings.EqualFold(host.Reveal(), a.Host) {
 		admin.Host, admin.ServerName = host.Reveal(), host.Reveal()
 	}

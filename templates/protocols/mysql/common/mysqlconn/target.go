@@ -143,7 +143,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	config := mysql.NewConfig()
 	config.User = account.User
 	config.Passwd = account.Password.Reveal()
-	config.DBName = account.Database
+	if !account.Admin {
+		config.DBName = account.Database
+	}
 	config.Net, config.Addr = "tcp", address
 	config.Logger = &mysql.NopLogger{} // what went wrong is in the errors
 	config.ConnectionAttributes = "program_name:rotation"
