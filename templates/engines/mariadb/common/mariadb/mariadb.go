@@ -22,6 +22,10 @@ import (
 // and MariaDB's usual one.
 const Plugin = "mysql_native_password"
 
+// MaxName is how many characters a user's name may have.
+// https://mariadb.com/kb/en/create-user/#user-name-component
+const MaxName mysqlconn.NameLimit = 128
+
 // Target opens sessions.
 type Target struct{ *mysqlconn.Target }
 
@@ -29,7 +33,7 @@ type Target struct{ *mysqlconn.Target }
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := mysqlconn.New(roots, passwordLength)
+	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
 		return nil, err
 	}

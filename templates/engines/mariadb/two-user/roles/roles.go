@@ -69,8 +69,8 @@ func (s *Session) Activate(ctx context.Context, user string, password rotation.S
 	return grants.Activate(ctx, s, user, password)
 }
 
-// MaxName implements [grants.Server].
-func (*Session) MaxName() int { return 128 }
+// CheckName implements [grants.Server].
+func (*Session) CheckName(name string) error { return mariadb.MaxName.Check(name) }
 
 // Identified implements [grants.Server]. There is but one plugin.
 func (*Session) Identified(_ string, password rotation.Sensitive) string {

@@ -21,6 +21,10 @@ import (
 // these a user may have two.
 var Plugins = []string{"caching_sha2_password", "sha256_password", "mysql_native_password"}
 
+// MaxName is how many characters a user's name may have.
+// https://dev.mysql.com/doc/refman/8.4/en/user-names.html
+const MaxName mysqlconn.NameLimit = 32
+
 // Target opens sessions.
 type Target struct{ *mysqlconn.Target }
 
@@ -28,7 +32,7 @@ type Target struct{ *mysqlconn.Target }
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := mysqlconn.New(roots, passwordLength)
+	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,8 @@ func (s *Session) discard(ctx context.Context, user string) error {
 	return s.Alter(ctx, fmt.Sprintf("discard the secondary password of %q", user), fmt.Sprintf("ALTER USER %s DISCARD OLD PASSWORD", name))
 }
 
-// MaxName implements [grants.Server].
-func (*Session) MaxName() int { return 32 }
+// CheckName implements [grants.Server].
+func (*Session) CheckName(name string) error { return mysql.MaxName.Check(name) }
 
 // Identified implements [grants.Server].
 func (*Session) Identified(plugin string, password rotation.Sensitive) string {

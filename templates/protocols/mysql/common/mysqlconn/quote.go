@@ -2,6 +2,7 @@ package mysqlconn
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
@@ -47,4 +48,16 @@ func Only(user string, names []Name, err error) (Name, error) {
 	default:
 		return names[0], nil
 	}
+}
+
+// NameLimit is how many characters of a user's name a server reads.
+type NameLimit int
+
+// Check refuses a name of which the server would read only the beginning, and
+// take it for another user's, as [rotation.CodeBadUsers].
+func (l NameLimit) Check(name string) error {
+	if length := utf8.RuneCountInString(name); length > int(l) {
+		return rotation.Errorf(rotation.CodeBadUsers, "the name %q has %d characters, and the server reads %d", name, length, l)
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 func newTarget(t testing.TB, server *mysqltest.Server) *Target {
 	t.Helper()
-	target, err := New(server.Roots, 32)
+	target, err := New(server.Roots, 32, 32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (s session) Name() mysqlconn.Name { return mysqlconn.Name{User: s.user, Hos
 
 func (session) Writable() error                               { return nil }
 func (session) Exec(context.Context, string, string) error    { return nil }
-func (session) MaxName() int                                  { return 32 }
+func (session) CheckName(string) error                        { return nil }
 func (session) Mine(context.Context) (string, error)          { return "CURRENT_USER()", nil }
 func (session) SetDefaultRoles(mysqlconn.Name, string) string { return "" }
 func (session) Identified(_ string, p rotation.Sensitive) string {

@@ -12,7 +12,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
@@ -31,8 +30,8 @@ type Server interface {
 	Names(ctx context.Context, user string) ([]mysqlconn.Name, error)
 	// Account returns the one account of a user.
 	Account(ctx context.Context, user string) (mysqlconn.Name, error)
-	// MaxName is how many characters a user's name may have.
-	MaxName() int
+	// CheckName refuses a name that is too long for the server.
+	CheckName(user string) error
 	// Traits returns what an account has beside its rights.
 	Traits(ctx context.Context, account mysqlconn.Name) (Traits, error)
 	// SetDefaultRoles returns the statement that sets [Traits.DefaultRoles].
@@ -184,12 +183,13 @@ func Create(ctx context.Context, s Server, name string) error {
 		mysqlconn.Name{User: name, Host: "%"}, s.Identified("", nobodys())))
 }
 
-// checkName refuses a name that is longer than the server takes.
+// checkName refuses the name of a user to be made that the server would change:
+// it leaves out spaces around one.
 func checkName(s Server, name string) error {
-	if length := utf8.RuneCountInString(name); length > s.MaxName() {
-		return rotation.Errorf(rotation.CodeBadUsers, "the name of user %q has %d characters, and the server takes %d", name, length, s.MaxName())
+	if strings.Trim(name, " ") != name {
+		return rotation.Errorf(rotation.CodeBadUsers, "the name %q begins or ends with a space, which the server would leave out", name)
 	}
-	return nil
+	return s.CheckName(name)
 }
 
 // nobodys returns a password that nobody comes to know, and that meets the

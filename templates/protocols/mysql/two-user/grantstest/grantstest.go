@@ -388,6 +388,8 @@ func Refusals(t *testing.T, b *Bench) {
 		word string
 	}{
 		"long name":              {func() error { return b.admin().Create(ctx, long) }, rotation.CodeBadUsers, "129 characters"},
+		"a space too many":       {func() error { return b.admin().Create(ctx, "space ") }, rotation.CodeBadUsers, "ends with a space"},
+		"long name, logging in":  {func() error { return b.target.Prove(ctx, b.Account(long, "x")) }, rotation.CodeBadUsers, "129 characters"},
 		"long name, rehearsed":   {func() error { return b.admin().Rehearse(ctx, "refused", long) }, rotation.CodeBadUsers, "129 characters"},
 		"rights not to be given": {func() error { return b.login(weak).Rehearse(ctx, "refused", "refused_clone") }, rotation.CodePermission, "cannot pass on: "},
 		"no right at all":        {func() error { return own.Rehearse(ctx, "refused", "refused_clone") }, rotation.CodePermission, ""},
@@ -415,6 +417,7 @@ func Refusals(t *testing.T, b *Bench) {
 
 	t.Run("a definer", func(t *testing.T) {
 		b := b.in(t)
+		b.forget("definer_clone")
 		b.equipped("definer", "%")
 		login := b.equipped("definer_clone", "127.0.0.1")
 		login.Database = "shop"
