@@ -2,7 +2,8 @@
 // are alike to it, from 5.7 on.
 //
 // A new password reaches the server as text, over TLS: what a user may do for
-// itself the server does with text only. MySQL leaves it out of all its logs.
+// itself, or with a second password, the server does with text only. MySQL leaves
+// it out of all its logs.
 // https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
 package mysql
 

@@ -67,7 +67,7 @@ func (s *Session) Change(ctx context.Context, user string, password rotation.Sen
 	if err := s.discard(ctx, user); err != nil {
 		return err
 	}
-	return s.Session.Change(ctx, user, password)
+	return grants.Change(ctx, s, user, password)
 }
 
 // Activate implements [twouser.Session], and is like [Session.Change] about
@@ -91,13 +91,13 @@ func (s *Session) discard(ctx context.Context, user string) error {
 // CheckName implements [grants.Server].
 func (*Session) CheckName(name string) error { return mysql.MaxName.Check(name) }
 
-// Identified implements [grants.Server].
+// Identified implements [grants.Server]. Without a plugin it is the server's
+// usual one, whose hash is not known here.
 func (*Session) Identified(plugin string, password rotation.Sensitive) string {
-	with := ""
-	if plugin != "" {
-		with = " WITH " + mysqlconn.Literal(plugin)
+	if plugin == "" {
+		return "IDENTIFIED BY " + mysqlconn.Literal(password.Reveal())
 	}
-	return "IDENTIFIED" + with + " BY " + mysqlconn.Literal(password.Reveal())
+	return identified(plugin, password)
 }
 
 // SetDefaultRoles implements [grants.Server].

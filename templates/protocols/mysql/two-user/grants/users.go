@@ -198,9 +198,22 @@ func nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "
 
 // Activate implements [twouser.Session].
 func Activate(ctx context.Context, s Server, name string, password rotation.Sensitive) error {
+	return set(ctx, s, name, password, " ACCOUNT UNLOCK")
+}
+
+// Change implements [database.Session] for the password of another user.
+func Change(ctx context.Context, s Server, name string, password rotation.Sensitive) error {
+	return set(ctx, s, name, password, "")
+}
+
+func set(ctx context.Context, s Server, name string, password rotation.Sensitive, more string) error {
 	account, err := s.Account(ctx, name)
 	if err != nil {
 		return err
 	}
-	return s.Alter(ctx, fmt.Sprintf("activate %q", name), fmt.Sprintf("ALTER USER %s %s ACCOUNT UNLOCK", account, s.Identified("", password)))
+	traits, err := s.Traits(ctx, account)
+	if err != nil {
+		return err
+	}
+	return s.Alter(ctx, fmt.Sprintf("set the password of %q", name), fmt.Sprintf("ALTER USER %s %s%s", account, s.Identified(traits.Plugin, password), more))
 }
