@@ -31,7 +31,7 @@ var mysqlScenarios = []scenario{
 	},
 	{
 		engine: mysqlEngine{}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin,
 	},
 	{
 		engine: mysqlEngine{}, name: "single user, no right", args: []string{"--type", "rds-single-user"}, gapPoints: 2, degraded: true,
@@ -48,7 +48,7 @@ var mariadbScenarios = []scenario{
 	},
 	{
 		engine: mysqlEngine{mariadb: true}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin,
 	},
 	preprovisioned(mysqlEngine{mariadb: true}),
 	cloned(mysqlEngine{mariadb: true}),
@@ -59,9 +59,12 @@ func preprovisioned(e mysqlEngine) scenario {
 		engine: e, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
 		prepare: prepareBootstrappedMySQL, reset: resetTwoMySQL(userB),
-		admin: func(*database) (string, string) { return rotator, rotators },
+		admin: narrowAdmin,
 	}
 }
+
+// narrowAdmin may change users and nothing else, least of all see their data.
+func narrowAdmin(*database) (user, password string) { return rotator, rotators }
 
 func cloned(e mysqlEngine) scenario {
 	return scenario{
@@ -82,6 +85,16 @@ func prepareMySQL(right string) func(*testing.T, *database) {
 		if right != "" {
 			db.superuser(t, "GRANT "+right+" ON *.* TO '"+userOrders+"'@'%'")
 		}
+	}
+}
+
+// prepareAdministered makes a user and the administrator that README.md asks for.
+func prepareAdministered(t *testing.T, db *database) {
+	prepareUser(t, db, userOrders)
+	account := "'" + rotator + "'@'%'"
+	db.superuser(t, unlogged, "CREATE USER "+account+" IDENTIFIED BY '"+rotators+"' REQUIRE SSL", "GRANT CREATE USER ON *.* TO "+account)
+	if db.engine.(mysqlEngine).mariadb {
+		db.admin(t, "GRANT SELECT ON mysql.* TO "+account)
 	}
 }
 

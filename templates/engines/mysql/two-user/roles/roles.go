@@ -61,6 +61,12 @@ func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
 	return grants.Rehearse(ctx, s, active, inactive)
 }
 
+// Try implements [database.Session]. What it tries has to be text, and so is no
+// password that anybody has.
+func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
+	return s.Session.Try(ctx, user, grants.Nobodys())
+}
+
 // Change implements [database.Session]. The password that it replaces is the
 // user's last one: a secondary one that somebody kept is gone before.
 func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {

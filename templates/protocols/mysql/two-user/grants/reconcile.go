@@ -127,7 +127,7 @@ func (m *mending) revoke(d difference, a, left rights) {
 // traits makes the rest equal.
 func (m *mending) traits(s Server, a, b Traits) {
 	if a.Plugin != b.Plugin {
-		m.add("ALTER USER %s %s", m.account, s.Identified(a.Plugin, nobodys()))
+		m.add("ALTER USER %s %s", m.account, s.Identified(a.Plugin, Nobodys()))
 	}
 	alter := ""
 	if a.Require != b.Require {

@@ -180,7 +180,7 @@ func Create(ctx context.Context, s Server, name string) error {
 		return err
 	}
 	return s.Alter(ctx, fmt.Sprintf("create %q", name), fmt.Sprintf("CREATE USER %s %s ACCOUNT LOCK",
-		mysqlconn.Name{User: name, Host: "%"}, s.Identified("", nobodys())))
+		mysqlconn.Name{User: name, Host: "%"}, s.Identified("", Nobodys())))
 }
 
 // checkName refuses the name of a user to be made that the server would change:
@@ -192,9 +192,9 @@ func checkName(s Server, name string) error {
 	return s.CheckName(name)
 }
 
-// nobodys returns a password that nobody comes to know, and that meets the
+// Nobodys returns a password that nobody comes to know, and that meets the
 // rules there may be for passwords.
-func nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
+func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 
 // Activate implements [twouser.Session].
 func Activate(ctx context.Context, s Server, name string, password rotation.Sensitive) error {
