@@ -88,7 +88,7 @@ func TestChangeUnderEveryName(t *testing.T) {
 }
 
 // TestRequireCurrent: a server may ask a user for the password that is to be
-// replaced, and gets the one in force. (S6)
+// replaced, and gets the one in force.
 func TestRequireCurrent(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)

@@ -23,8 +23,7 @@ func TestTwoUsers(t *testing.T) {
 }
 
 // TestOnePassword: of what logged in as the inactive user before, nothing does
-// any longer, whatever the plugin, and no statement has the new password. (S6,
-// C9)
+// any longer, whatever the plugin, and no statement has the new password. (C9)
 func TestOnePassword(t *testing.T) {
 	server := mysqltest.New(t)
 	engine, err := mysql.New(server.Roots, 32)
