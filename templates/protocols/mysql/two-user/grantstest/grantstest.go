@@ -214,7 +214,7 @@ func Locked(t *testing.T, b *Bench) {
 				t.Fatal(err)
 			}
 			if done := step == 2; locked() == done {
-				t.Fatalf("after step %d the clone is locked: %t", step, !done)
+				t.Fatalf("after step %d the clone is locked: %t", step, done)
 			}
 		}
 		if step == 0 {
