@@ -82,8 +82,9 @@ func (*Session) SetDefaultRoles(account mysqlconn.Name, roles string) string {
 	return fmt.Sprintf("SET DEFAULT ROLE %s FOR %s", roles, account)
 }
 
-// Mine implements [grants.Server]. It includes what the session's role adds.
-func (*Session) Mine(context.Context) (string, error) { return "CURRENT_USER()", nil }
+// Mine implements [grants.Server]. It shows what the session's role adds, which
+// it would not if it named the user.
+func (*Session) Mine(context.Context) (string, error) { return "SHOW GRANTS", nil }
 
 // Traits implements [grants.Server].
 func (s *Session) Traits(ctx context.Context, account mysqlconn.Name) (grants.Traits, error) {

@@ -111,17 +111,18 @@ func (*Session) SetDefaultRoles(account mysqlconn.Name, roles string) string {
 	return fmt.Sprintf("SET DEFAULT ROLE %s TO %s", roles, account)
 }
 
-// Mine implements [grants.Server]. What the session's roles add is told only to
+// Mine implements [grants.Server]. What the session's roles add is shown only to
 // who names them.
 func (s *Session) Mine(ctx context.Context) (string, error) {
+	const show = "SHOW GRANTS FOR CURRENT_USER()"
 	if !s.knowsRoles() {
-		return "CURRENT_USER()", nil
+		return show, nil
 	}
 	rows, err := s.Query(ctx, "ask for the session's roles", "SELECT CURRENT_ROLE()")
 	if err != nil || rows[0][0] == "NONE" {
-		return "CURRENT_USER()", err
+		return show, err
 	}
-	return "CURRENT_USER() USING " + rows[0][0], nil
+	return show + " USING " + rows[0][0], nil
 }
 
 func (s *Session) knowsRoles() bool { return s.Version().AtLeast(8, 0, 0) }

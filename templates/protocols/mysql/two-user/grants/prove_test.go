@@ -62,7 +62,7 @@ func (s session) Name() mysqlconn.Name { return mysqlconn.Name{User: s.user, Hos
 func (session) Writable() error                               { return nil }
 func (session) Exec(context.Context, string, string) error    { return nil }
 func (session) CheckName(string) error                        { return nil }
-func (session) Mine(context.Context) (string, error)          { return "CURRENT_USER()", nil }
+func (session) Mine(context.Context) (string, error)          { return "SHOW GRANTS", nil }
 func (session) SetDefaultRoles(mysqlconn.Name, string) string { return "" }
 func (session) Identified(_ string, p rotation.Sensitive) string {
 	return "IDENTIFIED BY " + p.Reveal()

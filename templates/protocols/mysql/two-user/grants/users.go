@@ -24,7 +24,7 @@ type Server interface {
 	Exec(ctx context.Context, doing, statement string) error
 	Alter(ctx context.Context, doing, statement string) error
 	Select(ctx context.Context, doing, statement string) (mysqlconn.Rows, error)
-	// Mine returns what SHOW GRANTS FOR takes to say what the session may do.
+	// Mine returns the statement that shows what the session may do.
 	Mine(ctx context.Context) (string, error)
 	// Names returns the accounts of a user, one for each host part.
 	Names(ctx context.Context, user string) ([]mysqlconn.Name, error)
@@ -97,12 +97,12 @@ func read(ctx context.Context, s Server, name string) (user, error) {
 	if u.traits, err = s.Traits(ctx, u.account); err != nil {
 		return user{}, err
 	}
-	u.rights, err = granted(ctx, s, fmt.Sprintf("read the rights of %q", name), u.account.String())
+	u.rights, err = granted(ctx, s, fmt.Sprintf("read the rights of %q", name), "SHOW GRANTS FOR "+u.account.String())
 	return u, err
 }
 
-func granted(ctx context.Context, s Server, doing, account string) (rights, error) {
-	rows, err := s.Select(ctx, doing, "SHOW GRANTS FOR "+account)
+func granted(ctx context.Context, s Server, doing, show string) (rights, error) {
+	rows, err := s.Select(ctx, doing, show)
 	if err != nil {
 		return rights{}, err
 	}

@@ -431,6 +431,20 @@ func Refusals(t *testing.T, b *Bench) {
 	})
 }
 
+// ByRole has an admin who may pass on only what its default role may, as RDS's
+// master user of MySQL. (C16)
+func ByRole(t *testing.T, b *Bench) {
+	b = b.in(t)
+	giver := b.User(t, "giver", "%", "First-password1", "")
+	b.User(t, "asked", "%", "First-password1", "")
+	b.forget("asked_clone")
+	b.run("GRANT CREATE USER ON *.* TO giver", "GRANT SELECT ON mysql.* TO giver", "GRANT INSERT ON shop.orders TO asked",
+		"GRANT INSERT ON shop.* TO clerk WITH GRANT OPTION", "GRANT clerk TO giver")
+	b.wantCode(b.login(giver).Rehearse(t.Context(), "asked", "asked_clone"), rotation.CodePermission, "INSERT ON `shop`.`orders`")
+	b.run(b.defaultRole("giver"))
+	(&Bench{Server: &mysqltest.Server{Roots: b.Roots, Admin: giver, Version: b.Version}, t: t, target: b.target}).rotate("asked", "asked_clone", "ByRole")
+}
+
 // Silent finds none of the new passwords in the server's general log. (C9)
 func Silent(t *testing.T, b *Bench) {
 	if log := b.Log(t); strings.Contains(log, sentinel) || !strings.Contains(log, "ACCOUNT UNLOCK") {
@@ -441,7 +455,7 @@ func Silent(t *testing.T, b *Bench) {
 // All runs every test.
 func All(t *testing.T, server *mysqltest.Server, target twouser.Target) {
 	for name, test := range map[string]func(*testing.T, *Bench){
-		"clone": Clone, "locked": Locked, "drift": Drift, "extra": Extra, "coverage": Coverage, "refusals": Refusals,
+		"clone": Clone, "locked": Locked, "drift": Drift, "extra": Extra, "coverage": Coverage, "refusals": Refusals, "by role": ByRole,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, New(t, server, target)) })
 	}
