@@ -39,7 +39,7 @@ copy   run.sh < project/run.sh
 rehome shared/shared.go < strategies/common/shared/shared.go
 copy   terraform/main.tf < project/terraform/main.tf
 expand terraform/main.tfvars < project/terraform/main.tfvars.tmpl
-rehome wire/wire.go < protocols/wire/wire/wire.go
+rehome wire/wire.go < protocols/wire/common/wire/wire.go
 copy   x.md < engines/alpha/features/ci/gitlab/x.md
 `
 	if diff := cmp.Diff(want, plan.String()); diff != "" {

@@ -60,11 +60,11 @@ type renderer struct {
 	words *template.Template // what every template may refer to by name
 }
 
-// words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by what it is
-// included in, and by the target.
+// words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by one that
+// includes it, by a protocol and by the target.
 func (c *Catalog) words(s *Spec) (*template.Template, error) {
 	all := template.New("").Funcs(funcs()).Option("missingkey=error")
-	for _, layer := range append(slices.Clone(s.Layers), s.Target.folder()) {
+	for _, layer := range slices.Concat(s.Layers, s.owners()) {
 		source := path.Join(layer, wordsFile)
 		text, err := fs.ReadFile(c.fsys, source)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -281,20 +281,27 @@ func (s *Spec) Command(dir string) string {
 	return strings.Join(words, " ")
 }
 
+// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
+func (s *Spec) owners() []string {
+	var owners []string
+	for _, protocol := range s.Target.Protocols {
+		owners = append(owners, "protocols/"+protocol)
+	}
+	return append(owners, s.Target.folder())
+}
+
 // layers returns the folders that a project is made of, the general before the special. A folder for an answer is taken if it exists.
 func (c *Catalog) layers(s *Spec) []string {
 	layers := []string{"project"}
 	strategies, _ := c.strategyLayers(s.Strategy, nil) // Open has checked it
 	layers = append(layers, strategies...)
-	for _, protocol := range s.Target.Protocols {
-		layers = append(layers, "protocols/"+protocol)
+	for _, owner := range s.owners() {
+		layers = append(layers, owner+"/common", owner+"/"+s.Strategy)
 	}
-	target := s.Target.folder()
-	layers = append(layers, target+"/common", target+"/"+s.Strategy)
 	for _, r := range s.Resolved {
 		if r.Question.Choices != nil {
 			feature := "features/" + r.Question.Key + "/" + r.Value
-			layers = append(layers, feature, target+"/"+feature)
+			layers = append(layers, feature, s.Target.folder()+"/"+feature)
 		}
 	}
 	return slices.DeleteFunc(layers, func(layer string) bool { return !isFolder(c.fsys, layer) })

@@ -27,7 +27,7 @@ func TestNewSpecDefaults(t *testing.T) {
 		t.Errorf("resolved (-want +got):\n%s", diff)
 	}
 	wantLayers := []string{
-		"project", "strategies/common", "strategies/pair", "protocols/wire", "engines/alpha/common", "engines/alpha/pair", "features/ci/github",
+		"project", "strategies/common", "strategies/pair", "protocols/wire/common", "engines/alpha/common", "engines/alpha/pair", "features/ci/github",
 	}
 	if diff := cmp.Diff(wantLayers, spec.Layers); diff != "" {
 		t.Errorf("layers (-want +got):\n%s", diff)

@@ -29,7 +29,7 @@ func testTree(changes map[string]string) fstest.MapFS {
 		"strategies/single/strategy.yaml":             "type: db-single\ntarget: engine\ntitle: Single\nincludes: [common]\nquestions:\n  - {key: change_as, default: self, pattern: 'self|admin', help: self or admin}\n",
 		"strategies/single/single/single.go":          "package single\n",
 		"engines/alpha/engine.yaml":                   "name: alpha\ntitle: Alpha DB\naliases: [aurora-alpha]\nincludes: [wire]\n",
-		"protocols/wire/wire/wire.go":                 "package wire\n",
+		"protocols/wire/common/wire/wire.go":          "package wire\n",
 		"engines/alpha/common/go.mod.tmpl":            "module {{.Module}}\n\ngo {{.GoVersion}}\n",
 		"engines/alpha/common/alpha/alpha.go":         "package alpha\n",
 		"engines/alpha/pair/main.go":                  alphaMain,

@@ -15,7 +15,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 )
 
 // fault is something that is wrong outside of the function.

@@ -12,6 +12,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,12 +31,14 @@ var mysqlScenarios = []scenario{
 	},
 	{
 		engine: mysqlEngine{}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin,
 	},
 	{
 		engine: mysqlEngine{}, name: "single user, no right", args: []string{"--type", "rds-single-user"}, gapPoints: 2, degraded: true,
 		prepare: prepareMySQL(""), reset: resetMySQL,
 	},
+	preprovisioned(mysqlEngine{}),
+	cloned(mysqlEngine{}),
 }
 
 var mariadbScenarios = []scenario{
@@ -44,42 +48,138 @@ var mariadbScenarios = []scenario{
 	},
 	{
 		engine: mysqlEngine{mariadb: true}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
-		env: []string{"CHANGE_AS=admin"}, prepare: prepareMySQL(""), reset: resetMySQL,
+		env: []string{"CHANGE_AS=admin"}, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin,
 	},
+	preprovisioned(mysqlEngine{mariadb: true}),
+	cloned(mysqlEngine{mariadb: true}),
+}
+
+func preprovisioned(e mysqlEngine) scenario {
+	return scenario{
+		engine: e, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
+		prepare: prepareBootstrappedMySQL, reset: resetTwoMySQL(userB),
+		admin: narrowAdmin,
+	}
+}
+
+// narrowAdmin may change users and nothing else, least of all see their data.
+func narrowAdmin(*database) (user, password string) { return rotator, rotators }
+
+func cloned(e mysqlEngine) scenario {
+	return scenario{
+		engine: e, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
+		prepare: func(t *testing.T, db *database) { prepareUser(t, db, userA) }, reset: resetTwoMySQL(""),
+	}
 }
 
 // unlogged keeps the statements that follow out of the server's log: they set
 // passwords in clear text.
 const unlogged = "SET SESSION sql_log_off = 1"
 
-// prepareMySQL makes a user whose rights come from grants, from a role and with
-// a routine.
+// prepareMySQL makes a user that may have another right.
 func prepareMySQL(right string) func(*testing.T, *database) {
 	return func(t *testing.T, db *database) {
-		account := "'" + userOrders + "'@'%'"
-		db.superuser(t,
-			"CREATE TABLE orders (note text)",
-			"CREATE PROCEDURE count_orders() SELECT COUNT(*) FROM orders",
-			"CREATE USER "+account,
-			"CREATE ROLE readers",
-			"GRANT SELECT ON "+databaseName+".* TO readers",
-			"GRANT INSERT ON "+databaseName+".orders TO "+account,
-			"GRANT EXECUTE ON PROCEDURE "+databaseName+".count_orders TO "+account,
-			"GRANT readers TO "+account,
-			db.engine.(mysqlEngine).defaultRole("readers", account),
-		)
+		prepareUser(t, db, userOrders)
 		if right != "" {
-			db.superuser(t, "GRANT "+right+" ON *.* TO "+account)
+			db.superuser(t, "GRANT "+right+" ON *.* TO '"+userOrders+"'@'%'")
 		}
 	}
 }
 
-func resetMySQL(t *testing.T, db *database) map[string]any {
-	db.superuser(t, unlogged, "ALTER USER '"+userOrders+"'@'%' IDENTIFIED BY '"+first+"'")
-	if !db.engine.(mysqlEngine).mariadb {
-		db.superuser(t, "ALTER USER '"+userOrders+"'@'%' DISCARD OLD PASSWORD")
+// prepareAdministered makes a user and the administrator that README.md asks for.
+func prepareAdministered(t *testing.T, db *database) {
+	prepareUser(t, db, userOrders)
+	account := "'" + rotator + "'@'%'"
+	db.superuser(t, unlogged, "CREATE USER "+account+" IDENTIFIED BY '"+rotators+"' REQUIRE SSL", "GRANT CREATE USER ON *.* TO "+account)
+	if db.engine.(mysqlEngine).mariadb {
+		db.admin(t, "GRANT SELECT ON mysql.* TO "+account)
 	}
+}
+
+// prepareUser makes a user whose rights come from grants, from a role and with
+// a routine.
+func prepareUser(t *testing.T, db *database, user string) {
+	prepareObjects(t, db)
+	account := "'" + user + "'@'%'"
+	db.admin(t,
+		"CREATE USER "+account,
+		"GRANT INSERT ON "+databaseName+".orders TO "+account,
+		"GRANT CREATE, DROP, CREATE ROUTINE ON "+databaseName+".* TO "+account,
+		"GRANT EXECUTE ON PROCEDURE "+databaseName+".count_orders TO "+account,
+	)
+	grantRole(t, db, account)
+}
+
+func prepareObjects(t *testing.T, db *database) {
+	db.admin(t,
+		"CREATE TABLE orders (note text)",
+		"CREATE PROCEDURE count_orders() SELECT COUNT(*) FROM orders",
+		"CREATE ROLE readers",
+		"GRANT SELECT ON "+databaseName+".* TO readers",
+	)
+}
+
+func grantRole(t *testing.T, db *database, account string) {
+	db.admin(t, "GRANT readers TO "+account, db.engine.(mysqlEngine).defaultRole("readers", account))
+}
+
+// prepareBootstrappedMySQL runs the emitted bootstrap.sql, twice, as an admin
+// who is no superuser. What the users may read comes from a role.
+func prepareBootstrappedMySQL(t *testing.T, db *database) {
+	prepareObjects(t, db)
+	db.admin(t, "CREATE USER '"+userA+"'@'%'")
+	for range 2 {
+		bootstrap, err := os.Open(filepath.Join(db.dir, "bootstrap.sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings := fmt.Sprintf("SET @user_a = '%s', @user_b = '%s', @rotator = '%s', @database = '%s', @rights = 'INSERT, EXECUTE, CREATE, DROP, CREATE ROUTINE, ALTER ROUTINE'",
+			userA, userB, rotator, databaseName)
+		client := exec.CommandContext(t.Context(), "mysql", "--no-defaults", "--protocol=TCP", "--host="+db.host, "--port="+strconv.Itoa(db.port),
+			"--user="+db.Admin, "--ssl-ca="+db.caFile, "--init-command="+settings)
+		client.Env = append(os.Environ(), "MYSQL_PWD="+db.AdminPassword)
+		client.Stdin = bootstrap
+		if out, err := client.CombinedOutput(); err != nil {
+			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
+		}
+		if err := bootstrap.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range []string{userA, userB} {
+		grantRole(t, db, "'"+user+"'@'%'")
+	}
+	db.superuser(t, unlogged, "ALTER USER '"+rotator+"'@'%' IDENTIFIED BY '"+rotators+"'")
+}
+
+func resetMySQL(t *testing.T, db *database) map[string]any {
+	db.onlyPassword(t, userOrders, first)
 	return map[string]any{"username": userOrders, "password": first}
+}
+
+// resetTwoMySQL makes userA the one that AWSCURRENT names, beside other or, if
+// that is "", without its clone.
+func resetTwoMySQL(other string) func(*testing.T, *database) map[string]any {
+	return func(t *testing.T, db *database) map[string]any {
+		db.superuser(t, "DROP PROCEDURE IF EXISTS count_made", "DROP TABLE IF EXISTS made_later", "DROP USER IF EXISTS '"+userA+"_clone'@'%'")
+		db.onlyPassword(t, userA, first)
+		value := map[string]any{"username": userA, "password": first}
+		if other != "" {
+			db.onlyPassword(t, other, "not-in-the-secret-yet-4242")
+			value["alternate_username"] = other
+		}
+		return value
+	}
+}
+
+// onlyPassword gives a user one password.
+func (d *database) onlyPassword(t *testing.T, user, password string) {
+	d.superuser(t, unlogged, "ALTER USER '"+user+"'@'%' IDENTIFIED BY '"+password+"'")
+	if !d.engine.(mysqlEngine).mariadb {
+		d.superuser(t, "ALTER USER '"+user+"'@'%' DISCARD OLD PASSWORD")
+	}
 }
 
 // mysqlEngine is an [engine].
@@ -153,6 +253,12 @@ func (mysqlEngine) work() []string {
 		"INSERT INTO orders (note) VALUES (CONCAT('made by ', CURRENT_USER()))",
 		"SELECT COUNT(*) FROM orders",
 		"CALL count_orders()",
+		// Whoever comes first makes these, and the others use them. A routine that
+		// ran as its maker would lack what that one has from a role.
+		"CREATE TABLE IF NOT EXISTS made_later (id int)",
+		"CREATE PROCEDURE IF NOT EXISTS count_made() SQL SECURITY INVOKER SELECT COUNT(*) FROM made_later",
+		"SELECT COUNT(*) FROM made_later",
+		"CALL count_made()",
 	}
 }
 
@@ -204,8 +310,7 @@ func (e mysqlEngine) waiting(d *database) (n int, err error) {
 func (mysqlEngine) loginCalls(user string) []string { return []string{"log in as " + user} }
 
 func (mysqlEngine) isChange(op string) bool {
-	return strings.HasPrefix(op, "ALTER USER ") && !strings.Contains(op, "/*") && !strings.Contains(op, " IF EXISTS") ||
-		strings.HasPrefix(op, "SET PASSWORD ")
+	return strings.HasPrefix(op, "ALTER USER ") && strings.HasSuffix(op, " IDENTIFIED") || strings.HasPrefix(op, "SET PASSWORD ")
 }
 
 // What of the protocol matters here.

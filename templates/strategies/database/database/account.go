@@ -46,6 +46,9 @@ type Account struct {
 	ServerName string
 	AdminARN   string // the admin secret, "" if the secret names none
 	Alternate  string // the other user of a pair, "" if the secret names none
+	// Admin is true for an administrator. It may change users, and need not be
+	// let into the database.
+	Admin bool
 }
 
 // ParseAccount reads an account from a secret whose engine, if it names one,
@@ -122,7 +125,7 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	if user.IsZero() || password.IsZero() {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
-	admin.User, admin.Password, admin.AdminARN, admin.Alternate = user.Reveal(), password, "", ""
+	admin.User, admin.Password, admin.AdminARN, admin.Alternate, admin.Admin = user.Reveal(), password, "", "", true
 	own, _ := v.Get(KeyDatabaseHost)
 	named, _ := v.Get(KeyHost)
 	if host := cmp.Or(own.Reveal(), named.Reveal()); host != "" && !strings.EqualFold(host, a.Host) && !isProxy(host) {

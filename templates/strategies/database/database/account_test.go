@@ -133,7 +133,7 @@ func TestAsAdmin(t *testing.T) {
 		ServerName: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", AdminARN: "arn:admin", Alternate: "app_b",
 	}
 	const writer = "c.cluster-1.eu-west-1.rds.amazonaws.com"
-	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer}
+	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer, Admin: true}
 	at := func(host string) database.Account {
 		a := admin
 		a.Host, a.ServerName = host, host

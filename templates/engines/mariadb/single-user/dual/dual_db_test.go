@@ -8,7 +8,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/engines/mariadb/common/mariadb"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/mysqltest"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqltest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 )
 
 // facts are what the server's shared catalogues, which every role can read, say

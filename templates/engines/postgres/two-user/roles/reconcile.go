@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 )
 
 // Reconcile implements [twouser.Session]. All of it is one transaction.

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 )
 
 // server is a Redshift with one user, as far as AWS's drivers and documentation

@@ -9,7 +9,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift"
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -15,7 +15,7 @@ import (
 	_ "embed"
 	"time"
 
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -8,7 +8,7 @@ import (
 	_ "embed"
 	"testing"
 
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

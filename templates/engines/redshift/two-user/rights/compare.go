@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 )
 
 // parity is [rotation.CodeParity] with what inactive b lacks to take active a's

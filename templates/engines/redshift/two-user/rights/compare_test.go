@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 )
 
 // someone returns a user as the server describes it, in one group and with two

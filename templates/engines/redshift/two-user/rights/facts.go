@@ -9,7 +9,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 )
 
 // user is what the server says of one of the two users.

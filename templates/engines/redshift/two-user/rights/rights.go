@@ -18,7 +18,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
 )

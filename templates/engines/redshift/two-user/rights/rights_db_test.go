@@ -10,7 +10,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/two-user/rights"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
 )

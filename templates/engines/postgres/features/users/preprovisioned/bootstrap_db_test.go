@@ -13,8 +13,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/common/postgres"
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/two-user/roles"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgresconn"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 )
 
 // TestStatementErrors has every answer that a server may give on an open

@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestVersions has how servers write theirs. (S6)
+// TestVersions has how servers write theirs.
 func TestVersions(t *testing.T) {
 	for text, want := range map[string]Version{
 		"8.0.36":                             {Major: 8, Minor: 0, Patch: 36},
