@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() == 0 {
+		return errors.New("no secret is named: deploy first")
+	}
 	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(*region))
 	if err != nil {
 		return err
@@ -115,6 +118,9 @@ func (v *verifier) verify(ctx context.Context, arn string) error {
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
 			return fmt.Errorf("%s: not rotated in time: %s\n%s", arn, said, v.cause(context.WithoutCancel(ctx), arn, pending))
 		case <-time.After(v.pause):
 		}

@@ -101,6 +101,13 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Nothing to verify is no success: it is what make passes on when Terraform has no outputs yet.
+func TestVerifyNothing(t *testing.T) {
+	if err := run(t.Context(), []string{"-region", "eu-west-1"}, &strings.Builder{}); err == nil {
+		t.Error("nothing is verified, and all is well")
+	}
+}
+
 // account is a Secrets Manager with the secret "orders".
 type account struct {
 	*rotationtest.SecretsManager
