@@ -267,8 +267,8 @@ func anythingBut(operand any) (matcher, error) {
 		if len(operators) != 1 {
 			return nil, errors.New("anything-but has not exactly one operator")
 		}
-		for operator, operand = range operators {
-			break
+		for key, value := range operators {
+			operator, operand = key, value
 		}
 	}
 	list, ok := operand.([]any)

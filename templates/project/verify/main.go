@@ -29,10 +29,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "verify:", err)
-		stop()
 		os.Exit(1)
 	}
 }
@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	patience := flags.Duration("wait", 10*time.Minute, "how long to wait; Secrets Manager repeats a rotation that failed")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() == 0 {
+		return errors.New("no secret is named: deploy first")
 	}
 	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(*region))
 	if err != nil {
@@ -115,6 +118,9 @@ func (v *verifier) verify(ctx context.Context, arn string) error {
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
 			return fmt.Errorf("%s: not rotated in time: %s\n%s", arn, said, v.cause(context.WithoutCancel(ctx), arn, pending))
 		case <-time.After(v.pause):
 		}

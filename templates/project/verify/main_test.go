@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,6 +100,37 @@ func TestVerify(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// On the wire it asks for descriptions and nothing else.
+func TestRun(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-AbCdEf"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if target := r.Header.Get("X-Amz-Target"); target != "secretsmanager.DescribeSecret" {
+			t.Errorf("it calls %s", target)
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write([]byte(`{"ARN": "` + arn + `", "RotationEnabled": true, "LastRotatedDate": 1767225600,
+			"VersionIdsToStages": {"b": ["AWSCURRENT", "AWSPENDING"], "a": ["AWSPREVIOUS"]}}`))
+	}))
+	defer server.Close()
+	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", server.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
+	var out strings.Builder
+	if err := run(t.Context(), []string{"-region", "eu-west-1", "-log-group", "group", arn}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if want := arn + ": rotated at 2026-01-01T00:00:00Z\n"; out.String() != want {
+		t.Errorf("said %q, want %q", out.String(), want)
+	}
+}
+
+// Nothing to verify is no success: it is what make passes on when Terraform has no outputs yet.
+func TestVerifyNothing(t *testing.T) {
+	if err := run(t.Context(), []string{"-region", "eu-west-1"}, &strings.Builder{}); err == nil {
+		t.Error("nothing is verified, and all is well")
 	}
 }
 
