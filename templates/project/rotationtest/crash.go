@@ -3,6 +3,7 @@ package rotationtest
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
@@ -50,7 +51,13 @@ func Prove(t *testing.T, subject func(*World) Subject) {
 	}
 }
 
+// apart is the time between two rotations, and between the end of one that was
+// given up and the next.
+const apart = 24 * time.Hour
+
+// rotateOnce is an undisturbed rotation, after which everything is in order.
 func (w *World) rotateOnce() error {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return err
@@ -58,7 +65,18 @@ func (w *World) rotateOnce() error {
 	if err := w.Rotate(token, 1); err != nil {
 		return err
 	}
-	return w.Settled(token)
+	if err := w.Settled(token); err != nil {
+		return err
+	}
+	return ask(w.Tidy)
+}
+
+// ask asks the subject, if it has anything to say.
+func ask(question func() error) error {
+	if question == nil {
+		return nil
+	}
+	return question()
 }
 
 // proveKilled disturbs one call of one rotation. Each run is a world of its own.
@@ -117,7 +135,10 @@ func (w *World) disturb(n int, fault Fault, recover func(*World, string) (string
 	if err != nil {
 		return gap, fmt.Errorf("no recovery: %w", err)
 	}
-	w.Outside.Overdue()
+	if err := ask(w.Recovered); err != nil {
+		return gap, err
+	}
+	w.Outside.Overdue() // what this leaves behind the next rotation finds
 	if err := w.Settled(token); err != nil {
 		return gap, err
 	}
@@ -139,6 +160,7 @@ func (w *World) startAnew(token string) (string, error) {
 	if err := w.GiveUp(token); err != nil {
 		return token, err
 	}
+	w.Pass(apart)
 	token = w.Token()
 	if err := w.Request(token); err != nil {
 		return token, err

@@ -59,7 +59,7 @@ func key(v rotation.Value) string {
 func (s *keys) Credential() []string { return []string{"password"} }
 func (s *keys) Overlaps() bool       { return false }
 
-func (s *keys) Next(_ context.Context, current rotation.Value) (rotation.Value, error) {
+func (s *keys) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	s.api.mu.Lock()
 	defer s.api.mu.Unlock()
 	s.api.made++
