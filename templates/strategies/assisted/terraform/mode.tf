@@ -1,0 +1,3 @@
+locals {
+  mode_settings = {}
+}
