@@ -260,10 +260,14 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 	if err := h.awaitPending(ctx, r); err != nil {
 		return err
 	}
-	if err := h.compare(ctx, r); err != nil {
-		return err
+	err := h.compare(ctx, r)
+	switch CodeOf(err) {
+	case "":
+		err = h.strategy.Set(ctx, r)
+	case CodeSameValue:
+		// It could never be promoted, and would stand in the next one's way.
+		err = r.GiveUp(ctx, err)
 	}
-	err := h.strategy.Set(ctx, r)
 	if Superseded(err) {
 		return nil
 	}

@@ -35,6 +35,12 @@ type Subject struct {
 	// engines with one password a user, which need the 2 between changing the
 	// password and moving the label.
 	GapPoints int
+	// Single says that the target has one credential and makes it itself, at
+	// once: a change that lands late ends AWSCURRENT, and it takes the next
+	// rotation to heal that.
+	Single bool
+	// Before is what a person does before each rotation, if anything.
+	Before func() error
 	// Recovered returns nil if a rotation that met a fault and came to its end
 	// has left nothing that the recovery should have removed.
 	Recovered func() error
@@ -130,6 +136,9 @@ func (w *World) Token() string {
 
 // Request is RotateSecret: it registers token as the pending version.
 func (w *World) Request(token string) error {
+	if err := ask(w.Before); err != nil {
+		return err
+	}
 	_, err := w.Store.RotateSecret(context.Background(), &secretsmanager.RotateSecretInput{
 		SecretId: &w.Secret, ClientRequestToken: &token,
 		RotationLambdaARN: aws.String("arn:aws:lambda:eu-west-1:111122223333:function:rotator"),

@@ -111,6 +111,20 @@ func (l *Ledger) note(wrong error) {
 	l.wrong = append(l.wrong, wrong)
 }
 
+// Roll replaces a key by another, which keeps its id and its label.
+func (l *Ledger) Roll(id string) (Key, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.keys {
+		if l.keys[i].ID == id {
+			l.made++
+			l.keys[i].Secret = fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
+			return l.keys[i], true
+		}
+	}
+	return Key{}, false
+}
+
 // Keys returns the live keys.
 func (l *Ledger) Keys() []Key {
 	l.mu.Lock()

@@ -72,3 +72,15 @@ func (p Provider) asAdmin(op string, account apikey.Account, do func() error) er
 		return do()
 	})
 }
+
+// Roll replaces the key.
+func (p Provider) Roll(_ context.Context, account apikey.Account) (value rotation.Value, err error) {
+	return value, p.asAdmin("Roll", account, func() error {
+		key, ok := p.Ledger.Roll(apikey.ID(account.Secret))
+		if !ok {
+			return rotation.Errorf(rotation.CodeNotFound, "there is no such key")
+		}
+		value = account.Secret.With(apikey.KeyValue, key.Secret)
+		return nil
+	})
+}
