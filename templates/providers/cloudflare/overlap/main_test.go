@@ -16,7 +16,7 @@ import (
 var wire = apikeytest.Wire{
 	Initial: `{"account_id":"acc"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
-	Strategy: func(client httpapi.Client) rotation.Strategy {
+	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(cloudflare.New(client), overlap.Config{})
 	},
 }

@@ -157,6 +157,13 @@ func (l *Ledger) Subject(initial string, strategy func(*rotationtest.Process) (r
 	}
 }
 
+// Single is a subject of a provider that has one key, and replaces it: between its
+// answer and the move of the label AWSCURRENT is dead, and AWSPREVIOUS from then on.
+func Single(s rotationtest.Subject) rotationtest.Subject {
+	s.Single, s.GapPoints, s.Tidy = true, 4, nil
+	return s
+}
+
 // works asks for the key that the value names: what an application sends.
 func (l *Ledger) works(value rotation.Value) error {
 	if text, ok := value.Get(apikey.KeyValue); ok {

@@ -31,8 +31,9 @@ type Wire struct {
 	Admin string
 	// Server answers as the provider documents it, out of the book.
 	Server func(*Ledger) http.Handler
-	// Strategy is the strategy over the provider's client.
-	Strategy func(httpapi.Client) rotation.Strategy
+	// Strategy is the strategy over the provider's client, and with the test's
+	// clock.
+	Strategy func(client httpapi.Client, now func() time.Time) rotation.Strategy
 	// Ledger sets what is special about the provider's book, if anything is.
 	Ledger func(*Ledger)
 	// Codes are the codes that the provider gives a status instead of the usual.
@@ -63,7 +64,7 @@ func (wire Wire) Subject(w *rotationtest.World, broken *Broken) (rotationtest.Su
 			broken.next = transport
 			transport = broken
 		}
-		return wire.Strategy(httpapi.Client{Transport: transport, Sleep: w.Pause}), nil
+		return wire.Strategy(httpapi.Client{Transport: transport, Sleep: w.Pause}, w.Now), nil
 	}), ledger
 }
 
@@ -284,7 +285,10 @@ func (t through) RoundTrip(call *http.Request) (answer *http.Response, err error
 		answer = recorder.Result()
 		return nil
 	})
-	return answer, err
+	if err != nil {
+		return nil, err // and not the answer that was lost
+	}
+	return answer, nil
 }
 
 // Presented returns what a call presents as its Bearer.

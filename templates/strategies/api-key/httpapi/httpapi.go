@@ -44,9 +44,6 @@ type Client struct {
 	Transport http.RoundTripper
 	// Sleep pauses between attempts; nil is the real thing.
 	Sleep func(context.Context, time.Duration) error
-	// Refusal reads an answer that is no success and returns the code that it
-	// means, "" for what its status says. Nothing of the body is printed.
-	Refusal func(status int, body []byte) rotation.Code
 }
 
 // Request is one call. At most one of JSON and Form is set.
@@ -61,6 +58,9 @@ type Request struct {
 	// Repeatable says that a second arrival does no harm, because the call
 	// bears an idempotency key. GET, PUT and DELETE are so anyway.
 	Repeatable bool
+	// Refusal reads an answer that is no success and returns the code that it
+	// means, "" for what its status says. Nothing of the body is printed.
+	Refusal func(status int, body []byte) rotation.Code
 }
 
 // Auth puts a credential into a call.
@@ -136,20 +136,16 @@ func (r *Request) body() (body []byte, contentType string, err error) {
 
 // failure is an attempt that may be worth another.
 type failure struct {
-	told       error // an [rotation.Error]
-	status     int   // 0 for no answer
+	told       error // a [rotation.Error]
+	refused    bool  // the server says that it has not carried the call out
 	retryAfter time.Duration
 }
 
 func (f *failure) Error() string { return f.told.Error() }
 
-// mayRepeat reports whether a second attempt does no harm: the call is safe to
-// repeat, or the server says that it has not carried it out.
+// mayRepeat reports whether a second attempt does no harm.
 func (f *failure) mayRepeat(r *Request) bool {
-	if f.status == http.StatusTooManyRequests {
-		return true
-	}
-	return r.Repeatable || r.Method != http.MethodPost && r.Method != http.MethodPatch
+	return f.refused || r.Repeatable || r.Method != http.MethodPost && r.Method != http.MethodPatch
 }
 
 // pause is what the server asks for, or else a random part of a time that
@@ -222,7 +218,7 @@ func (c *Client) attempt(ctx context.Context, request *Request, target *url.URL,
 	case len(text) > maxAnswer:
 		return nil, rotation.Errorf(rotation.CodeBadAnswer, "%s: an answer of more than %d bytes", what, maxAnswer)
 	case response.StatusCode/100 != 2:
-		return nil, c.refused(what, response, text)
+		return nil, refused(what, request, response, text)
 	}
 	return response.Header, decode(what, text, answer)
 }
@@ -263,24 +259,30 @@ func noAnswer(ctx context.Context, what string, err error) error {
 }
 
 // refused classifies an answer that is no success.
-func (c *Client) refused(what string, response *http.Response, body []byte) error {
+func refused(what string, request *Request, response *http.Response, body []byte) error {
 	status := response.StatusCode
 	code := statusCode(status)
-	if c.Refusal != nil {
-		code = cmp.Or(c.Refusal(status, body), code)
+	if status == http.StatusForbidden && limited(response.Header) {
+		code = rotation.CodeThrottled
+	}
+	if request.Refusal != nil {
+		code = cmp.Or(request.Refusal(status, body), code)
 	}
 	told := rotation.Errorf(code, "%s: %d %s", what, status, http.StatusText(status))
 	if status/100 == 3 {
 		told = rotation.Errorf(code, "%s: %d, a redirect, which is not followed", what, status)
 	}
-	// What the provider calls by another name than its status, a repetition does not change.
-	if code == rotation.CodeThrottled || status/100 == 5 && code == rotation.CodeServer {
-		if code == rotation.CodeThrottled {
-			status = http.StatusTooManyRequests
-		}
-		return &failure{told: told, status: status, retryAfter: retryAfter(response.Header)}
+	if code != rotation.CodeThrottled && code != rotation.CodeServer {
+		return told // a repetition would not change it
 	}
-	return told
+	return &failure{told: told, refused: code == rotation.CodeThrottled, retryAfter: retryAfter(response.Header)}
+}
+
+// limited reports whether a refusal is one of a caller that was too fast: GitHub
+// says so with 403 and these headers.
+// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+func limited(h http.Header) bool {
+	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0"
 }
 
 func statusCode(status int) rotation.Code {

@@ -16,10 +16,7 @@ func subject(w *rotationtest.World) (rotationtest.Subject, *apikeytest.Ledger) {
 	s := ledger.Subject(initial, func(p *rotationtest.Process) (rotation.Strategy, error) {
 		return roll.New(apikeytest.Provider{Ledger: ledger, Process: p}), nil
 	})
-	s.Single = true
-	s.GapPoints = 4 // from the provider's answer to the move of the label
-	s.Tidy = nil    // there is one key, and AWSPREVIOUS's has ended
-	return s, ledger
+	return apikeytest.Single(s), ledger
 }
 
 // K1, C11, C18: a rotation that is killed is completed by the next try, and

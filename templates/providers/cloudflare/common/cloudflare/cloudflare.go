@@ -47,13 +47,11 @@ const pageSize = 50
 // Provider is Cloudflare.
 type Provider struct{ api *httpapi.Client }
 
-// New returns the provider behind a client, whose Base and Refusal are set if
-// they are not.
+// New returns the provider behind a client, whose Base is set if it is not.
 func New(api httpapi.Client) *Provider {
 	if api.Base == "" {
 		api.Base = Base
 	}
-	api.Refusal = refusal
 	return &Provider{&api}
 }
 
@@ -167,7 +165,7 @@ func call[T any](ctx context.Context, p *Provider, account apikey.Account, key r
 		return result, err
 	}
 	request.Path = "/accounts/" + url.PathEscape(id.Reveal()) + "/tokens" + request.Path
-	request.Auth = httpapi.Bearer(key)
+	request.Auth, request.Refusal = httpapi.Bearer(key), refusal
 	var envelope struct {
 		Success bool `json:"success"`
 		Result  T    `json:"result"`
