@@ -1,31 +1,39 @@
-variable "admin_secret_arn" {
-  description = "ARN of the secret with which keys are made and revoked, null if that takes none."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.admin_secret_arn == null || can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", var.admin_secret_arn))
-    error_message = "The ARN of a secret is needed in full, with the six characters at its end."
-  }
-}
+# What the function and the first values need to know. account and admin_secret_arn of a secret only make the document
+# that "make seed" stores: from then on the secret is what counts, and a change of them here does not reach it.
 
 variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin: a client may hold the former key in its cache. 0 switches the guard off."
+  description = "How old the last rotation must be before the next may begin, where the former key lives on until then: a client may hold it in its cache. 0 switches the guard off."
   type        = string
   default     = "65m"
 }
 
 locals {
-  admin_secret_arns = var.admin_secret_arn == null ? [] : [var.admin_secret_arn]
+  admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn]))
+  admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn]))
 
   settings = merge(local.mode_settings, local.provider_settings, {
     MIN_ROTATION_AGE = var.min_rotation_age
   })
 
-  document = merge(local.account, { admin_arn = var.admin_secret_arn })
+  secret_actions = local.mode_actions
+
+  first_values = {
+    for key, secret in var.secrets : key => merge(secret.account, { admin_arn = secret.admin_secret_arn })
+    if length(setsubtract(local.account_keys, keys(secret.account))) == 0
+  }
 }
 
-output "seed_document" {
-  description = "First value of the secret but for the key and its id, which \"make seed\" adds."
-  value       = jsonencode({ for key, value in local.document : key => value if value != null })
+output "first_values" {
+  description = "First values of the secrets by their keys but for the API keys and their ids, which \"make seed\" adds."
+  value       = { for key, values in local.first_values : key => { for name, value in values : name => value if value != null } }
+
+  precondition {
+    condition     = alltrue([for arn in local.admin_secret_arns : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))])
+    error_message = "admin_secret_arn is the ARN of a secret in full, with the six characters at its end."
+  }
+
+  precondition {
+    condition     = alltrue([for arn in local.admin_kms_key_arns : can(regex("^arn:[^:]+:kms:${local.region}:[0-9]{12}:key/.+$", arn))])
+    error_message = "admin_kms_key_arn is the ARN of a key in ${local.region}; an alias is none."
+  }
 }

@@ -11,4 +11,7 @@ variable "overlap" {
 
 locals {
   mode_settings = { OVERLAP = var.overlap }
+
+  # To find the keys of former versions.
+  mode_actions = ["secretsmanager:ListSecretVersionIds"]
 }

@@ -1,3 +1,4 @@
 locals {
   mode_settings = {}
+  mode_actions  = []
 }

@@ -1,10 +1,5 @@
-variable "account_id" {
-  description = "Id of the Cloudflare account that owns the token."
-  type        = string
-}
-
-# What the first value of the secret says of the account, and what else the function's environment has.
 locals {
-  account           = { account_id = var.account_id }
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = ["account_id"]
   provider_settings = {}
 }

@@ -9,14 +9,8 @@ variable "api_base_url" {
   }
 }
 
-variable "account" {
-  description = "Further keys of the secret's first value, which generic/provider.json can refer to."
-  type        = map(string)
-  default     = {}
-}
-
-# What the first value of the secret says of the account, and what else the function's environment has.
 locals {
-  account           = var.account
-  provider_settings = var.api_base_url == null ? {} : { API_BASE_URL = var.api_base_url }
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = []
+  provider_settings = { for name, value in { API_BASE_URL = var.api_base_url } : name => value if value != null }
 }
