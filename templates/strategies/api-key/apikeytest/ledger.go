@@ -21,7 +21,6 @@ import (
 type Key struct {
 	ID, Secret, Label string
 	Created           time.Time
-	once              string
 }
 
 // The admin's key, and the key that the secret is seeded with. Neither may ever be
@@ -78,11 +77,21 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	l.made++
 	key = Key{
 		ID: fmt.Sprintf("key%d", l.made), Secret: fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
-		Label: label, Created: l.world.Now(), once: once,
+		Label: label, Created: l.world.Now(),
 	}
 	l.keys = append(l.keys, key)
 	l.past[once] = key
 	return key, true
+}
+
+// Register accepts a key that somebody else made. One that is accepted already
+// stays as it is.
+func (l *Ledger) Register(id, secret, label string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.ContainsFunc(l.keys, func(k Key) bool { return k.ID == id }) {
+		l.keys = append(l.keys, Key{ID: id, Secret: secret, Label: label, Created: l.world.Now()})
+	}
 }
 
 // Revoke ends a key and reports whether there was one. One that AWSCURRENT names
