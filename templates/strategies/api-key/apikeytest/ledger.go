@@ -183,7 +183,7 @@ func (l *Ledger) works(value rotation.Value) error {
 	return fmt.Errorf("key %s is not alive", apikey.ID(value))
 }
 
-// recovered holds the book to K1 and K3: nothing was revoked that is in use, no
+// recovered returns nil if nothing was revoked that is in use, no
 // foreign key was touched, and no rotation has more than one key.
 func (l *Ledger) recovered() error {
 	l.mu.Lock()
