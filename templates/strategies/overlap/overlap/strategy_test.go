@@ -281,6 +281,17 @@ func (u *unsure) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecre
 	return u.SecretsManager.GetSecretValue(ctx, in)
 }
 
+// K1: of the keys that one rotation made, setSecret leaves the one that is stored.
+func TestSetSweeps(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	token := b.requested()
+	b.ledger.Create(apikey.Label(b.Secret, token), "a delivery that was killed")
+	if err := errors.Join(b.deliver(token, rotation.StepCreate), b.deliver(token, rotation.StepSet)); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAlive("first", "key2")
+}
+
 // K1: a provider that answers with a key which was revoked meanwhile is asked for
 // another.
 func TestReplayOfARevokedKey(t *testing.T) {
