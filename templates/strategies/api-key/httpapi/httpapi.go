@@ -155,7 +155,7 @@ func (f *failure) pause(attempt int) time.Duration {
 		return f.retryAfter
 	}
 	limit := firstPause << attempt
-	return limit/2 + rand.N(limit/2) //nolint:gosec // G404: a pause is no secret
+	return limit/2 + rand.N(limit/2)
 }
 
 // fits reports whether a pause ends while there is still time for an attempt.
@@ -202,8 +202,12 @@ func (c *Client) attempt(ctx context.Context, request *Request, target *url.URL,
 	if request.Auth != nil {
 		request.Auth(call.Header)
 	}
+	transport := c.Transport
+	if transport == nil {
+		transport = network
+	}
 	client := http.Client{
-		Transport:     cmp.Or(c.Transport, network),
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(call)
