@@ -13,8 +13,8 @@ import (
 // TestContractKnowsEveryPoint holds the contract's pages to the points that
 // tests and comments name, both ways.
 func TestContractKnowsEveryPoint(t *testing.T) {
-	point := regexp.MustCompile(`\b[CST][0-9]{1,2}\b`)
-	entry := regexp.MustCompile(`(?m)^- \*\*([CST][0-9]{1,2})\*\* `)
+	point := regexp.MustCompile(`\b[CKST][0-9]{1,2}\b`)
+	entry := regexp.MustCompile(`(?m)^- \*\*([CKST][0-9]{1,2})\*\* `)
 	everyProject(t, func(t *testing.T, files tree) {
 		var defined, inCode, inTests []string
 		for name, text := range files {

@@ -10,5 +10,5 @@ const Root = "github.com/rotasmith/rotasmith/templates"
 // FS holds every layer. Folders are named with all: because a scaffold has dot-files; a go.mod inside one would silently drop
 // that folder, so an emitted go.mod stands here as go.mod.tmpl.
 //
-//go:embed all:project all:strategies all:protocols all:engines all:features
+//go:embed all:project all:strategies all:protocols all:engines all:providers all:features
 var FS embed.FS

@@ -203,7 +203,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	if err != nil {
 		return err
 	}
-	next, err := h.strategy.Next(ctx, current.Value)
+	next, err := h.strategy.Next(ctx, r, current.Value)
 	if err != nil {
 		return err
 	}
@@ -216,17 +216,38 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	if !r.event.RotationToken.IsZero() {
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
+	keeper, keeps := h.strategy.(Keeper)
 	_, err = h.store.PutSecretValue(ctx, input)
+	if err == nil {
+		r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
+		if keeps {
+			return keeper.Stored(ctx, r, next, true)
+		}
+		return nil
+	}
+	if keeps {
+		h.disown(ctx, r, keeper, next)
+	}
 	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
 		// Another delivery stored its value first. That one counts.
 		_, err := r.Pending(ctx)
 		return err
 	}
-	if err != nil {
-		return storeError(ctx, "PutSecretValue", err)
+	return storeError(ctx, "PutSecretValue", err)
+}
+
+// disown tells the keeper that its value was not stored, if that is certain: a
+// call that failed may have been carried out, and only the version knows.
+func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value) {
+	ctx, cancel := r.Settling(ctx)
+	defer cancel()
+	stored, err := r.version(ctx, r.event.ClientRequestToken, "")
+	if err == nil && stored.Value.Text() == value.Text() || err != nil && !errors.Is(err, errNoValue) {
+		return
 	}
-	r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
-	return nil
+	if err := keeper.Stored(ctx, r, value, false); err != nil {
+		r.Log.WarnContext(ctx, "what was made for a value that is not stored could not be put away", "code", CodeOf(err), "detail", printable(err).Detail)
+	}
 }
 
 // mayBegin says why a rotation that has not generated anything must not begin.
@@ -248,10 +269,14 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 	if err := h.awaitPending(ctx, r); err != nil {
 		return err
 	}
-	if err := h.compare(ctx, r); err != nil {
-		return err
+	err := h.compare(ctx, r)
+	switch CodeOf(err) {
+	case "":
+		err = h.strategy.Set(ctx, r)
+	case CodeSameValue:
+		// It could never be promoted, and would stand in the next one's way.
+		err = r.GiveUp(ctx, err)
 	}
-	err := h.strategy.Set(ctx, r)
 	if Superseded(err) {
 		return nil
 	}
@@ -304,6 +329,11 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	if len(secret.ReplicationStatus) > 0 {
 		// The promotion stands, whatever a replica does.
 		r.Report.Replicas = h.awaitReplicas(ctx, r)
+	}
+	if cleaner, ok := h.strategy.(Cleaner); ok {
+		if err := cleaner.CleanUp(ctx, r); err != nil {
+			r.Report.Degraded = err
+		}
 	}
 	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
 	defer cancel()

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
+	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generictest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
+)
+
+// K1, C11, C18: over the wire, too, a rotation that is killed is completed by the
+// next try.
+func TestProof(t *testing.T) {
+	generictest.Each(t, func(t *testing.T, d generic.Description) {
+		wire := apikeytest.Wire{
+			Server: func(l *apikeytest.Ledger) http.Handler { return generictest.Server(d, l) },
+			Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+				return roll.New(generic.New(client, d, now))
+			},
+		}
+		rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+			s, _ := wire.Subject(w, nil)
+			return apikeytest.Single(s)
+		})
+	})
+}
