@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/golden/hclcheck"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -173,12 +176,13 @@ func TestPairsMeet(t *testing.T) {
 var leftover = regexp.MustCompile(`\{\{-? ?(\.|if |range |end|else|with |hcl |yaml |sh |md |code )|<no value>|%!`)
 
 // Whatever two options are combined: the project renders, holds no template marker and no import of the template tree, records its answers
-// so that they make the same project again, and no answer leaves its string.
+// so that they make the same project again, no answer leaves its string, and its Terraform has no fault that can be found in memory.
 func TestEveryPairOfOptions(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
 		result := generateTexts(t, c, answers)
 		checkProject(t, c, result)
+		checkTerraform(t, result)
 		plain := maps.Clone(answers)
 		for key := range others {
 			if plain[key] != "" && key != "schedule" {
@@ -233,6 +237,33 @@ func generateTexts(t testing.TB, c *generator.Catalog, answers map[string]string
 		t.Fatalf("%v: %v", answers, err)
 	}
 	return result
+}
+
+// recorded is the schema of the AWS provider.
+var recorded = sync.OnceValues(func() (*hclcheck.Schema, error) {
+	data, err := os.ReadFile("../golden/tfprovider/schema.json")
+	if err != nil {
+		return nil, err
+	}
+	return hclcheck.ParseSchema(data)
+})
+
+// checkTerraform holds the emitted Terraform to the provider's schema and to what AWS would make of it.
+func checkTerraform(t testing.TB, result *generator.Result) {
+	t.Helper()
+	schema, err := recorded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, f := range result.Files {
+		if name, ok := strings.CutPrefix(f.Path, "terraform/"); ok {
+			files[name] = f.Data
+		}
+	}
+	for _, finding := range schema.Check(files) {
+		t.Error(finding)
+	}
 }
 
 func checkProject(t testing.TB, c *generator.Catalog, result *generator.Result) {
