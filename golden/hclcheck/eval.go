@@ -140,6 +140,8 @@ func sample(name string, kind cty.Type) cty.Value {
 	switch {
 	case kind == cty.String && strings.HasSuffix(name, "secret_arn"):
 		return cty.StringVal(fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:%s-AbCdEf", Region, Account, name))
+	case kind == cty.String && strings.HasSuffix(name, "key_arn"):
+		return cty.StringVal(fmt.Sprintf("arn:aws:kms:%s:%s:key/%s", Region, Account, name))
 	case kind == cty.String && strings.HasSuffix(name, "_arn"):
 		return cty.StringVal(fmt.Sprintf("arn:aws:sample:%s:%s:%s", Region, Account, name))
 	case kind == cty.String:

@@ -186,3 +186,19 @@ func (m *Module) variable(b *hclsyntax.Block) *variable {
 	}
 	return v
 }
+
+// Findings returns what has been found so far.
+func (m *Module) Findings() []Finding { return m.findings }
+
+// Declares reports whether there is a variable of that name.
+func (m *Module) Declares(name string) bool { return m.variables[name] != nil }
+
+// Creates reports whether there is a resource of that type.
+func (m *Module) Creates(kind string) bool {
+	for _, r := range m.resources {
+		if !r.data && r.block.Labels[0] == kind {
+			return true
+		}
+	}
+	return false
+}

@@ -23,13 +23,12 @@ resource "aws_iam_role_policy" "this" {
         {
           Sid    = "Secret"
           Effect = "Allow"
-          Action = [
+          Action = concat([
             "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
-            "secretsmanager:ListSecretVersionIds",
             "secretsmanager:PutSecretValue",
             "secretsmanager:UpdateSecretVersionStage",
-          ]
+          ], local.secret_actions)
           Resource = [aws_secretsmanager_secret.this.arn]
         },
         {

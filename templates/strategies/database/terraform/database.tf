@@ -46,7 +46,7 @@ variable "allow_recovery" {
 }
 
 locals {
-  admin_secret_arns = var.admin_secret_arn == null ? [] : [var.admin_secret_arn]
+  admin_secret_arns = var.admin_secret_arn == null || !local.admin_acts ? [] : [var.admin_secret_arn]
 
   database_settings = {
     ALLOW_RECOVERY  = tostring(var.allow_recovery)

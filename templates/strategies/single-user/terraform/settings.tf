@@ -21,6 +21,12 @@ variable "min_rotation_age" {
 }
 
 locals {
+  # To find the former versions.
+  secret_actions = ["secretsmanager:ListSecretVersionIds"]
+
+  # Nothing is allowed on the secret of an administrator who has nothing to do.
+  admin_acts = var.change_as == "admin"
+
   settings = merge(local.database_settings, {
     CHANGE_AS         = var.change_as
     MIN_ROTATION_AGE  = var.min_rotation_age

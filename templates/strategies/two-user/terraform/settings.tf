@@ -26,6 +26,9 @@ variable "revoke_extra" {
 }
 
 locals {
+  secret_actions = []
+  admin_acts     = true
+
   settings = merge(local.database_settings, {
     MIN_ROTATION_AGE = var.min_rotation_age
     REVOKE_EXTRA     = tostring(var.revoke_extra)
