@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -17,9 +18,12 @@ import (
 // defaults and made-up answers of AWS lead to.
 func (s *Schema) Check(files map[string][]byte) []Finding {
 	m := s.Parse(files)
-	m.checkStructure()
-	m.checkReferences()
-	if len(m.findings) == 0 {
+	// What cannot be read declares nothing, and nothing can be computed from what is wrong.
+	if !slices.ContainsFunc(m.findings, func(f Finding) bool { return f.Check == Syntax }) {
+		m.checkStructure()
+		m.checkReferences()
+	}
+	if !slices.ContainsFunc(m.findings, func(f Finding) bool { return f.Check != Format }) {
 		m.checkValues(m.Evaluate(nil))
 	}
 	slices.SortStableFunc(m.findings, func(a, b Finding) int {
@@ -91,6 +95,11 @@ func (m *Module) checkStructure() {
 	for _, v := range m.variables {
 		m.checkVariable(v, ctx)
 	}
+	for _, b := range m.blocks {
+		if b.Type != "variable" { // whose type looks like calls
+			m.checkCalls(b.Body, ctx)
+		}
+	}
 	for name, a := range m.values {
 		v := m.variables[name]
 		if v == nil {
@@ -99,6 +108,18 @@ func (m *Module) checkStructure() {
 		}
 		m.convert(v, a.Expr)
 	}
+}
+
+// checkCalls computes each call of a function by itself. As part of a condition
+// whose outcome is not known, it would not say what is wrong with it.
+func (m *Module) checkCalls(body *hclsyntax.Body, ctx *hcl.EvalContext) {
+	_ = hclsyntax.VisitAll(body, func(node hclsyntax.Node) hcl.Diagnostics {
+		if call, ok := node.(*hclsyntax.FunctionCallExpr); ok {
+			_, diags := call.Value(ctx)
+			m.diagnose(Structure, diags)
+		}
+		return nil
+	})
 }
 
 func (m *Module) checkVariable(v *variable, ctx *hcl.EvalContext) {

@@ -48,6 +48,7 @@ type Module struct {
 	values    map[string]*hclsyntax.Attribute
 	providers []*hclsyntax.Block
 	checks    []*hclsyntax.Block
+	blocks    []*hclsyntax.Block // all at the top
 
 	findings []Finding
 }
@@ -79,7 +80,8 @@ func (m *Module) diagnose(check string, diags hcl.Diagnostics) {
 		if d.Subject != nil {
 			where = *d.Subject
 		}
-		if d.Severity == hcl.DiagError {
+		// Names are followed by checkReferences, which also knows which of them a for expression binds.
+		if d.Severity == hcl.DiagError && d.Summary != "Unknown variable" {
 			m.find(check, where, "%s: %s", d.Summary, d.Detail)
 		}
 	}
@@ -111,6 +113,7 @@ func (s *Schema) Parse(files map[string][]byte) *Module {
 		switch {
 		case path.Ext(name) == ".tf":
 			m.collect(body)
+			m.blocks = append(m.blocks, body.Blocks...)
 		case path.Ext(name) == ".tfvars":
 			maps.Copy(m.values, body.Attributes)
 		}
