@@ -201,8 +201,9 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 		r.key = i.Text("kms_key_id")
 		r.replicaKeys = replicaKeys(i)
 	}
-	if m.Declares("kms_key_arn") {
-		r.key = keyARN + "secret"
+	for _, i := range d.Read("aws_secretsmanager_secret") {
+		r.key = i.Text("kms_key_id")
+		r.replicaKeys = []string{replicaARN}
 	}
 	policies, functions := d.All("aws_iam_role_policy"), d.All("aws_lambda_function")
 	if len(policies) != 1 || len(functions) != 1 {
@@ -254,6 +255,8 @@ func values(m *hclcheck.Module, secret, admin string) map[string]cty.Value {
 	if m.Declares("secrets") {
 		if m.Creates("aws_secretsmanager_secret") {
 			delete(one, "arn")
+		} else {
+			delete(one, "name") // which its ARN says
 		}
 		given["secrets"] = cty.ObjectVal(map[string]cty.Value{"orders": cty.ObjectVal(one)})
 	}

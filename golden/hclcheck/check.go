@@ -114,7 +114,7 @@ func (m *Module) checkStructure() {
 // whose outcome is not known, it would not say what is wrong with it.
 func (m *Module) checkCalls(body *hclsyntax.Body, ctx *hcl.EvalContext) {
 	_ = hclsyntax.VisitAll(body, func(node hclsyntax.Node) hcl.Diagnostics {
-		if call, ok := node.(*hclsyntax.FunctionCallExpr); ok {
+		if call, ok := node.(*hclsyntax.FunctionCallExpr); ok && call.Name != "try" && call.Name != "can" {
 			_, diags := call.Value(ctx)
 			m.diagnose(Structure, diags)
 		}

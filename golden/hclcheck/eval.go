@@ -34,6 +34,7 @@ func (i Instance) Text(attribute string) string {
 // Deployment is what a configuration comes to.
 type Deployment struct {
 	Instances []Instance // sorted by address
+	Data      []Instance // of data sources
 	Outputs   map[string]cty.Value
 	Refused   []string // the messages of conditions that do not hold: nothing would be deployed
 
@@ -41,8 +42,13 @@ type Deployment struct {
 }
 
 // All returns the instances of a type.
-func (d *Deployment) All(kind string) []Instance {
-	return slices.DeleteFunc(slices.Clone(d.Instances), func(i Instance) bool { return i.Type != kind })
+func (d *Deployment) All(kind string) []Instance { return ofType(d.Instances, kind) }
+
+// Read returns what data sources of a type say.
+func (d *Deployment) Read(kind string) []Instance { return ofType(d.Data, kind) }
+
+func ofType(all []Instance, kind string) []Instance {
+	return slices.DeleteFunc(slices.Clone(all), func(i Instance) bool { return i.Type != kind })
 }
 
 // Evaluate computes the whole configuration. Variables have the given values, else
@@ -222,14 +228,14 @@ func (e *evaluation) resource(address string, r *resource) cty.Value {
 		}
 		many, _ := n.AsBigFloat().Int64()
 		all := make([]cty.Value, many)
-		each := func(i int) map[string]cty.Value {
-			return map[string]cty.Value{"count": cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})}
+		each := func(index cty.Value) map[string]cty.Value {
+			return map[string]cty.Value{"count": cty.ObjectVal(map[string]cty.Value{"index": index})}
 		}
 		for i := range all {
-			all[i] = e.present(address, r, fmt.Sprint(i), each(i))
+			all[i] = e.present(address, r, fmt.Sprint(i), each(cty.NumberIntVal(int64(i))))
 		}
 		if many == 0 {
-			e.absent = append(e.absent, e.instance(address, r, "", each(0)))
+			e.imagine(address, r, each(cty.UnknownVal(cty.Number)))
 		}
 		return cty.TupleVal(all)
 	}
@@ -239,23 +245,35 @@ func (e *evaluation) resource(address string, r *resource) cty.Value {
 			return cty.DynamicVal
 		}
 		all := make(map[string]cty.Value)
-		of := func(key string, value cty.Value) map[string]cty.Value {
-			return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": value})}
+		of := func(key, value cty.Value) map[string]cty.Value {
+			return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
 		}
 		for key, value := range entries(each) {
-			all[key] = e.present(address, r, key, of(key, value))
+			all[key] = e.present(address, r, key, of(cty.StringVal(key), value))
 		}
 		if len(all) == 0 {
-			e.absent = append(e.absent, e.instance(address, r, "", of("sample", cty.DynamicVal)))
+			e.imagine(address, r, of(cty.UnknownVal(cty.String), cty.DynamicVal))
 		}
 		return cty.ObjectVal(all)
 	}
 	return e.present(address, r, "", nil)
 }
 
+// imagine computes what one would be of a resource that there is none of. What it
+// refers to may not be there either, so that is no finding.
+func (e *evaluation) imagine(address string, r *resource, each map[string]cty.Value) {
+	found := len(e.findings)
+	e.absent = append(e.absent, e.instance(address, r, "", each))
+	e.findings = e.findings[:found]
+}
+
 func (e *evaluation) present(address string, r *resource, key string, each map[string]cty.Value) cty.Value {
 	i := e.instance(address, r, key, each)
-	e.Instances = append(e.Instances, i)
+	if r.data {
+		e.Data = append(e.Data, i)
+	} else {
+		e.Instances = append(e.Instances, i)
+	}
 	for _, b := range r.block.Body.Blocks {
 		if b.Type == "lifecycle" {
 			e.conditions(b.Body, "precondition", each)

@@ -13,6 +13,9 @@ const (
 	Account = "111122223333"
 )
 
+// madeUp begins what AWS would fill in and nothing depends on.
+const madeUp = "made-up-"
+
 // arns are what the ARNs of resources look like; %s is the resource's name.
 var arns = map[string]string{
 	"aws_cloudwatch_event_rule":   "events:" + Region + ":" + Account + ":rule/%s",
@@ -69,6 +72,8 @@ func fake(kind, attribute, name string) string {
 		return "amazonaws.com"
 	case attribute == "account_id", attribute == "owner_id":
 		return Account
+	case attribute == "kms_key_id":
+		return "arn:aws:kms:" + Region + ":" + Account + ":key/" + name
 	case strings.HasSuffix(attribute, "_arn"):
 		return arn + "/" + attribute
 	case attribute == "json", strings.HasSuffix(attribute, "policy"):
@@ -76,6 +81,6 @@ func fake(kind, attribute, name string) string {
 	case attribute == "id", attribute == "key_id", attribute == "name":
 		return name
 	default:
-		return "fake-" + attribute
+		return madeUp + attribute
 	}
 }
