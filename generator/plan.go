@@ -76,7 +76,7 @@ func newEntry(layer, source string) Entry {
 }
 
 func isManifest(layer, source string) bool {
-	return source == layer+"/"+strategyFile || source == layer+"/"+engineFile
+	return slices.Contains([]string{layer + "/" + strategyFile, layer + "/" + engineFile, layer + "/" + costFile}, source)
 }
 
 // check reports every path that is supplied twice, or that some file system would refuse or fold into another.

@@ -310,3 +310,26 @@ func FuzzFreeText(f *testing.F) {
 		}
 	})
 }
+
+// Whatever two options are combined: the project has a bill, in which each price says where it was read.
+func TestEveryProjectHasABill(t *testing.T) {
+	c := openTemplates(t)
+	everyPair(t, func(t *testing.T, answers map[string]string) {
+		spec, err := c.NewSpec(generator.Texts(answers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill, err := c.Cost(spec, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bill.Total() < 0.4 || len(bill.Unknown) == 0 || bill.AsOf == "" {
+			t.Errorf("%+v", bill)
+		}
+		for _, l := range bill.Lines {
+			if !strings.HasPrefix(l.Price.Source, "https://aws.amazon.com/") || l.Price.USD <= 0 || l.Price.Unit == "" {
+				t.Errorf("%s: %+v", l.What, l.Price)
+			}
+		}
+	})
+}
