@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
@@ -177,8 +176,6 @@ func terraform(t testing.TB, c *generator.Catalog, answers map[string]string) ma
 const (
 	roleSecret = "orders"
 	roleAdmin  = "orders-admin"
-	keyARN     = "arn:aws:kms:eu-west-1:111122223333:key/"
-	replicaARN = "arn:aws:kms:eu-central-1:111122223333:key/replica"
 )
 
 // roleOf deploys a project in memory with everything that it can be given.
@@ -190,7 +187,7 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	}
 	secret, admin := doubleARN(t, roleSecret), doubleARN(t, roleAdmin)
 	m := schema.Parse(files)
-	d := m.Evaluate(values(m, secret, admin))
+	d := m.Evaluate(space.Deployment(m, secret, admin))
 	if findings := m.Findings(); len(findings) > 0 || len(d.Refused) > 0 {
 		t.Fatalf("%v %v", findings, d.Refused)
 	}
@@ -203,7 +200,7 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	}
 	for _, i := range d.Read("aws_secretsmanager_secret") {
 		r.key = i.Text("kms_key_id")
-		r.replicaKeys = []string{replicaARN}
+		r.replicaKeys = []string{space.ReplicaKey}
 	}
 	policies, functions := d.All("aws_iam_role_policy"), d.All("aws_lambda_function")
 	if len(policies) != 1 || len(functions) != 1 {
@@ -216,8 +213,8 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	if !strings.Contains(document, admin) {
 		r.admin = ""
 	}
-	if strings.Contains(document, keyARN+"admin") {
-		r.adminKey = keyARN + "admin"
+	if strings.Contains(document, space.AdminKey) {
+		r.adminKey = space.AdminKey
 	}
 	r.function = functions[0].Text("arn")
 	environment := functions[0].Value.GetAttr("environment").AsValueSlice()[0].GetAttr("variables")
@@ -236,34 +233,6 @@ func replicaKeys(secret hclcheck.Instance) []string {
 		}
 	}
 	return keys
-}
-
-// values are those of one deployment, for whichever of the variables there are.
-func values(m *hclcheck.Module, secret, admin string) map[string]cty.Value {
-	texts := map[string]string{
-		"arn": secret, "name": roleSecret, "host": "db", "dbname": "orders", "username": "orders_a", "alternate_username": "orders_b",
-		"admin_secret_arn": admin, "admin_kms_key_arn": keyARN + "admin", "kms_key_arn": keyARN + "secret",
-	}
-	one := make(map[string]cty.Value)
-	given := make(map[string]cty.Value)
-	for name, text := range texts {
-		one[name] = cty.StringVal(text)
-		if name != "name" && m.Declares(name) {
-			given[name] = cty.StringVal(text)
-		}
-	}
-	if m.Declares("secrets") {
-		if m.Creates("aws_secretsmanager_secret") {
-			delete(one, "arn")
-		} else {
-			delete(one, "name") // which its ARN says
-		}
-		given["secrets"] = cty.ObjectVal(map[string]cty.Value{"orders": cty.ObjectVal(one)})
-	}
-	if m.Declares("replicas") {
-		given["replicas"] = cty.ObjectVal(map[string]cty.Value{"eu-central-1": cty.ObjectVal(map[string]cty.Value{"kms_key_arn": cty.StringVal(replicaARN)})})
-	}
-	return given
 }
 
 // doubleARN is the ARN that the double gives a secret.

@@ -1,0 +1,96 @@
+// Command emit writes the Terraform of every type of project, in folders of the one
+// that it is given: few combinations of answers, in which every two meet, each with
+// the values of a deployment. OpenTofu judges them, which is slow; what is judged in
+// memory is far more.
+package main
+
+import (
+	"fmt"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/golden/hclcheck"
+	"github.com/rotasmith/rotasmith/golden/space"
+	"github.com/rotasmith/rotasmith/templates"
+)
+
+const secretARN = "arn:aws:secretsmanager:" + hclcheck.Region + ":" + hclcheck.Account + ":secret:"
+
+func main() {
+	log.SetFlags(0)
+	if err := emit(os.Args[1], os.Args[2]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// emit writes to dir; schemaFile is the provider's recorded schema.
+func emit(dir, schemaFile string) error {
+	data, err := os.ReadFile(schemaFile)
+	if err != nil {
+		return err
+	}
+	schema, err := hclcheck.ParseSchema(data)
+	if err != nil {
+		return err
+	}
+	c, err := generator.Open(templates.FS, templates.Root)
+	if err != nil {
+		return err
+	}
+	for _, t := range c.Types {
+		base := map[string]string{"name": "orders", "type": t.Name, "engine": c.EngineFor(t)}
+		choices, err := space.Choices(c, base)
+		if err != nil {
+			return err
+		}
+		for i, answers := range space.Pairs(choices) {
+			maps.Copy(answers, base)
+			result, err := c.Generate(generator.Texts(answers))
+			if err != nil {
+				return err
+			}
+			if err := write(filepath.Join(dir, fmt.Sprintf("%s-%d", t.Name, i)), schema, result); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write writes what Terraform reads, a package that is none, and the answers for who wonders.
+func write(dir string, schema *hclcheck.Schema, result *generator.Result) error {
+	files := make(map[string][]byte)
+	all := map[string][]byte{"dist/function.zip": []byte("a zip")}
+	for _, f := range result.Files {
+		if name, ok := strings.CutPrefix(f.Path, "terraform/"); ok {
+			files[name] = f.Data
+			all[f.Path] = f.Data
+		}
+		if f.Path == generator.AnswersFile {
+			all[f.Path] = f.Data
+		}
+	}
+	values := hclwrite.NewEmptyFile()
+	deployment := space.Deployment(schema.Parse(files), secretARN+"orders-AbCdEf", secretARN+"orders-admin-AbCdEf")
+	for _, name := range slices.Sorted(maps.Keys(deployment)) {
+		values.Body().SetAttributeValue(name, deployment[name])
+	}
+	all["terraform/deployment.auto.tfvars"] = hclwrite.Format(values.Bytes())
+	for name, data := range all {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
