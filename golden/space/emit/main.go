@@ -82,7 +82,8 @@ func write(dir string, schema *hclcheck.Schema, result *generator.Result) error 
 	for _, name := range slices.Sorted(maps.Keys(deployment)) {
 		values.Body().SetAttributeValue(name, deployment[name])
 	}
-	all["terraform/deployment.auto.tfvars"] = hclwrite.Format(values.Bytes())
+	// The last of the files, so that it has the last word.
+	all["terraform/zz-deployment.auto.tfvars"] = hclwrite.Format(values.Bytes())
 	for name, data := range all {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
