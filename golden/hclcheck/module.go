@@ -196,6 +196,14 @@ func (m *Module) Findings() []Finding { return m.findings }
 // Declares reports whether there is a variable of that name.
 func (m *Module) Declares(name string) bool { return m.variables[name] != nil }
 
+// Type returns what values a variable takes, any if it is not declared.
+func (m *Module) Type(variable string) cty.Type {
+	if v := m.variables[variable]; v != nil {
+		return v.kind
+	}
+	return cty.DynamicPseudoType
+}
+
 // Creates reports whether there is a resource of that type.
 func (m *Module) Creates(kind string) bool {
 	for _, r := range m.resources {

@@ -47,11 +47,14 @@ func TestCoveringSet(t *testing.T) {
 	}
 }
 
+// seeded says that the secret has a value.
+const seeded = "-var-file=seeded.tfvars"
+
 // deploy applies twice, as its owner does: without a value of the secret, then with one.
 func (p project) deploy(t *testing.T) {
 	t.Helper()
 	var said strings.Builder
-	for _, args := range [][]string{{"apply", "-auto-approve"}, {"apply", "-auto-approve", "-var=seeded=true"}, {"output", "-json"}, {"show", "-json"}} {
+	for _, args := range [][]string{{"apply", "-auto-approve"}, {"apply", "-auto-approve", seeded}, {"output", "-json"}, {"show", "-json"}} {
 		out, err := p.tofu(t, args...)
 		if err != nil {
 			t.Fatalf("tofu %s: %v\n%s", args[0], err, out)
@@ -76,7 +79,7 @@ func (p project) unchanged(t *testing.T) {
 
 func (p project) later(t *testing.T) (string, error) {
 	t.Helper()
-	return p.tofuWith(t, []string{rotationsEnv + "=" + threeYears}, "plan", "-detailed-exitcode", "-var=seeded=true")
+	return p.tofuWith(t, []string{rotationsEnv + "=" + threeYears}, "plan", "-detailed-exitcode", seeded)
 }
 
 // TestDeploymentsAreJudged judges the judge: a version of the secret that Terraform makes, or reads, is found.
@@ -92,11 +95,13 @@ func TestDeploymentsAreJudged(t *testing.T) {
 				t.Fatal(err)
 			}
 			config := "variable \"seeded\" {}\n" + planted
-			if err := os.WriteFile(filepath.Join(p.dir, "terraform", "main.tf"), []byte(config), 0o600); err != nil {
-				t.Fatal(err)
+			for file, text := range map[string]string{"main.tf": config, "seeded.tfvars": "seeded = true\n"} {
+				if err := os.WriteFile(filepath.Join(p.dir, "terraform", file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
-			p.ok(t, "apply", "-auto-approve", "-var=seeded=true")
-			p.ok(t, "plan", "-detailed-exitcode", "-var=seeded=true")
+			p.ok(t, "apply", "-auto-approve", seeded)
+			p.ok(t, "plan", "-detailed-exitcode", seeded)
 			switch name {
 			case "version":
 				if out, err := p.later(t); err == nil || !strings.Contains(out, "aws_secretsmanager_secret_version.x will be created") {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/hclcheck"
@@ -77,13 +78,10 @@ func write(dir string, schema *hclcheck.Schema, result *generator.Result) error 
 			all[f.Path] = f.Data
 		}
 	}
-	values := hclwrite.NewEmptyFile()
-	deployment := space.Deployment(schema.Parse(files), secretARN+"orders-AbCdEf", secretARN+"orders-admin-AbCdEf")
-	for _, name := range slices.Sorted(maps.Keys(deployment)) {
-		values.Body().SetAttributeValue(name, deployment[name])
-	}
+	m := schema.Parse(files)
 	// The last of the files, so that it has the last word.
-	all["terraform/zz-deployment.auto.tfvars"] = hclwrite.Format(values.Bytes())
+	all["terraform/zz-deployment.auto.tfvars"] = assign(space.Deployment(m, secretARN+"orders-AbCdEf", secretARN+"orders-admin-AbCdEf"))
+	all["terraform/seeded.tfvars"] = assign(map[string]cty.Value{"seeded": space.Seeded(m)})
 	for name, data := range all {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -94,4 +92,13 @@ func write(dir string, schema *hclcheck.Schema, result *generator.Result) error 
 		}
 	}
 	return nil
+}
+
+// assign writes values as a .tfvars file.
+func assign(values map[string]cty.Value) []byte {
+	file := hclwrite.NewEmptyFile()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		file.Body().SetAttributeValue(name, values[name])
+	}
+	return hclwrite.Format(file.Bytes())
 }
