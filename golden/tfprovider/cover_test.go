@@ -29,7 +29,7 @@ func TestCoveringSet(t *testing.T) {
 	for _, tree := range trees {
 		t.Run(filepath.Base(tree), func(t *testing.T) {
 			t.Parallel()
-			p := project{tree}
+			p := project{dir: tree}
 			defer func() {
 				if t.Failed() {
 					t.Logf("answers:\n%s", p.read(t, "../rotasmith.yaml"))
