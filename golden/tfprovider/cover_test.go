@@ -47,14 +47,17 @@ func TestCoveringSet(t *testing.T) {
 	}
 }
 
-// seeded says that the secret has a value.
-const seeded = "-var-file=seeded.tfvars"
+// What the deployment says, and that the secret has a value. The tests that ship are run without either.
+const (
+	deployment = "-var-file=deployment.tfvars"
+	seeded     = "-var-file=seeded.tfvars"
+)
 
 // deploy applies twice, as its owner does: without a value of the secret, then with one.
 func (p project) deploy(t *testing.T) {
 	t.Helper()
 	var said strings.Builder
-	for _, args := range [][]string{{"apply", "-auto-approve"}, {"apply", "-auto-approve", seeded}, {"output", "-json"}, {"show", "-json"}} {
+	for _, args := range [][]string{{"apply", "-auto-approve", deployment}, {"apply", "-auto-approve", deployment, seeded}, {"output", "-json"}, {"show", "-json"}} {
 		out, err := p.tofu(t, args...)
 		if err != nil {
 			t.Fatalf("tofu %s: %v\n%s", args[0], err, out)
@@ -79,7 +82,7 @@ func (p project) unchanged(t *testing.T) {
 
 func (p project) later(t *testing.T) (string, error) {
 	t.Helper()
-	return p.tofuWith(t, []string{rotationsEnv + "=" + threeYears}, "plan", "-detailed-exitcode", seeded)
+	return p.tofuWith(t, []string{rotationsEnv + "=" + threeYears}, "plan", "-detailed-exitcode", deployment, seeded)
 }
 
 // TestDeploymentsAreJudged judges the judge: a version of the secret that Terraform makes, or reads, is found.
@@ -95,7 +98,7 @@ func TestDeploymentsAreJudged(t *testing.T) {
 				t.Fatal(err)
 			}
 			config := "variable \"seeded\" {}\n" + planted
-			for file, text := range map[string]string{"main.tf": config, "seeded.tfvars": "seeded = true\n"} {
+			for file, text := range map[string]string{"main.tf": config, "deployment.tfvars": "", "seeded.tfvars": "seeded = true\n"} {
 				if err := os.WriteFile(filepath.Join(p.dir, "terraform", file), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

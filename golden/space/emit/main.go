@@ -79,8 +79,7 @@ func write(dir string, schema *hclcheck.Schema, result *generator.Result) error 
 		}
 	}
 	m := schema.Parse(files)
-	// The last of the files, so that it has the last word.
-	all["terraform/zz-deployment.auto.tfvars"] = assign(space.Deployment(m, secretARN+"orders-AbCdEf", secretARN+"orders-admin-AbCdEf"))
+	all["terraform/deployment.tfvars"] = assign(space.Deployment(m, secretARN+"orders-AbCdEf", secretARN+"orders-admin-AbCdEf"))
 	all["terraform/seeded.tfvars"] = assign(map[string]cty.Value{"seeded": space.Seeded(m)})
 	for name, data := range all {
 		file := filepath.Join(dir, filepath.FromSlash(name))
