@@ -27,8 +27,8 @@ lint: $(bin)/golangci-lint ## Run golangci-lint; .golangci.yml has the reason fo
 	$(bin)/golangci-lint run
 
 .PHONY: terraform
-terraform: $(bin)/tofu ## Judge the emitted Terraform with OpenTofu, which takes minutes to build once
-	TOFU=$(bin)/tofu go -C golden/tfprovider test -count=1 ./...
+terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu and tfsec, which take minutes to build once
+	TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec go -C golden/tfprovider test -count=1 -parallel=2 ./...
 
 .PHONY: golden
 golden: ## Record the golden cases anew, those that build and pass their own tests
@@ -60,6 +60,9 @@ $(bin)/golangci-lint: .ci/tools/golangci-lint/go.sum
 
 $(bin)/govulncheck: .ci/tools/govulncheck/go.sum
 	go -C $(<D) build -o $@ golang.org/x/vuln/cmd/govulncheck
+
+$(bin)/tfsec: .ci/tools/tfsec/go.sum
+	go -C $(<D) build -ldflags "-s -w" -o $@ github.com/aquasecurity/tfsec/cmd/tfsec
 
 $(bin)/tofu: .ci/tools/tofu/go.sum
 	go -C $(<D) build -ldflags "-s -w -X github.com/opentofu/opentofu/version.dev=no" -o $@ github.com/opentofu/opentofu/cmd/tofu

@@ -228,7 +228,7 @@ func TestGoingBack(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			c := openConsole(t)
 			end := c.talk(t.Context(), nil, append([]string{"new", "--set", "ci=none", "--set", "region=", "--set", "window=", "--set", "network=vpc",
-				"--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=aws", "--set", "alerts=sns", "--set", "refresh=sns"}, way.args...)...)
+				"--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=create", "--set", "alerts=sns", "--set", "refresh=sns"}, way.args...)...)
 			way.answer(c, "Name of the project", "<", 0)
 			if way.back > 0 {
 				c.reply("this is the first question", "\x7forders-db"+enter)
@@ -264,7 +264,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-two-user", "--engine", "postgres", "--accessible", "--set", "users=clone", "--set", "module=a.b/c",
 		"--set", "secret_name=s", "--set", "secret=create", "--set", "secrets=one", "--set", "schedule=1d", "--set", "window=",
-		"--set", "region=", "--set", "replicas=", "--set", "kms=aws", "--set", "network=vpc", "--set", "ci=none",
+		"--set", "region=", "--set", "replicas=", "--set", "kms=create", "--set", "network=vpc", "--set", "ci=none",
 		"--set", "alerts=sns", "--set", "refresh=sns")
 	c.line("lower-case letters", "")
 	c.line("not accepted: name is empty", "Orders")

@@ -168,7 +168,11 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return cannotWrite(dir, err)
 	}
-	return a.printNew(o, result)
+	bill, err := catalog.Cost(result.Spec, nil)
+	if err != nil {
+		return err
+	}
+	return a.printNew(o, result, bill)
 }
 
 // target returns the folder to write to.
@@ -368,8 +372,9 @@ func (o *newOptions) report(result *generator.Result) report {
 }
 
 // printNew prints what was made and what to do next.
-func (a *app) printNew(o *newOptions, result *generator.Result) error {
+func (a *app) printNew(o *newOptions, result *generator.Result, bill *generator.Bill) error {
 	r := o.report(result)
+	r.Cost = bill.Total()
 	var text []byte
 	var err error
 	switch {

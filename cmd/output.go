@@ -22,6 +22,7 @@ type report struct {
 	DryRun  bool
 	Command string
 	Next    []string
+	Cost    float64 // in US dollars a month
 	Files   []generator.File
 	Answers []generator.Resolved
 }
@@ -43,8 +44,9 @@ func (r *report) json() ([]byte, error) {
 		Answers map[string]string `json:"answers"`
 		Command string            `json:"command"`
 		Next    []string          `json:"next"`
+		Cost    float64           `json:"usd_a_month"`
 		Files   []file            `json:"files"`
-	}{r.Name, r.Dir, r.DryRun, make(map[string]string), r.Command, r.Next, nil}
+	}{r.Name, r.Dir, r.DryRun, make(map[string]string), r.Command, r.Next, r.Cost, nil}
 	for _, a := range r.Answers {
 		doc.Answers[a.Question.Key] = a.Value
 	}
@@ -109,6 +111,7 @@ func (r *report) summary() []byte {
 	for _, line := range r.Next {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
+	fmt.Fprintf(&b, "\nIt costs about %.2f USD a month, and what is not known beforehand: rotasmith cost %s\n", r.Cost, generator.ShellQuote(r.Dir))
 	return b.Bytes()
 }
 

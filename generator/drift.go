@@ -82,21 +82,13 @@ func (d *Difference) Diff(folder string) string {
 // nothing but files that were or would be written, follows no link out of the project, and takes foreign files for none of its business.
 // name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded answers.
 func (c *Catalog) Compare(project fs.FS, name string) ([]Difference, error) {
-	file := path.Join(filepath.ToSlash(name), AnswersFile)
-	text, err := readBounded(project, AnswersFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Fault{At: name, Msg: "has no " + AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, reason(err))
-	}
-	answers, err := ParseAnswers(file, text)
+	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
 	}
 	result, err := c.Generate(answers)
 	if err != nil {
-		return nil, unansweredIn(file, err)
+		return nil, unansweredIn(answersPath(name), err)
 	}
 	full, err1 := result.Spec.answersDigest(everyKey)
 	given, err2 := result.Spec.answersDigest(func(key string) bool { _, ok := answers[key]; return ok })
@@ -115,6 +107,33 @@ func (c *Catalog) Compare(project fs.FS, name string) ([]Difference, error) {
 	}
 	slices.SortFunc(cmp.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return cmp.found, nil
+}
+
+// Recorded returns the project that its recorded answers describe. name is what messages call its folder.
+func (c *Catalog) Recorded(project fs.FS, name string) (*Spec, error) {
+	answers, err := readAnswers(project, name)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := c.NewSpec(answers)
+	if err != nil {
+		return nil, unansweredIn(answersPath(name), err)
+	}
+	return spec, nil
+}
+
+func answersPath(name string) string { return path.Join(filepath.ToSlash(name), AnswersFile) }
+
+// readAnswers reads the answers that a project was written with.
+func readAnswers(project fs.FS, name string) (Answers, error) {
+	text, err := readBounded(project, AnswersFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Fault{At: name, Msg: "has no " + AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", answersPath(name), reason(err))
+	}
+	return ParseAnswers(answersPath(name), text)
 }
 
 // unansweredIn puts the file into the faults that stand nowhere: what was not answered is cured there.

@@ -76,7 +76,7 @@ func newEntry(layer, source string) Entry {
 }
 
 func isManifest(layer, source string) bool {
-	return source == layer+"/"+strategyFile || source == layer+"/"+wordsFile
+	return slices.Contains([]string{layer + "/" + strategyFile, layer + "/" + wordsFile, layer + "/" + costFile}, source)
 }
 
 // check reports every path that is supplied twice, or that some file system would refuse or fold into another.

@@ -124,11 +124,11 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "kms", Prompt: "Key that encrypts the secret", Help: "the key of what is made here",
-			Why:     "decides whose key encrypts the secret and the log; most take AWS's own, unless another account reads the secret",
-			Default: "aws", Choices: []Choice{
-				{Value: "aws", Help: "the keys that AWS manages, at no cost"},
-				{Value: "existing", Help: "a customer managed key of yours, by its ARN"},
+			Why:     "decides whose key encrypts the secret and the log; most take a key of its own, whose policy says who may read the secret",
+			Default: "create", Choices: []Choice{
 				{Value: "create", Help: "a customer managed key made for it"},
+				{Value: "existing", Help: "a customer managed key of yours, by its ARN"},
+				{Value: "aws", Help: "the keys that AWS manages, at no cost and for this account only"},
 			},
 		},
 		{

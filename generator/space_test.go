@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +18,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/golden/hclcheck"
+	"github.com/rotasmith/rotasmith/golden/space"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -31,36 +35,30 @@ var others = map[string]string{
 	"keep":        "it's \"here\",${x},%{if y}/${z},{{.Name}}/{{end}},#,- a: b,\u2028é😀",
 }
 
-// option is one question with the answers that it is tried with.
-type option struct {
-	key    string
-	values []string
-}
-
 // options returns what a project of a type and an engine can vary in.
-func options(t testing.TB, c *generator.Catalog, base map[string]string) []option {
+func options(t testing.TB, c *generator.Catalog, base map[string]string) []space.Option {
 	t.Helper()
 	spec, err := c.NewSpec(generator.Texts(base))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []option
+	var all []space.Option
 	for _, r := range spec.Resolved {
-		o := option{key: r.Question.Key, values: []string{r.Value}}
+		o := space.Option{Key: r.Question.Key, Values: []string{r.Value}}
 		add := func(value string) {
-			if !slices.Contains(o.values, value) {
-				o.values = append(o.values, value)
+			if !slices.Contains(o.Values, value) {
+				o.Values = append(o.Values, value)
 			}
 		}
 		switch {
-		case base[o.key] != "" && o.key != "name":
+		case base[o.Key] != "" && o.Key != "name":
 			continue
 		case r.Question.Choices != nil:
 			for _, choice := range r.Question.Choices {
 				add(choice.Value)
 			}
-		case others[o.key] != "":
-			add(others[o.key])
+		case others[o.Key] != "":
+			add(others[o.Key])
 		}
 		if r.Question.Optional {
 			add("")
@@ -70,72 +68,6 @@ func options(t testing.TB, c *generator.Catalog, base map[string]string) []optio
 	return all
 }
 
-// pairs returns few rows of answers in which every answer to a question meets every answer to every other.
-func pairs(all []option) []map[string]string {
-	type pair struct{ a, b, x, y int } // the option a with its value x, and b with y
-	open := make(map[pair]bool)
-	for a := range all {
-		for b := a + 1; b < len(all); b++ {
-			for x := range all[a].values {
-				for y := range all[b].values {
-					open[pair{a, b, x, y}] = true
-				}
-			}
-		}
-	}
-	at := func(a, x, b, y int) pair {
-		if a > b {
-			a, x, b, y = b, y, a, x
-		}
-		return pair{a, b, x, y}
-	}
-	var rows []map[string]string
-	for len(open) > 0 {
-		row := make([]int, len(all))
-		for a := range all {
-			best := -1
-			for x := range all[a].values {
-				// What is still to be met counts most among those that are chosen already.
-				n := 0
-				for p := range open {
-					switch {
-					case p.a == a && p.x == x && p.b > a, p.b == a && p.y == x && p.a > a:
-						n++
-					}
-				}
-				for b := range a {
-					if open[at(a, x, b, row[b])] {
-						n += 100
-					}
-				}
-				if n > best {
-					best, row[a] = n, x
-				}
-			}
-		}
-		answers := make(map[string]string)
-		met := 0
-		for a := range all {
-			answers[all[a].key] = all[a].values[row[a]]
-			for b := range a {
-				if p := at(a, row[a], b, row[b]); open[p] {
-					delete(open, p)
-					met++
-				}
-			}
-		}
-		if met == 0 {
-			for p := range open { // the greedy choice is stuck: take one of the pairs, whatever stands around it
-				answers[all[p.a].key], answers[all[p.b].key] = all[p.a].values[p.x], all[p.b].values[p.y]
-				delete(open, p)
-				break
-			}
-		}
-		rows = append(rows, answers)
-	}
-	return rows
-}
-
 // everyPair calls f with answers for every type, target and mode in which every two options meet.
 func everyPair(t *testing.T, f func(t *testing.T, answers map[string]string)) {
 	t.Helper()
@@ -143,29 +75,10 @@ func everyPair(t *testing.T, f func(t *testing.T, answers map[string]string)) {
 	for _, chosen := range c.Combinations() {
 		base := maps.Clone(chosen)
 		base["name"] = "orders-db"
-		for i, row := range pairs(options(t, c, base)) {
+		for i, row := range space.Pairs(options(t, c, base)) {
 			maps.Copy(row, chosen)
 			t.Run(fmt.Sprintf("%s %s%s %s %d", chosen["type"], chosen["engine"], chosen["provider"], chosen["mode"], i), func(t *testing.T) { f(t, row) })
 		}
-	}
-}
-
-func TestPairsMeet(t *testing.T) {
-	all := []option{{"a", []string{"1", "2", "3"}}, {"b", []string{"1", "2"}}, {"c", []string{"1", "2", "3"}}, {"d", []string{"1"}}, {"e", []string{"1", "2"}}}
-	rows := pairs(all)
-	for i, a := range all {
-		for _, b := range all[i+1:] {
-			for _, x := range a.values {
-				for _, y := range b.values {
-					if !slices.ContainsFunc(rows, func(row map[string]string) bool { return row[a.key] == x && row[b.key] == y }) {
-						t.Errorf("%s=%s never meets %s=%s", a.key, x, b.key, y)
-					}
-				}
-			}
-		}
-	}
-	if len(rows) > 12 {
-		t.Errorf("%d rows, 9 would do", len(rows))
 	}
 }
 
@@ -173,12 +86,13 @@ func TestPairsMeet(t *testing.T) {
 var leftover = regexp.MustCompile(`\{\{-? ?(\.|if |range |end|else|with |hcl |yaml |sh |md |code )|<no value>|%!`)
 
 // Whatever two options are combined: the project renders, holds no template marker and no import of the template tree, records its answers
-// so that they make the same project again, and no answer leaves its string.
+// so that they make the same project again, no answer leaves its string, and its Terraform has no fault that can be found in memory.
 func TestEveryPairOfOptions(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
 		result := generateTexts(t, c, answers)
 		checkProject(t, c, result)
+		checkTerraform(t, result)
 		plain := maps.Clone(answers)
 		for key := range others {
 			if plain[key] != "" && key != "schedule" {
@@ -245,6 +159,33 @@ func generateTexts(t testing.TB, c *generator.Catalog, answers map[string]string
 		t.Fatalf("%v: %v", answers, err)
 	}
 	return result
+}
+
+// recorded is the schema of the AWS provider.
+var recorded = sync.OnceValues(func() (*hclcheck.Schema, error) {
+	data, err := os.ReadFile("../golden/tfprovider/schema.json")
+	if err != nil {
+		return nil, err
+	}
+	return hclcheck.ParseSchema(data)
+})
+
+// checkTerraform holds the emitted Terraform to the provider's schema and to what AWS would make of it.
+func checkTerraform(t testing.TB, result *generator.Result) {
+	t.Helper()
+	schema, err := recorded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, f := range result.Files {
+		if name, ok := strings.CutPrefix(f.Path, "terraform/"); ok {
+			files[name] = f.Data
+		}
+	}
+	for _, finding := range schema.Check(files) {
+		t.Error(finding)
+	}
 }
 
 func checkProject(t testing.TB, c *generator.Catalog, result *generator.Result) {
@@ -383,6 +324,29 @@ func FuzzFreeText(f *testing.F) {
 				base["name"] = "orders"
 			}
 			sameShape(t, generateTexts(t, c, base), result)
+		}
+	})
+}
+
+// Whatever two options are combined: the project has a bill, in which each price says where it was read.
+func TestEveryProjectHasABill(t *testing.T) {
+	c := openTemplates(t)
+	everyPair(t, func(t *testing.T, answers map[string]string) {
+		spec, err := c.NewSpec(generator.Texts(answers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill, err := c.Cost(spec, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bill.Total() < 0.4 || len(bill.Unknown) == 0 || bill.AsOf == "" {
+			t.Errorf("%+v", bill)
+		}
+		for _, l := range bill.Lines {
+			if !strings.HasPrefix(l.Price.Source, "https://aws.amazon.com/") || l.Price.USD <= 0 || l.Price.Unit == "" {
+				t.Errorf("%s: %+v", l.What, l.Price)
+			}
 		}
 	})
 }

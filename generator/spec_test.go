@@ -20,7 +20,7 @@ func TestNewSpecDefaults(t *testing.T) {
 	}
 	want := []string{
 		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders", "schedule=30d",
-		"window=", "region=", "secret=create", "secrets=one", "replicas=", "kms=aws", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
+		"window=", "region=", "secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
 		"keep=README.md,RUNBOOK.md,terraform/*.tfvars,.github/workflows/*,.gitlab-ci.yml",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -294,7 +294,7 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 	}
 	want := []string{
 		"name=", "type=", "engine=", "change_as=self", "kind=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
-		"secret=create", "secrets=one", "replicas=", "kms=aws", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
+		"secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)

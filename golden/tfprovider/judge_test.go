@@ -235,7 +235,8 @@ func TestFaultsAreFound(t *testing.T) {
 		"missing argument":          `resource "aws_secretsmanager_secret_rotation" "x" { secret_id = "y" }`,
 		"wrong type":                `resource "aws_cloudwatch_log_group" "x" { retention_in_days = "long" }`,
 		"computed argument":         `resource "aws_secretsmanager_secret" "x" { arn = "arn:aws:secretsmanager:x" }`,
-		"computed in a block":       "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"arn:aws:iam::1:role/r\"\n vpc_config {\n subnet_ids = []\n security_group_ids = []\n vpc_id = \"vpc-1\"\n}\n}",
+		"computed in a block":       "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"arn:aws:iam::111122223333:role/r\"\n vpc_config {\n subnet_ids = []\n security_group_ids = []\n vpc_id = \"vpc-1\"\n}\n}",
+		"a malformed ARN":           "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"arn:aws:iam::1:role/r\"\n}",
 		"text for an ARN":           "resource \"aws_lambda_function\" \"x\" {\n function_name = \"f\"\n role = \"admin\"\n}",
 		"undeclared reference":      `output "x" { value = aws_iam_role.absent.arn }`,
 		"unknown attribute":         "data \"aws_region\" \"x\" {}\noutput \"x\" { value = data.aws_region.x.place }",
@@ -305,6 +306,11 @@ func merge(some, more map[string]string) map[string]string {
 // tofu runs OpenTofu in the project with this package's provider.
 func (p project) tofu(t *testing.T, args ...string) (string, error) {
 	t.Helper()
+	return p.tofuWith(t, nil, args...)
+}
+
+func (p project) tofuWith(t *testing.T, env []string, args ...string) (string, error) {
+	t.Helper()
 	program := os.Getenv("TOFU")
 	if program == "" {
 		t.Skip("TOFU does not name the program: run make terraform")
@@ -312,6 +318,7 @@ func (p project) tofu(t *testing.T, args ...string) (string, error) {
 	args = strings.Split(strings.Join(args, "\n"), "\n")
 	command := exec.CommandContext(t.Context(), program, append([]string{"-chdir=" + filepath.Join(p.dir, "terraform")}, args...)...)
 	command.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+cliConfig, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "TF_CLI_ARGS_plan=-no-color", "TF_CLI_ARGS_apply=-no-color")
+	command.Env = append(command.Env, env...)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -68,7 +71,33 @@ func (p *provider) UpgradeResourceState(_ context.Context, request *tfprotov6.Up
 	return &tfprotov6.UpgradeResourceStateResponse{UpgradedState: &upgraded}, err
 }
 
-func (*provider) ReadResource(_ context.Context, request *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
+// GetFunctions tells of none: the recorded schema does not say what the provider's functions take.
+func (*provider) GetFunctions(context.Context, *tfprotov6.GetFunctionsRequest) (*tfprotov6.GetFunctionsResponse, error) {
+	return &tfprotov6.GetFunctionsResponse{}, nil
+}
+
+// CallFunction does not know what would come of it.
+func (*provider) CallFunction(context.Context, *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
+	unknown, err := tfprotov6.NewDynamicValue(tftypes.DynamicPseudoType, tftypes.NewValue(tftypes.DynamicPseudoType, tftypes.UnknownValue))
+	return &tfprotov6.CallFunctionResponse{Result: &unknown}, err
+}
+
+// keptVersions is how many versions of a secret are kept. Those without a label that are older than the last of
+// these, and older than a day, are gone.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+const keptVersions = 100
+
+// rotationsEnv is how many rotations, a day apart, have come after what Terraform made.
+const rotationsEnv = "SIMULATED_ROTATIONS"
+
+// ReadResource finds everything as it was left but for the versions of secrets, which rotations push out.
+func (p *provider) ReadResource(_ context.Context, request *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
+	rotations, _ := strconv.Atoi(os.Getenv(rotationsEnv)) // none is none
+	if request.TypeName == "aws_secretsmanager_secret_version" && rotations >= keptVersions {
+		kind := p.schema.ResourceSchemas[request.TypeName].ValueType()
+		gone, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, nil))
+		return &tfprotov6.ReadResourceResponse{NewState: &gone}, err
+	}
 	return &tfprotov6.ReadResourceResponse{NewState: request.CurrentState, Private: request.Private}, nil
 }
 
@@ -127,13 +156,17 @@ func check(schema *tfprotov6.Schema, typeName string, config *tfprotov6.DynamicV
 			refuse("is set by the provider alone")
 		}
 		var text string
-		if wantsARN(typeName, attribute.Name) && value.As(&text) == nil && !strings.HasPrefix(text, "arn:") {
+		if wantsARN(typeName, attribute.Name) && value.As(&text) == nil && !arn.MatchString(text) {
 			refuse(fmt.Sprintf("is %q, not an ARN", text))
 		}
 		return value
 	})
 	return diagnostics, err
 }
+
+// arn is what the real provider takes for one.
+// https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/verify/validate.go
+var arn = regexp.MustCompile(`^arn:aws(-[a-z]+)*:[^:]*:([a-z]{2}(-[a-z]+)+-\d)?:(aws|aws-managed|third-party|\d{12}|cw.{10})?:.+$`)
 
 func wantsARN(typeName, attribute string) bool {
 	return strings.HasSuffix(attribute, "_arn") || typeName == "aws_lambda_function" && attribute == "role"
@@ -159,10 +192,15 @@ func rewrite(schema *tfprotov6.Schema, in *tfprotov6.DynamicValue, change func(*
 	return &out, err
 }
 
+// sentinel stands for every secret that AWS would answer with: it must not be found in a state, a plan or a log.
+const sentinel = "secret-sentinel-c41d"
+
 // fake is a value as AWS could have answered it.
 func fake(typeName string, attribute *tfprotov6.SchemaAttribute) tftypes.Value {
 	kind := attribute.Type
 	switch {
+	case kind.Is(tftypes.String) && (attribute.Sensitive || strings.Contains(attribute.Name, "password")):
+		return tftypes.NewValue(kind, sentinel)
 	case kind.Is(tftypes.String):
 		return tftypes.NewValue(kind, fakeText(typeName, attribute.Name))
 	case kind.Is(tftypes.Number):

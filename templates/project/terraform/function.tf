@@ -17,7 +17,9 @@ locals {
 }
 
 # No dead-letter queue: Secrets Manager invokes synchronously and tries again itself. No reserved concurrency: a
-# throttled invocation is a failed rotation.
+# throttled invocation is a failed rotation. Traces only by choice: log and metrics say what a step waited for, and
+# X-Ray costs.
+#tfsec:ignore:aws-lambda-enable-tracing
 resource "aws_lambda_function" "this" {
   function_name = var.name
   description   = "Rotates secrets: ${join(", ", keys(var.secrets))}."
@@ -41,8 +43,6 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this.name
   }
 
-  # By choice: log and metrics say what a trace would, and X-Ray costs.
-  #tfsec:ignore:aws-lambda-enable-tracing
   tracing_config {
     mode = var.tracing ? "Active" : "PassThrough"
   }

@@ -1,0 +1,191 @@
+package generator
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// costFile says what a layer costs. It stands beside the files that cause the cost and is no file of a project.
+const costFile = "cost.yaml"
+
+//go:embed prices.yaml
+var pricesText []byte
+
+// Price is what one of something costs.
+type Price struct {
+	USD    float64
+	Unit   string
+	Source string
+}
+
+type priceList struct {
+	AsOf        string `yaml:"as_of"`
+	Region      string
+	Prices      map[string]Price
+	Assumptions map[string]float64
+}
+
+var prices = sync.OnceValues(func() (*priceList, error) {
+	list := new(priceList)
+	return list, decodeStrictly(pricesText, list)
+})
+
+type costManifest struct {
+	Items   []costItem
+	Unknown []string
+}
+
+// costItem is a price and how many of it a month takes: count times each of per, which are assumptions, rotations, or questions whose
+// answers are lists.
+type costItem struct {
+	What  string
+	Price string
+	Count float64
+	Per   []string
+	Only  string
+}
+
+// Bill is what a project costs a month, as far as its answers tell.
+type Bill struct {
+	AsOf    string // of the prices
+	Region  string // of the prices
+	Lines   []BillLine
+	Unknown []string     // what is not in it, and why
+	Assumed []Assumption // what is in it although no answer says so
+}
+
+// BillLine is one item.
+type BillLine struct {
+	What   string
+	Count  float64
+	Price  Price
+	Only   string // the condition without which it costs nothing; empty for none
+	Source string // the layer that causes it
+}
+
+// USD is what the item costs a month.
+func (l BillLine) USD() float64 { return l.Count * l.Price.USD }
+
+// Assumption is a number that a bill is made with.
+type Assumption struct {
+	Name   string
+	Number float64
+	Note   string
+}
+
+// Total is what a month costs, but for what costs something only under a condition.
+func (b *Bill) Total() float64 {
+	total := 0.0
+	for _, l := range b.Lines {
+		if l.Only == "" {
+			total += l.USD()
+		}
+	}
+	return total
+}
+
+// Cost makes the bill of a project. assume replaces what is assumed otherwise.
+func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
+	list, err := prices()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bill{AsOf: list.AsOf, Region: list.Region}
+	numbers := make(map[string]float64)
+	assumed := func(name string, number float64, note string) {
+		if given, ok := assume[name]; ok {
+			number, note = given, ""
+		}
+		numbers[name] = number
+		b.Assumed = append(b.Assumed, Assumption{name, number, note})
+	}
+	for _, name := range sortedKeys(list.Assumptions) {
+		assumed(name, list.Assumptions[name], "")
+	}
+	for _, r := range s.Resolved {
+		if r.Question.List {
+			numbers[r.Question.Key] = float64(len(SplitList(r.Value)))
+		}
+	}
+	a := rotationsPerMonth(s.Get("schedule"))
+	assumed("rotations", a.Number, a.Note)
+	for _, name := range sortedKeys(assume) {
+		if _, ok := numbers[name]; !ok {
+			return nil, &Fault{At: "--assume " + name, Msg: "nothing is assumed about it", Hint: "one of " + strings.Join(sortedKeys(numbers), ", ")}
+		}
+	}
+	for _, layer := range s.Layers {
+		if err := c.addCost(b, layer, list.Prices, numbers); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// addCost adds what one layer costs.
+func (c *Catalog) addCost(b *Bill, layer string, priceOf map[string]Price, numbers map[string]float64) error {
+	file := path.Join(layer, costFile)
+	data, err := fs.ReadFile(c.fsys, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var m costManifest
+	if err == nil {
+		err = decodeStrictly(data, &m)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, item := range m.Items {
+		price, ok := priceOf[item.Price]
+		if !ok {
+			return fmt.Errorf("%s: %s: unknown price %q", file, item.What, item.Price)
+		}
+		line := BillLine{What: item.What, Count: item.Count, Price: price, Only: item.Only, Source: layer}
+		for _, name := range item.Per {
+			number, ok := numbers[name]
+			if !ok {
+				return fmt.Errorf("%s: %s: unknown number %q", file, item.What, name)
+			}
+			line.Count *= number
+		}
+		b.Lines = append(b.Lines, line)
+	}
+	for _, text := range m.Unknown {
+		if !slices.Contains(b.Unknown, text) {
+			b.Unknown = append(b.Unknown, text)
+		}
+	}
+	return nil
+}
+
+// rotationsPerMonth counts what a schedule comes to.
+func rotationsPerMonth(text string) Assumption {
+	const days = 730.0 / 24
+	s, err := parseSchedule(text)
+	var n int
+	switch {
+	case err != nil:
+		return Assumption{}
+	case s.everyHours > 0:
+		return Assumption{Number: 730 / float64(s.everyHours)}
+	}
+	if _, err := fmt.Sscanf(s.expression, "rate(%d day", &n); err == nil {
+		return Assumption{Number: days / float64(n)}
+	}
+	return Assumption{Number: days * float64(len(s.hours)), Note: "at most: as if every day were one of the schedule's"}
+}
+
+func decodeStrictly(data []byte, into any) error {
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	dec.KnownFields(true)
+	return dec.Decode(into)
+}

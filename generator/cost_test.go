@@ -1,0 +1,61 @@
+package generator
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// A month has 730 hours, and so 30.4 days.
+func TestRotationsAMonth(t *testing.T) {
+	for schedule, want := range map[string]float64{
+		"30d": 1.0139, "1d": 30.4167, "rate(1 day)": 30.4167, "rate(12 hours)": 60.8333,
+		"cron(0 4 1 * ? *)": 30.4167, "cron(0 0,12 * * ? *)": 60.8333, // at most
+	} {
+		got := rotationsPerMonth(schedule)
+		if math.Abs(got.Number-want) > 0.001 || (got.Note != "") != strings.HasPrefix(schedule, "cron") {
+			t.Errorf("%s: %+v, want %.4f", schedule, got, want)
+		}
+	}
+}
+
+func TestCostOfLayers(t *testing.T) {
+	const file = "project/cost.yaml"
+	cost := func(manifest string, assume map[string]float64) (*Bill, error) {
+		t.Helper()
+		c := openTree(t, map[string]string{file: manifest})
+		s, err := c.NewSpec(pairAnswers())
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := c.NewPlan(s)
+		if err != nil || strings.Contains(plan.String(), costFile) {
+			t.Errorf("error %v, plan:\n%s", err, plan)
+		}
+		return c.Cost(s, assume)
+	}
+	bill, err := cost(`
+items:
+  - { what: secrets, price: secret, count: 2, per: [secrets, zones] }
+  - { what: keys, price: kms-key, count: 1, only: wanted }
+unknown: [this, this]
+`, map[string]float64{"secrets": 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bill.Total(); math.Abs(got-2*3*2*0.4) > 1e-9 {
+		t.Errorf("total %f", got)
+	}
+	if len(bill.Unknown) != 1 {
+		t.Errorf("unknown: %q", bill.Unknown)
+	}
+	for manifest, want := range map[string]string{
+		"items: [{what: x, price: gold, count: 1}]":                   `project/cost.yaml: x: unknown price "gold"`,
+		"items: [{what: x, price: secret, count: 1, per: [planets]}]": `project/cost.yaml: x: unknown number "planets"`,
+		"items: [{what: x, price: secret, amount: 1}]":                "project/cost.yaml: yaml: ",
+	} {
+		if _, err := cost(manifest, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", manifest, err, want)
+		}
+	}
+}

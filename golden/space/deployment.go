@@ -1,0 +1,54 @@
+package space
+
+import (
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/rotasmith/rotasmith/golden/hclcheck"
+)
+
+// The keys of a deployment.
+const (
+	keyARN     = "arn:aws:kms:eu-west-1:111122223333:key/"
+	AdminKey   = keyARN + "admin"
+	ReplicaKey = "arn:aws:kms:eu-central-1:111122223333:key/replica"
+)
+
+// Deployment is what one deployment with everything says, for those of the
+// variables that there are. secret and admin are the ARNs of the secrets that
+// exist already.
+func Deployment(m *hclcheck.Module, secret, admin string) map[string]cty.Value {
+	one, given := make(map[string]cty.Value), make(map[string]cty.Value)
+	for name, text := range map[string]string{
+		"arn": secret, "name": "orders", "host": "db.example.com", "dbname": "orders", "username": "orders_a", "alternate_username": "orders_b",
+		"admin_secret_arn": admin, "admin_kms_key_arn": AdminKey, "kms_key_arn": keyARN + "secret",
+	} {
+		one[name] = cty.StringVal(text)
+		if name != "name" && m.Declares(name) {
+			given[name] = cty.StringVal(text)
+		}
+	}
+	put := func(name string, value cty.Value) {
+		if m.Declares(name) {
+			given[name] = value
+		}
+	}
+	put("subnet_ids", cty.TupleVal([]cty.Value{cty.StringVal("subnet-0a1b2c3d"), cty.StringVal("subnet-4e5f6a7b")}))
+	put("security_group_ids", cty.TupleVal([]cty.Value{cty.StringVal("sg-0a1b2c3d")}))
+	if m.Creates("aws_secretsmanager_secret") {
+		delete(one, "arn")
+	} else {
+		delete(one, "name") // which its ARN says
+	}
+	put("secrets", cty.ObjectVal(map[string]cty.Value{"orders": cty.ObjectVal(one)}))
+	put("replicas", cty.ObjectVal(map[string]cty.Value{"eu-central-1": cty.ObjectVal(map[string]cty.Value{"kms_key_arn": cty.StringVal(ReplicaKey)})}))
+	return given
+}
+
+// Seeded is what a deployment says once its secret has a value: that it has, or
+// which of the secrets have.
+func Seeded(m *hclcheck.Module) cty.Value {
+	if m.Type("seeded") == cty.Bool {
+		return cty.True
+	}
+	return cty.TupleVal([]cty.Value{cty.StringVal("orders")})
+}
