@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -21,7 +22,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
-	"golang.org/x/tools/imports"
 )
 
 // File is one file of a project, ready to be written.
@@ -143,7 +143,7 @@ func (r *renderer) expand(e Entry, text []byte) ([]byte, error) {
 	}
 	switch path.Ext(e.Path) {
 	case ".go":
-		return formatImports(e.Path, b.Bytes())
+		return format.Source(b.Bytes())
 	case ".tf", ".tfvars", ".hcl":
 		return hclwrite.Format(b.Bytes()), nil
 	}
@@ -189,7 +189,7 @@ func (r *renderer) rehome(e Entry, src []byte) ([]byte, error) {
 	// Only the head of the file is formatted: the rest stands as it was formatted in the template tree.
 	end := fset.Position(lastImport(f).End()).Offset
 	out.Write(src[copied:end])
-	head, err := formatImports(e.Path, append(out.Bytes(), '\n'))
+	head, err := format.Source(append(out.Bytes(), '\n'))
 	if err != nil {
 		return nil, err
 	}
@@ -221,28 +221,18 @@ func (r *renderer) home(importPath string) (string, error) {
 	return "", fmt.Errorf("imports %s, which is no part of this project", importPath)
 }
 
-// importsInOrder reports whether each run of import lines is sorted as gofmt sorts it and holds only standard or only other packages.
-// For such a block formatImports changes nothing.
+// importsInOrder reports whether each run of import lines is sorted as gofmt sorts it. The runs stay what they are in the template tree:
+// standard packages apart from others, as goimports has it.
 func importsInOrder(fset *token.FileSet, f *ast.File) bool {
 	var last *ast.ImportSpec
 	for _, spec := range f.Imports {
 		adjacent := last != nil && fset.Position(spec.Pos()).Line <= fset.Position(last.End()).Line+1
-		if adjacent && (isStandard(last) != isStandard(spec) || last.Path.Value > spec.Path.Value) {
+		if adjacent && last.Path.Value > spec.Path.Value {
 			return false
 		}
 		last = spec
 	}
 	return true
-}
-
-func isStandard(spec *ast.ImportSpec) bool {
-	first, _, _ := strings.Cut(strings.Trim(spec.Path.Value, "`\""), "/")
-	return !strings.Contains(first, ".")
-}
-
-// formatImports sorts imports and formats, offline: FormatOnly neither adds nor removes an import.
-func formatImports(name string, src []byte) ([]byte, error) {
-	return imports.Process(name, src, &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8})
 }
 
 // check refuses content that no project may hold or that is not what its name says. The imports of Go files were parsed on their way here.

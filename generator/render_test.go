@@ -3,6 +3,7 @@ package generator
 import (
 	"bytes"
 	"encoding/json"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"strings"
@@ -143,7 +144,7 @@ func TestLock(t *testing.T) {
 	}
 }
 
-func TestImportsInOrderAgreesWithGoimports(t *testing.T) {
+func TestImportsInOrderAgreesWithGofmt(t *testing.T) {
 	// Each source is formatted but perhaps for its imports; what is in order must not change, what changes must not be in order.
 	sources := []string{
 		"\"a.b/a\"\n\t\"a.b/b\"",
@@ -159,12 +160,12 @@ func TestImportsInOrderAgreesWithGoimports(t *testing.T) {
 	}
 	for _, source := range sources {
 		src := []byte("package p\n\nimport (\n\t" + source + "\n)\n")
-		formatted, err := formatImports("p.go", src)
+		formatted, err := format.Source(src)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, want := inOrder(t, src), bytes.Equal(src, formatted); got && !want {
-			t.Errorf("said to be in order, but goimports changes it:\n%s->\n%s", src, formatted)
+			t.Errorf("said to be in order, but gofmt changes it:\n%s->\n%s", src, formatted)
 		}
 	}
 }

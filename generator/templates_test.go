@@ -69,8 +69,8 @@ func TestEmittedFilesAreFormatted(t *testing.T) {
 	})
 }
 
-// TestImportsAreProcessedOffline takes PATH away: goimports must not look for the go command.
-func TestImportsAreProcessedOffline(t *testing.T) {
+// TestNothingOutsideDecides takes the environment away: nothing looks for the go command or into a folder of the person's.
+func TestNothingOutsideDecides(t *testing.T) {
 	answers := generator.Texts(map[string]string{"name": "orders-db", "type": "rds-two-user", "engine": "postgres"})
 	before, err := generator.Generate(templates.FS, templates.Root, answers)
 	if err != nil {
