@@ -180,3 +180,11 @@ func mustAbs(t *testing.T, dir string) string {
 	}
 	return abs
 }
+
+func wantNothingHere(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

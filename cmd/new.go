@@ -17,16 +17,19 @@ import (
 
 // newOptions is what `rotasmith new` was told.
 type newOptions struct {
-	name    []string // at most one
-	flags   generator.Answers
-	sets    []string
-	answers string
-	dir     string
-	dirSet  bool
-	noInput bool
-	plain   bool
-	dryRun  bool
-	json    bool
+	name      []string // at most one
+	flags     generator.Answers
+	sets      []string
+	answers   string
+	secret    string
+	facts     generator.Answers // what the secret says
+	dir       string
+	dirSet    bool
+	secretSet bool
+	noInput   bool
+	plain     bool
+	dryRun    bool
+	json      bool
 }
 
 func (a *app) newCommand() *cobra.Command {
@@ -35,7 +38,9 @@ func (a *app) newCommand() *cobra.Command {
 		Use:   "new [NAME]",
 		Short: "Write a new rotator project",
 		Long: "new asks what it was not told and writes a complete project to ./NAME, or to --dir.\n" +
-			"A flag wins over --set, --set over the answers file, that over the defaults.",
+			"A flag wins over --set, --set over the answers file, that over what --from-secret finds, and that over the defaults.\n\n" +
+			"--from-secret is the only thing here that talks to AWS: it reads the secret's description, schedule, key and replicas, the names\n" +
+			"of its keys and its engine. No value is printed or kept.",
 		Example: "  rotasmith new orders-db",
 		Args:    atMost(1),
 	}
@@ -47,6 +52,7 @@ func (a *app) newCommand() *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question, as `KEY=VALUE`; repeatable")
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
+	c.Flags().StringVar(&o.secret, "from-secret", "", "name or ARN of a secret in AWS whose description and key names answer what they can")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
 	c.Flags().BoolVar(&o.plain, "accessible", false, "ask line by line with numbered choices, for a screen reader")
@@ -60,6 +66,7 @@ func (a *app) newCommand() *cobra.Command {
 			}
 		}
 		o.dirSet = cmd.Flags().Changed("dir")
+		o.secretSet = cmd.Flags().Changed("from-secret")
 		return a.runNew(cmd.Context(), o)
 	}
 	a.completeNew(c, texts)
@@ -145,6 +152,12 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.secretSet {
+		if o.facts, err = a.readSecret(ctx, catalog, o.secret); err != nil {
+			return err
+		}
+		a.tellFacts(o, catalog.Fill(answers, o.facts), answers)
+	}
 	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
 		a.prompter = t.plain()
 	}
@@ -153,7 +166,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 			return err
 		}
 	}
-	result, err := catalog.Generate(answers)
+	result, err := catalog.Generate(catalog.Fill(answers, o.facts))
 	if err != nil {
 		return err
 	}
@@ -282,25 +295,26 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 	var asked []string
 	before := make(map[string]string) // what was answered and taken back
 	for {
-		q, def, open := catalog.Unanswered(answers)
+		filled := catalog.Fill(answers, o.facts)
+		q, def, open := catalog.Unanswered(filled)
 		if !open && (len(asked) == 0 || o.dryRun) {
 			return nil
 		}
 		var value string
 		var err error
 		if open {
-			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, answers) == nil {
+			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, filled) == nil {
 				def = last
 			}
 			value, err = a.prompter.Ask(ctx, ask{q, def, len(asked) > 0, func(answer string) error {
-				if err := catalog.CheckAnswer(q, answer, answers); err != nil || q.Key != "name" {
+				if err := catalog.CheckAnswer(q, answer, filled); err != nil || q.Key != "name" {
 					return err
 				}
 				_, err := generator.CheckTarget(o.target(answer))
 				return err
 			}})
 		} else {
-			err = a.confirm(ctx, o, catalog, answers)
+			err = a.confirm(ctx, o, catalog, filled)
 		}
 		switch {
 		case errors.Is(err, errBack):

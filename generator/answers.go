@@ -18,10 +18,24 @@ type Answers map[string]Answer
 // Answer is one text and where it stands, for messages.
 type Answer struct {
 	Value string
-	At    string // "--type", "--set users", "answers.yaml:3"; empty for an answer from a prompt or a program
+	At    string // "--type", "--set users", "answers.yaml:3:1"; empty for an answer from a prompt or a program
 
-	line  int
-	fault *Fault
+	key, value place // in a file
+	file       string
+	fault      *Fault
+}
+
+// place is where something stands in a file, from 1; zero outside files.
+type place struct{ line, column int }
+
+func placeOf(n *yaml.Node) place { return place{n.Line, n.Column} }
+
+// wrong is a fault at one of the answer's places.
+func (a *Answer) wrong(at place, msg, hint string) *Fault {
+	if a.file == "" {
+		return &Fault{At: a.At, Msg: msg, Hint: hint}
+	}
+	return newFault(a.file, at, msg, hint)
 }
 
 // Texts makes answers from plain texts.
@@ -60,30 +74,33 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode {
-		return nil, newFault(name, top.Line, "not a mapping of keys to answers", "write lines such as type: ...")
+		return nil, newFault(name, placeOf(top), "not a mapping of keys to answers", "write lines such as type: ...")
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
-		return nil, newFault(name, second.Line, "a second document", "give one document with all answers")
+		return nil, newFault(name, placeOf(second.Content[0]), "a second document", "give one document with all answers")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxFault(name, data, err)
 	}
 	answers := make(Answers, len(top.Content)/2)
 	for i := 0; i < len(top.Content); i += 2 {
 		key, value := top.Content[i], top.Content[i+1]
-		answer := Answer{At: fmt.Sprintf("%s:%d", name, key.Line), line: key.Line}
+		answer := Answer{At: placeOf(key).in(name), key: placeOf(key), value: placeOf(value), file: name}
 		answer.Value, answer.fault = answerText(name, key, value)
 		if first, ok := answers[key.Value]; ok {
-			answer.fault = newFault(name, key.Line, fmt.Sprintf("%q is answered twice", key.Value),
-				fmt.Sprintf("keep one of lines %d and %d", first.line, key.Line))
+			answer.fault = newFault(name, placeOf(key), fmt.Sprintf("%q is answered twice", key.Value),
+				fmt.Sprintf("keep one of lines %d and %d", first.key.line, key.Line))
 		}
 		answers[key.Value] = answer
 	}
 	return answers, nil
 }
 
-func newFault(name string, line int, msg, hint string) *Fault {
-	return &Fault{At: fmt.Sprintf("%s:%d", name, line), Msg: msg, Hint: hint, line: line}
+// in is how messages name a place, and editors jump to it.
+func (p place) in(file string) string { return fmt.Sprintf("%s:%d:%d", file, p.line, p.column) }
+
+func newFault(name string, at place, msg, hint string) *Fault {
+	return &Fault{At: at.in(name), Msg: msg, Hint: hint, place: at}
 }
 
 var yamlLine = regexpOnce(`^yaml: (?:line (\d+): )?`)
@@ -101,14 +118,19 @@ func syntaxFault(name string, data []byte, err error) *Fault {
 			line++ // the parser, unlike the scanner, counts from 0
 		}
 	}
-	lines := 1 + bytes.Count(bytes.TrimRight(data, "\n"), []byte("\n"))
-	return newFault(name, min(line, lines), strings.TrimPrefix(text, m[0]), hint)
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	at := place{min(line, len(lines)), 1}
+	// The parser says no column: where the line's text begins is the best there is.
+	if here := lines[at.line-1]; strings.TrimSpace(here) != "" {
+		at.column += len(here) - len(strings.TrimLeft(here, " \t"))
+	}
+	return newFault(name, at, strings.TrimPrefix(text, m[0]), hint)
 }
 
 // answerText returns what a scalar says as it is written (so 1e3, yes and 007 stay themselves), and the items of a list joined.
 func answerText(name string, key, value *yaml.Node) (string, *Fault) {
 	if key.Kind != yaml.ScalarNode {
-		return "", newFault(name, key.Line, "a key that is no text", "write KEY: ANSWER")
+		return "", newFault(name, placeOf(key), "a key that is no text", "write KEY: ANSWER")
 	}
 	switch {
 	case value.Kind == yaml.SequenceNode && value.Anchor == "" && value.Tag == "!!seq":
@@ -116,7 +138,7 @@ func answerText(name string, key, value *yaml.Node) (string, *Fault) {
 		for i, item := range value.Content {
 			text, ok := scalarText(item)
 			if !ok || strings.Contains(text, ",") {
-				return "", newFault(name, item.Line, fmt.Sprintf("an item of %q is no plain text", key.Value), "write a list of texts without commas")
+				return "", newFault(name, placeOf(item), fmt.Sprintf("an item of %q is no plain text", key.Value), "write a list of texts without commas")
 			}
 			items[i] = text
 		}
@@ -126,7 +148,7 @@ func answerText(name string, key, value *yaml.Node) (string, *Fault) {
 			return text, nil
 		}
 	}
-	return "", newFault(name, value.Line, fmt.Sprintf("the answer to %q is no plain text", key.Value), "write a text, or a list of texts")
+	return "", newFault(name, placeOf(value), fmt.Sprintf("the answer to %q is no plain text", key.Value), "write a text, or a list of texts")
 }
 
 func scalarText(n *yaml.Node) (string, bool) {

@@ -46,17 +46,17 @@ func TestParseAnswers(t *testing.T) {
 
 func TestParseAnswersRefusesWhatIsNoMapping(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"list", "- a\n- b\n", "f:1: not a mapping of keys to answers"},
-		{"text", "hello\n", "f:1: not a mapping of keys to answers"},
-		{"syntax", "a: b\nc: [\n", "f:2: did not find expected node content"},
-		{"open list", "a: b\nc: [d\n", "f:2: did not find expected ',' or ']'"},
-		{"bad indentation", "a: b\nc: d\n e: f\n", "f:3: mapping values are not allowed in this context"},
-		{"key after a list", "a:\n- b\nc\nd: e\n", "f:3: could not find expected ':'"},
-		{"stray text", "a: b\nc: 'd' e\nf: g\n", "f:2: did not find expected key"},
-		{"tab", "a: b\n\tc: d\n", "f:2: found a tab character that violates indentation"},
-		{"two documents", "a: b\n---\na: c\n", "f:2: a second document"},
+		{"list", "- a\n- b\n", "f:1:1: not a mapping of keys to answers"},
+		{"text", "hello\n", "f:1:1: not a mapping of keys to answers"},
+		{"syntax", "a: b\nc: [\n", "f:2:1: did not find expected node content"},
+		{"open list", "a: b\nc: [d\n", "f:2:1: did not find expected ',' or ']'"},
+		{"bad indentation", "a: b\nc: d\n e: f\n", "f:3:2: mapping values are not allowed in this context"},
+		{"key after a list", "a:\n- b\nc\nd: e\n", "f:3:1: could not find expected ':'"},
+		{"stray text", "a: b\nc: 'd' e\nf: g\n", "f:2:1: did not find expected key"},
+		{"tab", "a: b\n\tc: d\n", "f:2:2: found a tab character that violates indentation"},
+		{"two documents", "a: b\n---\na: c\n", "f:3:1: a second document"},
 		{"bytes", "a: \xff\n", "f: invalid leading UTF-8 octet"},
-		{"cut JSON", `{"a": "b"`, "f:1: did not find expected ',' or '}'"},
+		{"cut JSON", `{"a": "b"`, "f:1:1: did not find expected ',' or '}'"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestParseAnswersRefusesWhatIsNoMapping(t *testing.T) {
 	}
 }
 
-func TestEveryFaultOfAFileWithItsLine(t *testing.T) {
+func TestEveryFaultOfAFileWithItsPlace(t *testing.T) {
 	const text = `name: orders
 type: db-pair
 engine: alpah
@@ -87,14 +87,14 @@ keep:
 	}
 	_, err = openTree(t, nil).NewSpec(answers)
 	want := []string{
-		`answers.yaml:3: unknown engine "alpah" | did you mean "alpha"?`,
-		`answers.yaml:4: "type" is answered twice | keep one of lines 2 and 4`,
-		`answers.yaml:5: the answer to "schedule" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:6: unknown question "usres" | did you mean "users"?`,
-		`answers.yaml:7: the answer to "region" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:8: the answer to "window" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:9: the answer to "ci" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:11: an item of "keep" is no plain text | write a list of texts without commas`,
+		`answers.yaml:3:9: unknown engine "alpah" | did you mean "alpha"?`,
+		`answers.yaml:4:1: "type" is answered twice | keep one of lines 2 and 4`,
+		`answers.yaml:5:11: the answer to "schedule" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:6:1: unknown question "usres" | did you mean "users"?`,
+		`answers.yaml:7:9: the answer to "region" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:8:9: the answer to "window" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:9:5: the answer to "ci" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:11:5: an item of "keep" is no plain text | write a list of texts without commas`,
 	}
 	if diff := cmp.Diff(want, faultTexts(err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)

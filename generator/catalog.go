@@ -49,6 +49,7 @@ type strategyManifest struct {
 	Type      string
 	Title     string
 	Help      string
+	Key       string // as of a Choice
 	Includes  []string
 	Yours     []string
 	Questions []manifestQuestion
@@ -140,7 +141,7 @@ func (c *Catalog) ask(layers []Question) error {
 		switch q.Key {
 		case "type":
 			for _, t := range c.Types {
-				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help})
+				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help, Key: c.strategies[t.Strategy].Key})
 			}
 		case "engine":
 			for _, e := range c.Engines {

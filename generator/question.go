@@ -40,6 +40,7 @@ type Choice struct {
 	Value   string
 	Help    string
 	Aliases []string // other accepted names; what is recorded is Value
+	Key     string   // a secret that has this key has this answer; may be empty
 }
 
 // Lookup returns the answer to an earlier question by its key, empty if there is none.

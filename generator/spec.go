@@ -134,7 +134,7 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 		}
 		value, err := c.check(q, answer.Value, r.get)
 		if err != nil {
-			r.faults = append(r.faults, &Fault{At: answer.At, Msg: err.Error(), Hint: hintOf(err), line: answer.line})
+			r.faults = append(r.faults, answer.wrong(answer.value, err.Error(), hintOf(err)))
 			continue
 		}
 		r.values[q.Key] = value
@@ -169,21 +169,15 @@ func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) [
 		switch {
 		case r.used[key]:
 		case !known[key] && secretKey(key) != nil:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("%q is no question, and no answer is a secret", key),
-				Hint: "take it out: answers are kept with the code, a secret's value in Secrets Manager alone", line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is no question, and no answer is a secret", key),
+				"take it out: answers are kept with the code, a secret's value in Secrets Manager alone"))
 		case !known[key]:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("unknown question %q", key), Hint: suggest(key, sortedKeys(known)), line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("unknown question %q", key), suggest(key, sortedKeys(known))))
 		case answer.fault != nil:
 			faults = append(faults, answer.fault)
 		case decided:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("%q is not asked for type %s and engine %s", key, r.get("type"), r.get("engine")),
-				Hint: "leave it out", line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key,
+				fmt.Sprintf("%q is not asked for type %s and engine %s", key, r.get("type"), r.get("engine")), "leave it out"))
 		}
 	}
 	return faults
