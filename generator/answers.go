@@ -22,7 +22,46 @@ type Answer struct {
 
 	key, value place // in a file
 	file       string
+	comments   *comments
 	fault      *Fault
+}
+
+// comments are what a person wrote around an answer in a file.
+type comments struct {
+	key, value yaml.Node // for their comments alone
+	items      []yaml.Node
+}
+
+func commentsOf(key, value *yaml.Node) *comments {
+	c := &comments{key: *key, value: *value}
+	for _, item := range value.Content {
+		c.items = append(c.items, *item)
+	}
+	// The head of a recorded file is not the person's.
+	var own []string
+	for line := range strings.Lines(key.HeadComment) {
+		if !strings.Contains(answersHead, strings.TrimSpace(line)) || strings.TrimSpace(line) == "" {
+			own = append(own, line)
+		}
+	}
+	c.key.HeadComment = strings.Trim(strings.Join(own, ""), "\n")
+	return c
+}
+
+// copyTo puts the comments around the same answer in another file.
+func (c *comments) copyTo(key, value *yaml.Node) {
+	if c == nil {
+		return
+	}
+	comment(key, &c.key)
+	comment(value, &c.value)
+	for i := range min(len(value.Content), len(c.items)) {
+		comment(value.Content[i], &c.items[i])
+	}
+}
+
+func comment(to, from *yaml.Node) {
+	to.HeadComment, to.LineComment, to.FootComment = from.HeadComment, from.LineComment, from.FootComment
 }
 
 // place is where something stands in a file, from 1; zero outside files.
@@ -82,10 +121,15 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxFault(name, data, err)
 	}
+	if n := len(top.Content); n > 0 { // comments that stand apart go with the first and the last answer
+		first, last := top.Content[0], top.Content[n-2]
+		first.HeadComment = strings.Trim(doc.HeadComment+"\n\n"+first.HeadComment, "\n")
+		last.FootComment = strings.Trim(last.FootComment+"\n\n"+doc.FootComment, "\n")
+	}
 	answers := make(Answers, len(top.Content)/2)
 	for i := 0; i < len(top.Content); i += 2 {
 		key, value := top.Content[i], top.Content[i+1]
-		answer := Answer{At: placeOf(key).in(name), key: placeOf(key), value: placeOf(value), file: name}
+		answer := Answer{At: placeOf(key).in(name), key: placeOf(key), value: placeOf(value), file: name, comments: commentsOf(key, value)}
 		answer.Value, answer.fault = answerText(name, key, value)
 		if first, ok := answers[key.Value]; ok {
 			answer.fault = newFault(name, placeOf(key), fmt.Sprintf("%q is answered twice", key.Value),

@@ -162,3 +162,50 @@ func goLine(t *testing.T, data []byte) string {
 	parts := strings.SplitN(m.Go.Version, ".", 3)
 	return strings.Join(parts[:2], ".")
 }
+
+// What a person wrote beside an answer is in the recorded file, and still is when that is the answers file of the next project.
+func TestCommentsAreKept(t *testing.T) {
+	const text = `# Apart.
+
+# Of the platform team.
+name: orders # ours
+
+type: db-pair
+engine: alpha
+# The auditors
+# want it weekly.
+schedule: 7d # since May
+keep:
+  # the owners' words
+  - README.md # and only that
+
+# The end.
+`
+	made := text
+	for range 2 {
+		answers, err := ParseAnswers("f", []byte(made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := openTree(t, nil).Generate(answers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range result.Files {
+			if f.Path == AnswersFile {
+				made = string(f.Data)
+			}
+		}
+		rest := made
+		for _, want := range []string{
+			answersHead + "# Apart.\n\n# Of the platform team.\nname: orders # ours\n", "# The auditors\n# want it weekly.\nschedule: 7d # since May\n",
+			"keep:\n  # the owners' words\n  - README.md # and only that\n", "# The end.\n",
+		} {
+			_, after, ok := strings.Cut(rest, want)
+			if !ok || strings.Contains(after, strings.TrimSpace(want)) {
+				t.Fatalf("want once and in order %q in\n%s", want, made)
+			}
+			rest = after
+		}
+	}
+}

@@ -46,7 +46,8 @@ func (r *renderer) record(p Plan, files []File) error {
 	return nil
 }
 
-// answersYAML records every answer in the order of the questions; it is itself an answers file.
+// answersYAML records every answer in the order of the questions, with the comments of the file that it was given in; it is itself an
+// answers file.
 func (s *Spec) answersYAML() ([]byte, error) {
 	var doc yaml.Node
 	doc.Kind = yaml.MappingNode
@@ -64,6 +65,7 @@ func (s *Spec) answersYAML() ([]byte, error) {
 		} else {
 			value.SetString(r.Value)
 		}
+		r.comments.copyTo(key, value)
 		doc.Content = append(doc.Content, key, value)
 	}
 	var b bytes.Buffer

@@ -24,6 +24,7 @@ type Resolved struct {
 	Question  Question
 	Value     string
 	IsDefault bool
+	comments  *comments
 }
 
 // NewSpec validates answers. Its error joins one *Fault for each thing that is wrong.
@@ -138,7 +139,7 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 			continue
 		}
 		r.values[q.Key] = value
-		r.resolved = append(r.resolved, Resolved{q, value, value == q.DefaultFor(r.get)})
+		r.resolved = append(r.resolved, Resolved{q, value, value == q.DefaultFor(r.get), answer.comments})
 	}
 	r.faults = append(r.faults, c.stray(answers, r, known)...)
 	return r
@@ -154,7 +155,7 @@ func (c *Catalog) resolveDefault(r *resolution, q Question) {
 		r.missing = append(r.missing, &Fault{Msg: fmt.Sprintf("no answer to %q (%s)", q.Key, q.Help), Hint: hint})
 	}
 	r.values[q.Key] = value
-	r.resolved = append(r.resolved, Resolved{q, value, true})
+	r.resolved = append(r.resolved, Resolved{q, value, true, nil})
 }
 
 // secretKey matches keys whose values nobody should write down.
