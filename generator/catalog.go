@@ -24,7 +24,13 @@ type Catalog struct {
 	root       string
 	questions  []Question
 	strategies map[string]strategyManifest
-	copies     sync.Map // File by source: what was copied once, which nobody changes
+
+	// What is the same for every project is made once.
+	copies  sync.Map // File by source
+	digests sync.Map // of copies, by source
+	sources sync.Map // *goSource by source
+	parsed  sync.Map // *template.Template by engine and source
+	plans   sync.Map // Plan by layers
 }
 
 // Type is a type of rotation, the answer to the question "type".

@@ -117,7 +117,7 @@ func (s *Spec) lockJSON(files []File) ([]byte, error) {
 		if f.Path == LockFile || f.Path == "" {
 			continue
 		}
-		line, err := json.Marshal(lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), digest(f.Data)})
+		line, err := json.Marshal(lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), s.catalog.digestOf(f)})
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +127,15 @@ func (s *Spec) lockJSON(files []File) ([]byte, error) {
 	}
 	b.WriteString("\n  ]\n}\n")
 	return b.Bytes(), nil
+}
+
+// digestOf returns the digest of a file, from memory if it is the same in every project.
+func (c *Catalog) digestOf(f File) string {
+	if _, copied := c.copies.Load(f.Source); !copied {
+		return digest(f.Data)
+	}
+	sum, _ := remember(&c.digests, f.Source, func() (string, error) { return digest(f.Data), nil }) // cannot fail
+	return sum
 }
 
 func digest(data []byte) string {

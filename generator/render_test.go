@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"go/format"
-	"go/parser"
-	"go/token"
 	"strings"
 	"testing"
 
@@ -57,6 +55,7 @@ func TestRenderTwiceIsTheSame(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	tests := []struct{ name, path, text, want string }{
 		{"Go that does not parse", "project/a.go", "package\n", "project/a.go: "},
+		{"Go that is not formatted", "project/a.go", "package p\n\nimport (\"fmt\"; \"os\")\n", "line 3 has two imports"},
 		{"expanded Go that does not parse", "project/a.go.tmpl", "package {{.Name}}-\n", "project/a.go.tmpl: "},
 		{"import of a layer that is not taken", "project/a.go", "package a\n\nimport _ \"" + testRoot + "/strategies/single/single\"\n",
 			"imports " + testRoot + "/strategies/single/single, which is no part of this project"},
@@ -144,38 +143,36 @@ func TestLock(t *testing.T) {
 	}
 }
 
-func TestImportsInOrderAgreesWithGofmt(t *testing.T) {
-	// Each source is formatted but perhaps for its imports; what is in order must not change, what changes must not be in order.
+// Rewritten imports stand as gofmt sorts them, whatever order the project's path brings.
+func TestRehomedImportsAreAsGofmtHasThem(t *testing.T) {
 	sources := []string{
-		"\"a.b/a\"\n\t\"a.b/b\"",
-		"\"a.b/b\"\n\t\"a.b/a\"",
-		"\"a.b/b\"\n\n\t\"a.b/a\"",
-		"\"fmt\"\n\t\"os\"\n\n\t\"a.b/a\"",
-		"\"fmt\"\n\t\"a.b/a\"",
-		"\"a.b/a\"\n\n\t\"fmt\"",
-		"z \"a.b/a\"\n\tb \"a.b/b\"",
-		"\"a.b/a\" // why\n\t\"a.b/b\"",
-		"// about a\n\t\"a.b/a\"\n\t// about b\n\t\"a.b/b\"",
-		"// about b\n\t\"a.b/b\"\n\t// about a\n\t\"a.b/a\"",
+		"import \"TREE/a\"",
+		"import (\n\t\"TREE/a\"\n\t\"TREE/b\"\n)",
+		"import (\n\t\"a.b/a\"\n\t\"TREE/a\"\n)",
+		"import (\n\t\"a.b/b\"\n\t\"z.b/b\"\n\n\t\"TREE/a\"\n\t\"z.b/a\"\n)",
+		"import (\n\t\"fmt\"\n\t\"os\"\n\n\tz \"TREE/a\"\n\t\"a.b/b\"\n)",
+		"import (\n\t\"TREE/a\" // why\n\t\"a.b/b\"\n\t_ \"z.b/b\" // for its effect\n)",
+		"import (\n\t// about a\n\t\"TREE/a\"\n\t// about b\n\t\"a.b/b\"\n)",
+		"import \"z.b/b\"\nimport \"TREE/a\"",
 	}
 	for _, source := range sources {
-		src := []byte("package p\n\nimport (\n\t" + source + "\n)\n")
-		formatted, err := format.Source(src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := inOrder(t, src), bytes.Equal(src, formatted); got && !want {
-			t.Errorf("said to be in order, but gofmt changes it:\n%s->\n%s", src, formatted)
+		for _, module := range []string{"a.a/x", "b.b/x", "z.z/x"} {
+			text := "package p\n\n" + strings.ReplaceAll(source, "TREE", testRoot+"/project") + "\n\n// After.\nvar X = 1\n"
+			want, err := format.Source([]byte(strings.ReplaceAll(text, testRoot+"/project", module)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := openTree(t, map[string]string{"project/p/p.go": text}).Generate(pairAnswers("module=" + module))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range result.Files {
+				if f.Path == "p/p.go" {
+					if diff := cmp.Diff(string(want), string(f.Data)); diff != "" {
+						t.Errorf("module %s (-gofmt +got):\n%s", module, diff)
+					}
+				}
+			}
 		}
 	}
-}
-
-func inOrder(t *testing.T, src []byte) bool {
-	t.Helper()
-	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "p.go", src, parser.ImportsOnly|parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return importsInOrder(fset, f)
 }
