@@ -31,8 +31,9 @@ terraform: $(bin)/tofu ## Judge the emitted Terraform with OpenTofu, which takes
 	TOFU=$(bin)/tofu go -C golden/tfprovider test -count=1 ./...
 
 .PHONY: golden
-golden: ## Record the golden cases anew, those that build and pass their own tests
-	go test ./golden -update
+golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
+	@$(if $(CASE),test -f golden/$(CASE)/args || { echo 'no golden/$(CASE)/args: it holds the command line, one argument a line' >&2; exit 1; })
+	go test ./golden -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
 .PHONY: reference
 reference: ## Write the reference in the README anew, from the commands and the one list of questions

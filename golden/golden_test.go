@@ -26,7 +26,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/aymanbagabas/go-udiff"
 
 	rotasmith "github.com/rotasmith/rotasmith/cmd"
 )
@@ -40,8 +40,8 @@ const dirPlaceholder = "DIR"
 type tree map[string]string
 
 func TestGolden(t *testing.T) {
-	names := cases(t)
-	for _, name := range names {
+	told := make(map[string]string)
+	for _, name := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			c := load(t, name)
 			got := c.run(t)
@@ -52,7 +52,7 @@ func TestGolden(t *testing.T) {
 				c.record(t, got)
 				c = load(t, name)
 			}
-			c.compare(t, got)
+			c.compare(t, got, told)
 		})
 	}
 }
@@ -198,25 +198,40 @@ func rotate(t testing.TB, args []string, dir string) string {
 }
 
 // compare tells in the user's terms what is different from what was recorded.
-func (c golden) compare(t *testing.T, got result) {
+// A change that an earlier case has told in full is only named: told has the
+// cases by change.
+func (c golden) compare(t *testing.T, got result, told map[string]string) {
 	t.Helper()
-	if diff := cmp.Diff(c.recorded.stdout, got.stdout); diff != "" {
-		t.Errorf("what the user reads has changed (-recorded +now):\n%s", diff)
+	var changes []string
+	change := func(what, want, now string) {
+		diff := udiff.Unified("recorded", "now", want, now)
+		if first, ok := told[what+diff]; ok {
+			changes = append(changes, what+" as in "+first)
+			return
+		}
+		told[what+diff] = c.name
+		changes = append(changes, what+"\n"+diff)
 	}
-	if diff := cmp.Diff(c.recorded.plan, got.plan); diff != "" {
-		t.Errorf("the plan has changed (-recorded +now):\n%s", diff)
+	if c.recorded.stdout != got.stdout {
+		change("what is printed changes", c.recorded.stdout, got.stdout)
+	}
+	if c.recorded.plan != got.plan {
+		change("the plan of --dry-run changes", c.recorded.plan, got.plan)
 	}
 	for _, path := range slices.Sorted(maps.Keys(merged(c.want, got.files))) {
 		want, recorded := c.want[path]
 		text, emitted := got.files[path]
 		switch {
 		case !recorded:
-			t.Errorf("%s is new: record it with make golden if it should be there", path)
+			changes = append(changes, path+" is new")
 		case !emitted:
-			t.Errorf("%s is not emitted any more", path)
+			changes = append(changes, path+" is not written any more")
 		case want != text:
-			t.Errorf("%s has changed (-recorded +now):\n%s", path, cmp.Diff(want, text))
+			change(path+" changes", want, text)
 		}
+	}
+	if len(changes) > 0 {
+		t.Errorf("for who types\n\trotasmith %s\n%s\nIf that is meant: make golden CASE=%s", strings.Join(c.args, " "), strings.Join(changes, "\n"), c.name)
 	}
 }
 
