@@ -32,7 +32,7 @@ terraform: $(bin)/tofu ## Judge the emitted Terraform with OpenTofu, which takes
 
 .PHONY: golden
 golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
-	@$(if $(CASE),test -f golden/$(CASE)/args || { echo 'no golden/$(CASE)/args: it holds the command line, one argument a line' >&2; exit 1; })
+	@test -f 'golden/$(or $(CASE),.)/args' || test -z '$(CASE)' || { echo 'no golden/$(CASE)/args: write the command line there, one argument a line' >&2; exit 1; }
 	go test ./golden -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
 .PHONY: reference

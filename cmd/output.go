@@ -21,6 +21,7 @@ type report struct {
 	Dir     string
 	DryRun  bool
 	Command string
+	Cost    string // a month, in one line; empty when nobody knows
 	Next    []string
 	Files   []generator.File
 	Answers []generator.Resolved
@@ -92,6 +93,7 @@ func (r *report) preview(yours []string) []byte {
 		}
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
+	b.WriteString(r.cost())
 	fmt.Fprint(&b, "\nNot done for you:\n")
 	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
 		fmt.Fprintf(&b, "  %s\n", line)
@@ -109,7 +111,15 @@ func (r *report) summary() []byte {
 	for _, line := range r.Next {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
+	b.WriteString(r.cost())
 	return b.Bytes()
+}
+
+func (r *report) cost() string {
+	if r.Cost == "" {
+		return ""
+	}
+	return fmt.Sprintf("\nCost a month:\n  %s\n", r.Cost)
 }
 
 // treeWidth is where lines of the tree are broken, in columns.
