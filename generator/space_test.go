@@ -30,6 +30,24 @@ var others = map[string]string{
 	"keep":        "it's \"here\",${x},%{if y}/${z},{{.Name}}/{{end}},#,- a: b,\u2028é😀",
 }
 
+// plain are answers to the same questions that need no quoting anywhere; the default serves where there is none.
+var plain = map[string]string{"name": "orders", "window": "1h", "region": "eu-west-1"}
+
+// plainly returns answers of the same shape without anything hostile.
+func plainly(answers map[string]string) map[string]string {
+	same := maps.Clone(answers)
+	for key := range others {
+		switch {
+		case same[key] == "":
+		case plain[key] != "":
+			same[key] = plain[key]
+		default:
+			delete(same, key)
+		}
+	}
+	return same
+}
+
 // option is one question with the answers that it is tried with.
 type option struct {
 	key    string
@@ -60,6 +78,8 @@ func options(t testing.TB, c *generator.Catalog, base map[string]string) []optio
 			}
 		case others[o.key] != "":
 			add(others[o.key])
+		default:
+			t.Errorf("give others an answer to %q, and plain one if its default is empty", o.key)
 		}
 		if r.Question.Optional {
 			add("")
@@ -179,20 +199,7 @@ func TestEveryPairOfOptions(t *testing.T) {
 	everyPair(t, func(t *testing.T, answers map[string]string) {
 		result := generateTexts(t, c, answers)
 		checkProject(t, c, result)
-		plain := maps.Clone(answers)
-		for key := range others {
-			if plain[key] != "" && key != "schedule" {
-				delete(plain, key)
-			}
-		}
-		if answers["window"] != "" {
-			plain["window"] = "1h"
-		}
-		if answers["region"] != "" {
-			plain["region"] = "eu-west-1"
-		}
-		plain["name"] = "orders"
-		sameShape(t, generateTexts(t, c, plain), result)
+		sameShape(t, generateTexts(t, c, plainly(answers)), result)
 	})
 }
 
@@ -351,21 +358,14 @@ func FuzzFreeText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, question uint8, text string) {
 		key := free[int(question)%len(free)]
 		for _, typ := range c.Types {
-			base := map[string]string{"name": "orders", "type": typ.Name, "engine": c.EngineFor(typ), key: text}
-			spec, err := c.NewSpec(generator.Texts(base))
-			if err != nil {
+			engines := c.EnginesOf(typ)
+			base := map[string]string{"name": "orders", "type": typ.Name, "engine": engines[int(question)/len(free)%len(engines)], key: text}
+			if _, err := c.NewSpec(generator.Texts(base)); err != nil {
 				continue
 			}
 			result := generateTexts(t, c, base)
 			checkProject(t, c, result)
-			base[key] = map[string]string{"name": "orders", "window": "1h", "region": "eu-west-1", "schedule": "30d"}[key]
-			if base[key] == "" || spec.Get(key) == "" {
-				delete(base, key)
-			}
-			if base["name"] == "" {
-				base["name"] = "orders"
-			}
-			sameShape(t, generateTexts(t, c, base), result)
+			sameShape(t, generateTexts(t, c, plainly(base)), result)
 		}
 	})
 }
