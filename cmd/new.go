@@ -338,7 +338,7 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 		return err
 	}
 	r := o.report(result)
-	a.prompter.Say(string(r.preview(result.Spec.Type.Yours)))
+	a.prompter.Say(string(r.preview(result.Spec.Type.Yours, a.prompter.Width())))
 	q := generator.Question{
 		Key: "write", Prompt: "Write it", Help: "yes writes these files and nothing else; no leaves everything as it was",
 		Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}},

@@ -72,6 +72,8 @@ func (s scripted) Ask(_ context.Context, a ask) (string, error) {
 
 func (s scripted) Say(string) {}
 
+func (scripted) Width() int { return 80 }
+
 func TestAskedAndToldGiveTheSameCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out bytes.Buffer

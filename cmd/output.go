@@ -79,7 +79,7 @@ func (r *report) plan() []byte {
 }
 
 // preview shows what would be written, what stays to be done by the person, and the command that asks nothing.
-func (r *report) preview(yours []string) []byte {
+func (r *report) preview(yours []string, width int) []byte {
 	var b bytes.Buffer
 	size := 0
 	for _, f := range r.Files {
@@ -96,9 +96,9 @@ func (r *report) preview(yours []string) []byte {
 	b.WriteString(r.cost())
 	fmt.Fprint(&b, "\nNot done for you:\n")
 	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
-		fmt.Fprintf(&b, "  %s\n", line)
+		b.WriteString(strings.ReplaceAll("  "+strings.TrimSpace(wrap(line, width-2)), "\n", "\n  ") + "\n")
 	}
-	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\n", r.Command)
+	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n", r.Command)
 	return b.Bytes()
 }
 

@@ -61,11 +61,12 @@ func (c *Catalog) Unanswered(answers Answers) (q Question, def string, ok bool) 
 	return Question{}, "", false
 }
 
-// CheckAnswer validates one answer beside the others, for a prompt that asks again.
+// CheckAnswer validates one answer beside the others, for a prompt that asks again. Its error is a *Fault.
 func (c *Catalog) CheckAnswer(q Question, value string, answers Answers) error {
-	r := c.resolve(answers)
-	_, err := c.check(q, value, r.get)
-	return err
+	if _, err := c.check(q, value, c.resolve(answers).get); err != nil {
+		return &Fault{Msg: err.Error(), Hint: hintOf(err)}
+	}
+	return nil
 }
 
 // narrow leaves the engines that know the chosen type.
