@@ -380,7 +380,7 @@ func (a *app) printNew(o *newOptions, result *generator.Result) error {
 	case o.dryRun:
 		text = r.plan()
 	default:
-		text = r.summary()
+		text = r.summary(columns(a.Out))
 	}
 	if err != nil {
 		return err

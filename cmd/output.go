@@ -103,10 +103,10 @@ func (r *report) preview(yours []string, width int) []byte {
 }
 
 // summary shows the files, one line a folder, and what to type next.
-func (r *report) summary() []byte {
+func (r *report) summary(width int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %d files\n\n", r.Dir, len(r.Files))
-	b.WriteString(tree(r.Files))
+	b.WriteString(tree(r.Files, min(width, treeWidth)))
 	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\nNext:\n", r.Command)
 	for _, line := range r.Next {
 		fmt.Fprintf(&b, "  %s\n", line)
@@ -122,11 +122,11 @@ func (r *report) cost() string {
 	return fmt.Sprintf("\nCost a month:\n  %s\n", r.Cost)
 }
 
-// treeWidth is where lines of the tree are broken, in columns.
+// treeWidth is where lines of the tree are broken, in columns, in a window that is not narrower.
 const treeWidth = 80
 
 // tree lists files, which are sorted, below their folders.
-func tree(files []generator.File) string {
+func tree(files []generator.File, width int) string {
 	var dirs []string
 	names := make(map[string][]string)
 	margin := 0
@@ -142,12 +142,12 @@ func tree(files []generator.File) string {
 		names[dir] = append(names[dir], path.Base(f.Path))
 	}
 	slices.Sort(dirs) // the project's own folder first
-	margin = min(margin, treeWidth/3) + 2
+	margin = min(margin, width/3) + 2
 	var b strings.Builder
 	for _, dir := range dirs {
 		line := fmt.Sprintf("  %-*s", margin, dir)
 		for _, name := range names[dir] {
-			if len(line)+len(name) > treeWidth && len(strings.TrimSpace(line)) > 0 {
+			if len(line)+len(name) > width && len(strings.TrimSpace(line)) > 0 {
 				b.WriteString(strings.TrimRight(line, " ") + "\n")
 				line = strings.Repeat(" ", margin+2)
 			}

@@ -107,10 +107,15 @@ func (t *surveyTerminal) plain() *linePrompter {
 
 func (t *surveyTerminal) Say(text string) { fmt.Fprint(t.err, text) }
 
-// Width returns the columns of the window, 80 if they are not known.
-func (t *surveyTerminal) Width() int {
-	if w, _, err := term.GetSize(int(t.err.Fd())); err == nil && w > 0 {
-		return w
+// Width returns the columns of the window.
+func (t *surveyTerminal) Width() int { return columns(t.err) }
+
+// columns returns the columns of the window that a writer shows its text in, 80 where there is none.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
 	}
 	return 80
 }
@@ -185,7 +190,7 @@ func (t *surveyTerminal) answers() bool {
 // restore puts the terminal right while survey is still reading; it goes on until the process ends.
 func (t *surveyTerminal) restore() {
 	_ = term.Restore(int(t.in.Fd()), t.before)
-	fmt.Fprint(t.err, "\x1b[?25h\n")
+	fmt.Fprint(t.err, "\x1b[?25h\n\x1b[J") // what is left of a list of choices goes
 }
 
 func (t *surveyTerminal) prompt(a ask) survey.Prompt {
@@ -313,6 +318,9 @@ func (p *linePrompter) line(ctx context.Context) (string, error) {
 	select {
 	case r := <-done:
 		line := withoutEscapes(strings.TrimRight(r.line, "\r\n"))
+		if r.err != nil {
+			fmt.Fprintln(p.out) // nobody has pressed Enter
+		}
 		if r.err != nil || strings.ContainsRune(line, rune(terminal.KeyInterrupt)) {
 			return "", errInterrupted
 		}
