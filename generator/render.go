@@ -283,7 +283,8 @@ func (r *renderer) home(importPath string) (string, error) {
 	return "", fmt.Errorf("imports %s, which is no part of this project", importPath)
 }
 
-// check refuses content that no project may hold or that is not what its name says. The imports of Go files were parsed on their way here.
+// check refuses content that no project may hold and, where it was made here, content that is not what its name says. What is copied as it is
+// was held to that where the template stands: TestCopiesAreWhatTheirNamesSay parses it, and Go is compiled there.
 func (r *renderer) check(e Entry, data []byte) error {
 	if bytes.Contains(data, []byte(r.root)) {
 		return fmt.Errorf("names the template tree %s", r.root)
@@ -291,12 +292,17 @@ func (r *renderer) check(e Entry, data []byte) error {
 	if bytes.IndexByte(data, '\r') >= 0 && bytes.IndexByte(data, 0) < 0 {
 		return errors.New("has a carriage return")
 	}
-	if e.Action == Copy && path.Base(path.Dir(e.Path)) == "testdata" {
+	if e.Action != Expand {
 		return nil
 	}
-	switch path.Ext(e.Path) {
+	return parseAs(e.Path, data, r.spec.Module)
+}
+
+// parseAs refuses a file that is not what its name says. go.mod must be that of module.
+func parseAs(name string, data []byte, module string) error {
+	switch path.Ext(name) {
 	case ".tf", ".tfvars", ".hcl":
-		_, diags := hclsyntax.ParseConfig(data, e.Path, hcl.InitialPos)
+		_, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 		if diags.HasErrors() {
 			return diags
 		}
@@ -307,9 +313,9 @@ func (r *renderer) check(e Entry, data []byte) error {
 	case ".yaml", ".yml":
 		return yaml.Unmarshal(data, new(yaml.Node))
 	case ".mod":
-		m, err := modfile.Parse(e.Path, data, nil)
-		if err == nil && e.Path == "go.mod" && (m.Module == nil || m.Module.Mod.Path != r.spec.Module) {
-			err = fmt.Errorf("is not for module %s", r.spec.Module)
+		m, err := modfile.Parse(name, data, nil)
+		if err == nil && name == "go.mod" && (m.Module == nil || m.Module.Mod.Path != module) {
+			err = fmt.Errorf("is not for module %s", module)
 		}
 		return err
 	}

@@ -62,10 +62,10 @@ func TestRenderRefuses(t *testing.T) {
 		{"the tree's path outside imports", "project/a.go", "package a\n\nconst x = \"" + testRoot + "\"\n", "names the template tree"},
 		{"the tree's path in a text", "project/a.md", "see " + testRoot + "/x\n", "names the template tree"},
 		{"the tree's path from a template", "project/a.md.tmpl", testRoot + "\n", "names the template tree"},
-		{"HCL", "project/a.tf", "resource \"x\" {\n", "project/a.tf: "},
+		{"HCL", "project/a.tf.tmpl", "resource \"x\" {\n", "project/a.tf.tmpl: "},
 		{"expanded HCL", "project/a.tfvars.tmpl", "a = \"{{.Name}}\n", "project/a.tfvars.tmpl: "},
-		{"JSON", "project/a.json", "{", "is not JSON"},
-		{"YAML", "project/a.yaml", "a: [\n", "project/a.yaml: "},
+		{"JSON", "project/a.json.tmpl", "{", "is not JSON"},
+		{"YAML", "project/a.yaml.tmpl", "a: [\n", "project/a.yaml.tmpl: "},
 		{"go.mod of another module", "engines/alpha/common/go.mod.tmpl", "module example.net/z\n", "is not for module example.com/orders"},
 		{"CRLF", "project/a.txt", "a\r\nb\n", "has a carriage return"},
 		{"unknown field", "project/a.md.tmpl", "{{.Nmae}}", `map has no entry for key "Nmae"`},
@@ -106,7 +106,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestRenderReportsEveryFile(t *testing.T) {
-	_, err := openTree(t, map[string]string{"project/a.json": "{", "project/b.json": "}"}).Generate(pairAnswers())
+	_, err := openTree(t, map[string]string{"project/a.json.tmpl": "{", "project/b.json.tmpl": "}"}).Generate(pairAnswers())
 	if err == nil || !strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json") {
 		t.Errorf("error %v, want both files", err)
 	}
