@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
@@ -89,32 +92,48 @@ func noValue(t *testing.T, printed string) {
 }
 
 func TestFromSecret(t *testing.T) {
+	described := map[string]string{"secret": "existing", "kms": "existing", "replicas": "eu-west-2,us-east-1", "secret_name": "prod/orders"}
+	rotated := map[string]string{"schedule": "rate(10 days)", "window": "3h"}
 	tests := []struct {
 		name, value string
 		args        []string
-		want        string // of the command that makes the same
+		want        []map[string]string // answers, as far as there are such questions
 	}{
 		{
 			"two users", secretValue("aurora-postgresql", "masterarn", "alternate_username"), nil,
-			"rotasmith new orders-db --type rds-two-user --engine postgres --set secret_name=prod/orders --set 'schedule=rate(10 days)' --set window=3h",
+			[]map[string]string{described, rotated, {"type": "rds-two-user", "engine": "postgres", "users": "preprovisioned"}},
 		},
 		{
 			"an administrator", secretValue("mysql", "masterarn"), []string{"--type", "rds-single-user"},
-			"rotasmith new orders-db --type rds-single-user --engine mysql --set change_as=admin --set secret_name=prod/orders",
+			[]map[string]string{described, rotated, {"engine": "mysql", "change_as": "admin"}},
 		},
 		{
 			"explicit answers win", secretValue("postgres", "alternate_username"),
-			[]string{"--type", "rds-single-user", "--engine", "mysql", "--set", "schedule=7d", "--set", "window=", "--set", "secret_name=other"},
-			"rotasmith new orders-db --type rds-single-user --engine mysql --set secret_name=other --set schedule=7d ",
+			[]string{"--type", "rds-single-user", "--engine", "mysql", "--set", "schedule=7d", "--set", "window="},
+			[]map[string]string{described, {"type": "rds-single-user", "engine": "mysql", "schedule": "7d", "window": "", "change_as": "self"}},
 		},
+	}
+	catalog, err := openTemplates()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			account(t, test.value)
 			t.Chdir(t.TempDir())
-			code, out, errOut := rotate(t, append([]string{"new", "orders-db", "--from-secret", "prod/orders", "--no-input"}, test.args...)...)
-			if code != 0 || !strings.Contains(out, test.want) {
-				t.Errorf("exit code %d, want\n%s\nin\n%s%s", code, test.want, out, errOut)
+			args := append([]string{"new", "orders-db", "--from-secret", "prod/orders", "--no-input", "--json"}, test.args...)
+			code, out, errOut := rotate(t, args...)
+			var doc struct{ Answers map[string]string }
+			if err := json.Unmarshal([]byte(out), &doc); code != 0 || err != nil {
+				t.Fatalf("exit code %d, %v\n%s%s", code, err, out, errOut)
+			}
+			for _, want := range test.want {
+				for key, value := range want {
+					asked := slices.ContainsFunc(catalog.Questions(), func(q generator.Question) bool { return q.Key == key })
+					if asked && doc.Answers[key] != value {
+						t.Errorf("%s is %q, want %q", key, doc.Answers[key], value)
+					}
+				}
 			}
 			if !strings.HasPrefix(errOut, `rotasmith: --from-secret "prod/orders" answers `) {
 				t.Errorf("stderr %q", errOut)
