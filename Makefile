@@ -31,8 +31,9 @@ terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu
 	TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec go -C golden/tfprovider test -count=1 -parallel=2 ./...
 
 .PHONY: golden
-golden: ## Record the golden cases anew, those that build and pass their own tests
-	go test ./golden -update
+golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
+	@test -f 'golden/$(or $(CASE),.)/args' || test -z '$(CASE)' || { echo 'no golden/$(CASE)/args: write the command line there, one argument a line' >&2; exit 1; }
+	go test ./golden -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
 .PHONY: reference
 reference: ## Write the reference in the README anew, from the commands and the one list of questions

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// BenchmarkCheck checks one project and a thousand. Beside its time it reports how often the same files could have been plainly read
-// meanwhile, and for the thousand how much memory the program held at its end.
+// BenchmarkCheck checks one project and a thousand. Beside its time it reports how often the same files could have been plainly read and
+// plainly written meanwhile, and for the thousand how much memory the program held at its end.
 func BenchmarkCheck(b *testing.B) {
 	one := filepath.Join(b.TempDir(), "orders-db")
 	newProject(b, one)
 	b.Run("in-process", func(b *testing.B) {
-		againstPlainReads(b, one, func() { checkQuietly(b, one) })
+		againstPlainFiles(b, one, 1, func() { checkQuietly(b, one) })
 	})
 	b.Run("process", func(b *testing.B) {
 		exe := build(b)
-		againstPlainReads(b, one, func() { start(b, exe, "check", one) })
+		againstPlainFiles(b, one, 1, func() { start(b, exe, "check", one) })
 	})
 	b.Run("1000 projects", func(b *testing.B) {
 		many := b.TempDir()
@@ -30,7 +30,7 @@ func BenchmarkCheck(b *testing.B) {
 			linkTree(b, filepath.Join(many, strconv.Itoa(i)), one)
 		}
 		b.ResetTimer()
-		againstPlainReads(b, many, func() { checkQuietly(b, many+"/...") })
+		againstPlainFiles(b, many, 1000, func() { checkQuietly(b, many+"/...") })
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		b.ReportMetric(float64(m.HeapSys-m.HeapReleased)/(1<<20), "MB-heap")
@@ -45,11 +45,13 @@ func checkQuietly(b *testing.B, target string) {
 	}
 }
 
-// againstPlainReads times work, and plain reads of every file below dir between its runs.
-func againstPlainReads(b *testing.B, dir string, work func()) {
+// againstPlainFiles times work, and between its runs plain reads of every file below dir, and plain writes of the files of one of the projects
+// there.
+func againstPlainFiles(b *testing.B, dir string, projects int, work func()) {
 	b.Helper()
-	var plain, worked time.Duration
-	for b.Loop() {
+	result, parent := benchProject(b), b.TempDir()
+	var read, written, worked time.Duration
+	for i := 0; b.Loop(); i++ {
 		began := b.Elapsed()
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() {
@@ -60,13 +62,17 @@ func againstPlainReads(b *testing.B, dir string, work func()) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		between := b.Elapsed()
+		isRead := b.Elapsed()
+		writePlainly(b, filepath.Join(parent, strconv.Itoa(i)), result.Files)
+		isWritten := b.Elapsed()
 		work()
-		plain += between - began
-		worked += b.Elapsed() - between
+		read += isRead - began
+		written += isWritten - isRead
+		worked += b.Elapsed() - isWritten
 	}
 	b.ReportMetric(float64(worked.Nanoseconds())/float64(b.N), "ns/op")
-	b.ReportMetric(float64(worked)/float64(plain), "plain-reads/op")
+	b.ReportMetric(float64(worked)/float64(read), "plain-reads/op")
+	b.ReportMetric(float64(worked)/float64(written)/float64(projects), "plain-writes/project")
 }
 
 // linkTree makes a tree of links to the same files: a thousand copies would only fill the disk.

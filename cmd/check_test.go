@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/rotasmith/rotasmith/generator"
@@ -179,4 +182,100 @@ func mustAbs(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return abs
+}
+
+func wantNothingHere(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// What was planted is found, and nothing else, in every format.
+func TestPlantedAndNothingElse(t *testing.T) {
+	plantAll(t)
+	want := []string{
+		"a b/README.md edited kept", "a b/main.go edited",
+		"moved/.rotasmith/lock.json template-moved", "moved/go.mod template-moved",
+		"stale/rotasmith.yaml answers-changed",
+		"ä/#%/go.mod missing",
+	}
+	kinds := make(map[string]string) // by their words
+	for _, kind := range generator.Kinds() {
+		kinds[kind.String()] = string(kind)
+	}
+	found := func(place, words string) string {
+		kept := ""
+		if rest, ok := strings.CutPrefix(words, "kept: "); ok {
+			words, kept = rest, " kept"
+		}
+		words, _, _ = strings.Cut(words, ", ")
+		return regexp.MustCompile(`:\d+$`).ReplaceAllString(place, "") + " " + kinds[words] + kept
+	}
+	read := map[string]func(out string) (got []string){
+		"text": func(out string) (got []string) {
+			for line := range strings.Lines(out) {
+				if place, words, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && strings.IndexAny(line, "-+@ \\") != 0 && strings.Contains(place, "/") {
+					got = append(got, found(place, words))
+				}
+			}
+			return got
+		},
+		"json": func(out string) (got []string) {
+			var doc struct {
+				Projects []struct {
+					Dir         string
+					Differences []jsonDifference
+				}
+			}
+			if err := json.Unmarshal([]byte(out), &doc); err != nil {
+				t.Error(err)
+			}
+			for _, p := range doc.Projects {
+				for _, d := range p.Differences {
+					words := d.Kind.String()
+					if d.Kept {
+						words = "kept: " + words
+					}
+					got = append(got, found(p.Dir+"/"+d.Path, words))
+				}
+			}
+			return got
+		},
+		"github": func(out string) (got []string) {
+			for line := range strings.Lines(out) {
+				command, message, _ := strings.Cut(strings.TrimPrefix(line, "::"), "::")
+				if place, words, ok := strings.Cut(strings.ReplaceAll(strings.TrimSpace(message), "%25", "%"), ": "); ok && !strings.Contains(command, "bad/") {
+					got = append(got, found(place, words))
+				}
+			}
+			return got
+		},
+		"sarif": func(out string) (got []string) {
+			var doc struct {
+				Runs []struct {
+					Results []struct{ Message struct{ Text string } }
+				}
+			}
+			if err := json.Unmarshal([]byte(out), &doc); err != nil {
+				t.Error(err)
+			}
+			for _, r := range doc.Runs[0].Results {
+				place, words, _ := strings.Cut(r.Message.Text, ": ")
+				got = append(got, found(place, words))
+			}
+			return got
+		},
+	}
+	for _, format := range checkFormats {
+		_, out, _ := rotate(t, "check", "...", "--format", format)
+		got := slices.DeleteFunc(read[format](out), func(line string) bool { // how much an answer changes is the templates' affair
+			return strings.HasPrefix(line, "stale/") && line != "stale/rotasmith.yaml answers-changed" && strings.Contains(line, " answers-changed")
+		})
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-planted +found):\n%s", format, diff)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -163,8 +164,13 @@ func (p githubPrinter) project(c *checked) {
 	if c.err != nil {
 		for _, err := range parts(c.err) {
 			hint, _ := explain(err)
-			fmt.Fprintf(p.w, "::error file=%s,title=rotasmith::%s\n", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)),
-				githubText.Replace(strings.TrimSpace(oneLine(err.Error())+"\n"+hint)))
+			fmt.Fprintf(p.w, "::error file=%s", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)))
+			if f, ok := errors.AsType[*generator.Fault](err); ok {
+				if line, column := f.Place(); line > 0 {
+					fmt.Fprintf(p.w, ",line=%d,col=%d", line, column)
+				}
+			}
+			fmt.Fprintf(p.w, ",title=rotasmith::%s\n", githubText.Replace(strings.TrimSpace(oneLine(err.Error())+"\n"+hint)))
 		}
 	}
 }

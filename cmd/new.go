@@ -17,16 +17,19 @@ import (
 
 // newOptions is what `rotasmith new` was told.
 type newOptions struct {
-	name    []string // at most one
-	flags   generator.Answers
-	sets    []string
-	answers string
-	dir     string
-	dirSet  bool
-	noInput bool
-	plain   bool
-	dryRun  bool
-	json    bool
+	name      []string // at most one
+	flags     generator.Answers
+	sets      []string
+	answers   string
+	secret    string
+	facts     generator.Answers // what the secret says
+	dir       string
+	dirSet    bool
+	secretSet bool
+	noInput   bool
+	plain     bool
+	dryRun    bool
+	json      bool
 }
 
 func (a *app) newCommand() *cobra.Command {
@@ -35,7 +38,9 @@ func (a *app) newCommand() *cobra.Command {
 		Use:   "new [NAME]",
 		Short: "Write a new rotator project",
 		Long: "new asks what it was not told and writes a complete project to ./NAME, or to --dir.\n" +
-			"A flag wins over --set, --set over the answers file, that over the defaults.",
+			"A flag wins over --set, --set over the answers file, that over what --from-secret finds, and that over the defaults.\n\n" +
+			"--from-secret is the only thing here that talks to AWS: it reads the secret's description, schedule, key and replicas, the names\n" +
+			"of its keys and its engine. No value is printed or kept.",
 		Example: "  rotasmith new orders-db",
 		Args:    atMost(1),
 	}
@@ -47,6 +52,7 @@ func (a *app) newCommand() *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question, as `KEY=VALUE`; repeatable")
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
+	c.Flags().StringVar(&o.secret, "from-secret", "", "name or ARN of a secret in AWS whose description and key names answer what they can")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
 	c.Flags().BoolVar(&o.plain, "accessible", false, "ask line by line with numbered choices, for a screen reader")
@@ -60,6 +66,7 @@ func (a *app) newCommand() *cobra.Command {
 			}
 		}
 		o.dirSet = cmd.Flags().Changed("dir")
+		o.secretSet = cmd.Flags().Changed("from-secret")
 		return a.runNew(cmd.Context(), o)
 	}
 	a.completeNew(c, texts)
@@ -145,6 +152,12 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.secretSet {
+		if o.facts, err = a.readSecret(ctx, catalog, o.secret); err != nil {
+			return err
+		}
+		a.tellFacts(o, catalog.Fill(answers, o.facts), answers)
+	}
 	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
 		a.prompter = t.plain()
 	}
@@ -155,7 +168,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	} else if managed := catalog.Managed(answers); managed != "" {
 		fmt.Fprintf(a.Err, "rotasmith: note: %s\n", managed)
 	}
-	result, err := catalog.Generate(answers)
+	result, err := catalog.Generate(catalog.Fill(answers, o.facts))
 	if err != nil {
 		return err
 	}
@@ -289,32 +302,33 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 	before := make(map[string]string) // what was answered and taken back
 	agreed := ""                      // to which way without a function
 	for {
-		if managed := catalog.Managed(answers); managed != agreed && managed != "" {
+		filled := catalog.Fill(answers, o.facts)
+		if managed := catalog.Managed(filled); managed != agreed && managed != "" {
 			a.prompter.Say(managed + "\n")
 			if err := a.agree(ctx, "Write a function all the same", "yes goes on with the questions; no leaves everything as it was", false); err != nil {
 				return err
 			}
 			agreed = managed
 		}
-		q, def, open := catalog.Unanswered(answers)
+		q, def, open := catalog.Unanswered(filled)
 		if !open && (len(asked) == 0 || o.dryRun) {
 			return nil
 		}
 		var value string
 		var err error
 		if open {
-			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, answers) == nil {
+			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, filled) == nil {
 				def = last
 			}
 			value, err = a.prompter.Ask(ctx, ask{q, def, len(asked) > 0, func(answer string) error {
-				if err := catalog.CheckAnswer(q, answer, answers); err != nil || q.Key != "name" {
+				if err := catalog.CheckAnswer(q, answer, filled); err != nil || q.Key != "name" {
 					return err
 				}
 				_, err := generator.CheckTarget(o.target(answer))
 				return err
 			}})
 		} else {
-			err = a.confirm(ctx, o, catalog, answers)
+			err = a.confirm(ctx, o, catalog, filled)
 		}
 		switch {
 		case errors.Is(err, errBack):
@@ -338,7 +352,7 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 		return err
 	}
 	r := o.report(result)
-	a.prompter.Say(string(r.preview(result.Spec.Type.Yours)))
+	a.prompter.Say(string(r.preview(result.Spec.Type.Yours, a.prompter.Width())))
 	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true)
 }
 
@@ -383,7 +397,7 @@ func (a *app) printNew(o *newOptions, result *generator.Result, bill *generator.
 	case o.dryRun:
 		text = r.plan()
 	default:
-		text = r.summary()
+		text = r.summary(columns(a.Out))
 	}
 	if err != nil {
 		return err

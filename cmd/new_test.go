@@ -72,6 +72,8 @@ func (s scripted) Ask(_ context.Context, a ask) (string, error) {
 
 func (s scripted) Say(string) {}
 
+func (scripted) Width() int { return 80 }
+
 func TestAskedAndToldGiveTheSameCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out bytes.Buffer
@@ -105,7 +107,7 @@ func TestTree(t *testing.T) {
   a/  x.go y.go
   b/  ` + strings.Repeat("long", 15) + `
       ` + strings.Repeat("name", 5) + "\n"
-	if got := tree(files); got != want {
+	if got := tree(files, treeWidth); got != want {
 		t.Errorf("tree\n%swant\n%s", got, want)
 	}
 }

@@ -80,7 +80,7 @@ func (r *report) plan() []byte {
 }
 
 // preview shows what would be written, what stays to be done by the person, and the command that asks nothing.
-func (r *report) preview(yours []string) []byte {
+func (r *report) preview(yours []string, width int) []byte {
 	var b bytes.Buffer
 	size := 0
 	for _, f := range r.Files {
@@ -94,32 +94,37 @@ func (r *report) preview(yours []string) []byte {
 		}
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
+	b.WriteString(r.cost() + "\n")
 	fmt.Fprint(&b, "\nNot done for you:\n")
 	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
-		fmt.Fprintf(&b, "  %s\n", line)
+		b.WriteString(strings.ReplaceAll("  "+strings.TrimSpace(wrap(line, width-2)), "\n", "\n  ") + "\n")
 	}
-	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\n", r.Command)
+	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n", r.Command)
 	return b.Bytes()
 }
 
 // summary shows the files, one line a folder, and what to type next.
-func (r *report) summary() []byte {
+func (r *report) summary(width int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %d files\n\n", r.Dir, len(r.Files))
-	b.WriteString(tree(r.Files))
+	b.WriteString(tree(r.Files, min(width, treeWidth)))
 	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\nNext:\n", r.Command)
 	for _, line := range r.Next {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	fmt.Fprintf(&b, "\nIt costs about %.2f USD a month, and what is not known beforehand: rotasmith cost %s\n", r.Cost, generator.ShellQuote(r.Dir))
+	fmt.Fprintf(&b, "%s: rotasmith cost %s\n", r.cost(), generator.ShellQuote(r.Dir))
 	return b.Bytes()
 }
 
-// treeWidth is where lines of the tree are broken, in columns.
+func (r *report) cost() string {
+	return fmt.Sprintf("\nIt costs about %.2f USD a month, and what is not known beforehand", r.Cost)
+}
+
+// treeWidth is where lines of the tree are broken, in columns, in a window that is not narrower.
 const treeWidth = 80
 
 // tree lists files, which are sorted, below their folders.
-func tree(files []generator.File) string {
+func tree(files []generator.File, width int) string {
 	var dirs []string
 	names := make(map[string][]string)
 	margin := 0
@@ -135,12 +140,12 @@ func tree(files []generator.File) string {
 		names[dir] = append(names[dir], path.Base(f.Path))
 	}
 	slices.Sort(dirs) // the project's own folder first
-	margin = min(margin, treeWidth/3) + 2
+	margin = min(margin, width/3) + 2
 	var b strings.Builder
 	for _, dir := range dirs {
 		line := fmt.Sprintf("  %-*s", margin, dir)
 		for _, name := range names[dir] {
-			if len(line)+len(name) > treeWidth && len(strings.TrimSpace(line)) > 0 {
+			if len(line)+len(name) > width && len(strings.TrimSpace(line)) > 0 {
 				b.WriteString(strings.TrimRight(line, " ") + "\n")
 				line = strings.Repeat(" ", margin+2)
 			}

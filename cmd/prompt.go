@@ -28,6 +28,8 @@ type Prompter interface {
 	Ask(ctx context.Context, a ask) (string, error)
 	// Say shows text, which ends in a newline.
 	Say(text string)
+	// Width returns the columns of the window.
+	Width() int
 }
 
 // ask is a question as it is put.
@@ -49,7 +51,11 @@ const (
 // accept is check, which also knows the way back.
 func (a *ask) accept(answer string) error {
 	if answer != backKey {
-		return a.check(answer)
+		err := a.check(answer)
+		if hint, _ := explain(err); hint != "" {
+			return fmt.Errorf("%w: %s", err, hint) // on one line, as survey wants it
+		}
+		return err
 	}
 	if !a.back {
 		return errors.New("this is the first question")
@@ -96,15 +102,20 @@ type surveyTerminal struct {
 
 // plain returns the prompter that needs nothing of the terminal but lines.
 func (t *surveyTerminal) plain() *linePrompter {
-	return &linePrompter{in: bufio.NewReader(io.MultiReader(t.keys.typedAhead(), t.keys.in)), out: t.err, width: t.width}
+	return &linePrompter{in: bufio.NewReader(io.MultiReader(t.keys.typedAhead(), t.keys.in)), out: t.err, columns: t.Width}
 }
 
 func (t *surveyTerminal) Say(text string) { fmt.Fprint(t.err, text) }
 
-// width returns the columns of the window.
-func (t *surveyTerminal) width() int {
-	if w, _, err := term.GetSize(int(t.err.Fd())); err == nil && w > 0 {
-		return w
+// Width returns the columns of the window.
+func (t *surveyTerminal) Width() int { return columns(t.err) }
+
+// columns returns the columns of the window that a writer shows its text in, 80 where there is none.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
 	}
 	return 80
 }
@@ -119,7 +130,7 @@ func (t *surveyTerminal) Ask(ctx context.Context, a ask) (string, error) {
 	if t.lines != nil {
 		return t.lines.Ask(ctx, a)
 	}
-	fmt.Fprint(t.err, wrap(a.help(), t.width()))
+	fmt.Fprint(t.err, "\n"+wrap(a.help(), t.Width()))
 	var answer string
 	done := make(chan error, 1)
 	go func() {
@@ -179,7 +190,7 @@ func (t *surveyTerminal) answers() bool {
 // restore puts the terminal right while survey is still reading; it goes on until the process ends.
 func (t *surveyTerminal) restore() {
 	_ = term.Restore(int(t.in.Fd()), t.before)
-	fmt.Fprint(t.err, "\x1b[?25h\n")
+	fmt.Fprint(t.err, "\x1b[?25h\n\x1b[J") // what is left of a list of choices goes
 }
 
 func (t *surveyTerminal) prompt(a ask) survey.Prompt {
@@ -194,7 +205,7 @@ func (t *surveyTerminal) prompt(a ask) survey.Prompt {
 	fits := true
 	for _, c := range a.Choices {
 		s.Options = append(s.Options, c.Value)
-		fits = fits && len("> "+describe(c)+"  ") <= t.width()
+		fits = fits && len("> "+describe(c)+"  ") <= t.Width()
 	}
 	if fits {
 		s.Description = func(_ string, i int) string {
@@ -205,7 +216,7 @@ func (t *surveyTerminal) prompt(a ask) survey.Prompt {
 		}
 	} else {
 		for _, c := range a.Choices {
-			fmt.Fprint(t.err, wrap("- "+describe(c), t.width()))
+			fmt.Fprint(t.err, wrap("- "+describe(c), t.Width()))
 		}
 	}
 	if a.back {
@@ -242,19 +253,22 @@ func wrap(text string, width int) string {
 // linePrompter asks line by line: for a screen reader, a dumb terminal, or one that does not say where its cursor is. Nothing is drawn
 // again, and choices are numbered.
 type linePrompter struct {
-	in    *bufio.Reader
-	out   io.Writer
-	width func() int
+	in      *bufio.Reader
+	out     io.Writer
+	columns func() int
 }
 
 // Say shows text.
 func (p *linePrompter) Say(text string) { fmt.Fprint(p.out, text) }
 
+// Width returns the columns of the window.
+func (p *linePrompter) Width() int { return p.columns() }
+
 // Ask asks one question.
 func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
-	fmt.Fprint(p.out, wrap(a.help(), p.width()))
+	fmt.Fprint(p.out, "\n"+wrap(a.help(), p.Width()))
 	for i, c := range a.Choices {
-		fmt.Fprint(p.out, wrap(fmt.Sprintf("%d %s", i+1, describe(c)), p.width()))
+		fmt.Fprint(p.out, wrap(fmt.Sprintf("%d %s", i+1, describe(c)), p.Width()))
 	}
 	message := a.Prompt
 	if a.Choices != nil {
@@ -267,7 +281,7 @@ func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
 		message += " [" + a.def + "]"
 	}
 	for {
-		fmt.Fprint(p.out, strings.TrimSuffix(wrap(message+":", p.width()), "\n")+" ")
+		fmt.Fprint(p.out, strings.TrimSuffix(wrap(message+":", p.Width()), "\n")+" ")
 		answer, err := p.line(ctx)
 		if err != nil {
 			return "", err
@@ -281,7 +295,7 @@ func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
 		err = a.accept(answer)
 		switch {
 		case err != nil:
-			fmt.Fprint(p.out, wrap("not accepted: "+err.Error(), p.width()))
+			fmt.Fprint(p.out, wrap("not accepted: "+err.Error(), p.Width()))
 		case answer == backKey:
 			return "", errBack
 		default:
@@ -304,6 +318,9 @@ func (p *linePrompter) line(ctx context.Context) (string, error) {
 	select {
 	case r := <-done:
 		line := withoutEscapes(strings.TrimRight(r.line, "\r\n"))
+		if r.err != nil {
+			fmt.Fprintln(p.out) // nobody has pressed Enter
+		}
 		if r.err != nil || strings.ContainsRune(line, rune(terminal.KeyInterrupt)) {
 			return "", errInterrupted
 		}

@@ -11,9 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/rotasmith/rotasmith/generator"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // console is the person's side of a pseudo-terminal.
@@ -144,7 +141,7 @@ func (c *console) talk(ctx context.Context, env map[string]string, args ...strin
 	c.t.Chdir(c.t.TempDir())
 	var out bytes.Buffer
 	sys := System{In: c.tty, Out: &out, Err: c.tty, Getenv: func(key string) string { return env[key] }}
-	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
+	a := &app{System: sys, open: openTemplates}
 	a.prompter = openPrompter(sys)
 	if t, ok := a.prompter.(*surveyTerminal); ok {
 		t.patience = 10 * time.Second // this machine may be busy
@@ -168,14 +165,6 @@ func (c *console) talk(ctx context.Context, env map[string]string, args ...strin
 			c.t.Fatalf("rotasmith did not end; screen:\n%q", c.text.String())
 			return 0, ""
 		}
-	}
-}
-
-func wantNothingHere(t *testing.T) {
-	t.Helper()
-	entries, err := os.ReadDir(".")
-	if err != nil || len(entries) > 0 {
-		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
 
@@ -278,5 +267,19 @@ func TestNothingIsAsked(t *testing.T) {
 			}
 			wantNothingHere(t)
 		})
+	}
+}
+
+// What the secret answers is not asked, and going back steps over it.
+func TestFromSecretIsNotAsked(t *testing.T) {
+	account(t, secretValue("postgres", "alternate_username"))
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "new", "--from-secret", "prod/orders", "--set", "ci=none")
+	c.reply("Name of the project:", "orders-db"+enter)
+	c.reply("Go module path (< goes back):", "<"+enter)
+	c.reply("Name of the project:", enter)
+	c.reply("Go module path (< goes back):", "\x03")
+	if code, out := end(); code != exitInterrupted || out != "" {
+		t.Errorf("exit code %d, stdout %q", code, out)
 	}
 }

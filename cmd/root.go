@@ -39,10 +39,12 @@ func Main(args []string, sys System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	a := &app{System: sys, open: func() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }}
+	a := &app{System: sys, open: openTemplates}
 	a.prompter = openPrompter(sys)
 	return a.run(ctx, args)
 }
+
+func openTemplates() (*generator.Catalog, error) { return generator.Open(templates.FS, templates.Root) }
 
 // app is one run of the program.
 type app struct {

@@ -46,17 +46,17 @@ func TestParseAnswers(t *testing.T) {
 
 func TestParseAnswersRefusesWhatIsNoMapping(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"list", "- a\n- b\n", "f:1: not a mapping of keys to answers"},
-		{"text", "hello\n", "f:1: not a mapping of keys to answers"},
-		{"syntax", "a: b\nc: [\n", "f:2: did not find expected node content"},
-		{"open list", "a: b\nc: [d\n", "f:2: did not find expected ',' or ']'"},
-		{"bad indentation", "a: b\nc: d\n e: f\n", "f:3: mapping values are not allowed in this context"},
-		{"key after a list", "a:\n- b\nc\nd: e\n", "f:3: could not find expected ':'"},
-		{"stray text", "a: b\nc: 'd' e\nf: g\n", "f:2: did not find expected key"},
-		{"tab", "a: b\n\tc: d\n", "f:2: found a tab character that violates indentation"},
-		{"two documents", "a: b\n---\na: c\n", "f:2: a second document"},
+		{"list", "- a\n- b\n", "f:1:1: not a mapping of keys to answers"},
+		{"text", "hello\n", "f:1:1: not a mapping of keys to answers"},
+		{"syntax", "a: b\nc: [\n", "f:2:1: did not find expected node content"},
+		{"open list", "a: b\nc: [d\n", "f:2:1: did not find expected ',' or ']'"},
+		{"bad indentation", "a: b\nc: d\n e: f\n", "f:3:2: mapping values are not allowed in this context"},
+		{"key after a list", "a:\n- b\nc\nd: e\n", "f:3:1: could not find expected ':'"},
+		{"stray text", "a: b\nc: 'd' e\nf: g\n", "f:2:1: did not find expected key"},
+		{"tab", "a: b\n\tc: d\n", "f:2:2: found a tab character that violates indentation"},
+		{"two documents", "a: b\n---\na: c\n", "f:3:1: a second document"},
 		{"bytes", "a: \xff\n", "f: invalid leading UTF-8 octet"},
-		{"cut JSON", `{"a": "b"`, "f:1: did not find expected ',' or '}'"},
+		{"cut JSON", `{"a": "b"`, "f:1:1: did not find expected ',' or '}'"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestParseAnswersRefusesWhatIsNoMapping(t *testing.T) {
 	}
 }
 
-func TestEveryFaultOfAFileWithItsLine(t *testing.T) {
+func TestEveryFaultOfAFileWithItsPlace(t *testing.T) {
 	const text = `name: orders
 type: db-pair
 engine: alpah
@@ -87,14 +87,14 @@ keep:
 	}
 	_, err = openTree(t, nil).NewSpec(answers)
 	want := []string{
-		`answers.yaml:3: unknown engine "alpah" | did you mean "alpha"?`,
-		`answers.yaml:4: "type" is answered twice | keep one of lines 2 and 4`,
-		`answers.yaml:5: the answer to "schedule" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:6: unknown question "usres" | did you mean "users"?`,
-		`answers.yaml:7: the answer to "region" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:8: the answer to "window" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:9: the answer to "ci" is no plain text | write a text, or a list of texts`,
-		`answers.yaml:11: an item of "keep" is no plain text | write a list of texts without commas`,
+		`answers.yaml:3:9: unknown engine "alpah" | did you mean "alpha"?`,
+		`answers.yaml:4:1: "type" is answered twice | keep one of lines 2 and 4`,
+		`answers.yaml:5:11: the answer to "schedule" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:6:1: unknown question "usres" | did you mean "users"?`,
+		`answers.yaml:7:9: the answer to "region" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:8:9: the answer to "window" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:9:5: the answer to "ci" is no plain text | write a text, or a list of texts`,
+		`answers.yaml:11:5: an item of "keep" is no plain text | write a list of texts without commas`,
 	}
 	if diff := cmp.Diff(want, faultTexts(err)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
@@ -161,4 +161,51 @@ func goLine(t *testing.T, data []byte) string {
 	}
 	parts := strings.SplitN(m.Go.Version, ".", 3)
 	return strings.Join(parts[:2], ".")
+}
+
+// What a person wrote beside an answer is in the recorded file, and still is when that is the answers file of the next project.
+func TestCommentsAreKept(t *testing.T) {
+	const text = `# Apart.
+
+# Of the platform team.
+name: orders # ours
+
+type: db-pair
+engine: alpha
+# The auditors
+# want it weekly.
+schedule: 7d # since May
+keep:
+  # the owners' words
+  - README.md # and only that
+
+# The end.
+`
+	made := text
+	for range 2 {
+		answers, err := ParseAnswers("f", []byte(made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := openTree(t, nil).Generate(answers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range result.Files {
+			if f.Path == AnswersFile {
+				made = string(f.Data)
+			}
+		}
+		rest := made
+		for _, want := range []string{
+			answersHead + "# Apart.\n\n# Of the platform team.\nname: orders # ours\n", "# The auditors\n# want it weekly.\nschedule: 7d # since May\n",
+			"keep:\n  # the owners' words\n  - README.md # and only that\n", "# The end.\n",
+		} {
+			_, after, ok := strings.Cut(rest, want)
+			if !ok || strings.Contains(after, strings.TrimSpace(want)) {
+				t.Fatalf("want once and in order %q in\n%s", want, made)
+			}
+			rest = after
+		}
+	}
 }

@@ -25,7 +25,13 @@ type Catalog struct {
 	root       string
 	questions  []Question
 	strategies map[string]strategyManifest
-	copies     sync.Map // File by source: what was copied once, which nobody changes
+
+	// What is the same for every project is made once.
+	copies  sync.Map // File by source
+	digests sync.Map // of copies, by source
+	sources sync.Map // *goSource by source
+	parsed  sync.Map // *template.Template by engine and source
+	plans   sync.Map // Plan by layers
 }
 
 // Type is a type of rotation, the answer to the question "type".
@@ -36,6 +42,7 @@ type Type struct {
 	Kind  string   // the question that its target answers, one of TargetKinds
 	Modes []Mode   // the ways to do it; one without a name if there is no choice
 	Yours []string // what is left to the owner of a project, a line each
+	key   string   // as of a Choice
 }
 
 // Mode is one of the ways in which a type of rotation is done, an answer to the question "mode".
@@ -68,6 +75,7 @@ type strategyManifest struct {
 	Mode      string // the answer by which the type of a strategy that it includes is done like this
 	Title     string
 	Help      string
+	Key       string // as of a Choice
 	Includes  []string
 	Yours     []string
 	Defaults  map[string]string // of built-in questions, other than for other types
@@ -154,7 +162,7 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		if m.Type == "" {
 			continue
 		}
-		t := Type{Name: m.Type, Title: m.Title, Help: m.Help, Kind: m.Target, Modes: modes[dir]}
+		t := Type{Name: m.Type, Title: m.Title, Help: m.Help, Kind: m.Target, Modes: modes[dir], key: m.Key}
 		if t.Modes == nil {
 			t.Modes = []Mode{{Strategy: dir}}
 		}
@@ -199,7 +207,7 @@ func (c *Catalog) ask(layers []Question) error {
 		switch {
 		case q.Key == "type":
 			for _, t := range c.Types {
-				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help})
+				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help, Key: t.key})
 			}
 		case slices.Contains(TargetKinds(), q.Key):
 			for _, t := range c.Targets {

@@ -95,8 +95,8 @@ func (c *Catalog) Compare(project fs.FS, name string) ([]Difference, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved}
-	cmp.readLock()
+	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved, folders: make(map[string]map[string]fs.DirEntry)}
+	cmp.readLock(result.Files, full)
 	// A question that this version has added is answered by its default: that is not a change of the answers.
 	if cmp.recorded && cmp.lock.Answers != full && cmp.lock.Answers != given {
 		cmp.cause = AnswersChanged
@@ -161,25 +161,39 @@ func reason(err error) error {
 // errTooLong is for a file that is longer than anything that was ever written.
 var errTooLong = fmt.Errorf("longer than %d bytes", maxCompared)
 
+// bounded is a plain file that was read.
+type bounded struct {
+	data []byte
+	mode fs.FileMode
+	size int64
+}
+
 func readBounded(fsys fs.FS, name string) ([]byte, error) {
+	f, err := openBounded(fsys, name)
+	return f.data, err
+}
+
+func openBounded(fsys fs.FS, name string) (b bounded, err error) {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return b, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("no plain file")
+	b.mode, b.size = info.Mode(), info.Size()
+	if !b.mode.IsRegular() {
+		return b, errors.New("no plain file")
 	}
-	if info.Size() > maxCompared {
-		return nil, errTooLong
+	if b.size > maxCompared {
+		return b, errTooLong
 	}
-	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	data := bytes.NewBuffer(make([]byte, 0, b.size+bytes.MinRead))
 	_, err = data.ReadFrom(io.LimitReader(f, maxCompared))
-	return data.Bytes(), err
+	b.data = data.Bytes()
+	return b, err
 }
 
 // comparison is one walk over the files of a project.
@@ -190,24 +204,43 @@ type comparison struct {
 	lock     lock
 	lockText []byte
 	recorded bool // the lock could be read
+	current  bool // and is what would be written now
 	byPath   map[string]lockedFile
+	folders  map[string]map[string]fs.DirEntry // what was found in them
 	found    []Difference
 }
 
-func (c *comparison) readLock() {
+// readLock reads the record. One that is what would be written is not taken apart before there is a difference to explain.
+func (c *comparison) readLock(files []File, answers string) {
 	text, err := readBounded(c.project, LockFile)
 	if err != nil {
 		return // run looks at the file as at any other
 	}
 	c.lockText = text
-	if json.Unmarshal(text, &c.lock) != nil {
+	i := slices.IndexFunc(files, func(f File) bool { return f.Path == LockFile })
+	if c.current = bytes.Equal(text, files[i].Data); c.current {
+		c.recorded, c.lock.Answers = true, answers
 		return
 	}
-	c.recorded = true
-	c.byPath = make(map[string]lockedFile, len(c.lock.Files))
-	for _, f := range c.lock.Files {
-		c.byPath[f.Path] = f
+	c.recorded = json.Unmarshal(text, &c.lock) == nil
+}
+
+// record returns what the lock says of a file.
+func (c *comparison) record(file string) (f lockedFile, known bool) {
+	if !c.recorded {
+		return f, false
 	}
+	if c.byPath == nil {
+		if c.current {
+			_ = json.Unmarshal(c.lockText, &c.lock) // it was written by this very program
+		}
+		c.byPath = make(map[string]lockedFile, len(c.lock.Files))
+		for _, f := range c.lock.Files {
+			c.byPath[f.Path] = f
+		}
+	}
+	f, known = c.byPath[file]
+	return f, known
 }
 
 func (c *comparison) isKept(file string) bool {
@@ -252,6 +285,9 @@ func (c *comparison) run(files []File, answers string) error {
 			}
 		}
 	}
+	if c.current {
+		return nil
+	}
 	for _, f := range c.lock.Files {
 		if !written[f.Path] && checkPath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
 			if err := c.compareDropped(f); err != nil {
@@ -271,7 +307,7 @@ type sight struct {
 }
 
 func (c *comparison) look(file string) (sight, error) {
-	info, err := fs.Lstat(c.project, file)
+	mode, err := c.stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return sight{absent: true}, nil
@@ -279,23 +315,46 @@ func (c *comparison) look(file string) (sight, error) {
 		return sight{}, err
 	case err != nil: // a folder on the way is none, or leads out of the project
 		return sight{strange: reason(err).Error()}, nil
-	case info.IsDir():
+	case mode.IsDir():
 		return sight{strange: "is a folder"}, nil
-	case info.Mode()&fs.ModeSymlink != 0:
+	case mode&fs.ModeSymlink != 0:
 		return sight{strange: "is a symbolic link"}, nil
-	case !info.Mode().IsRegular():
+	case !mode.IsRegular():
 		return sight{strange: "is no plain file"}, nil
 	}
-	data, err := readBounded(c.project, file)
+	f, err := openBounded(c.project, file)
 	switch {
 	case errors.Is(err, errTooLong):
-		return sight{strange: fmt.Sprintf("has %d bytes", info.Size())}, nil
+		return sight{strange: fmt.Sprintf("has %d bytes", f.size)}, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return sight{absent: true}, nil
 	case err != nil:
 		return sight{}, err
 	}
-	return sight{data: data, executable: info.Mode()&0o100 != 0}, nil
+	return sight{data: f.data, executable: f.mode&0o100 != 0}, nil
+}
+
+// stat returns the type of a file, from one look at its folder for all files in it.
+func (c *comparison) stat(file string) (fs.FileMode, error) {
+	folder := path.Dir(file)
+	entries, seen := c.folders[folder]
+	if !seen {
+		if list, err := fs.ReadDir(c.project, folder); err == nil {
+			entries = make(map[string]fs.DirEntry, len(list))
+			for _, e := range list {
+				entries[e.Name()] = e
+			}
+		}
+		c.folders[folder] = entries
+	}
+	if e, ok := entries[path.Base(file)]; ok {
+		return e.Type(), nil
+	}
+	info, err := fs.Lstat(c.project, file) // says best what is wrong
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode(), nil
 }
 
 // compare adds what is different about one file.
@@ -304,10 +363,13 @@ func (c *comparison) compare(f File) error {
 	if err != nil {
 		return err
 	}
-	record, known := c.byPath[f.Path]
-	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data}
 	executable := f.Mode&0o100 != 0
 	modeDiffers := runtime.GOOS != "windows" && !s.absent && s.strange == "" && s.executable != executable
+	if !s.absent && s.strange == "" && !modeDiffers && bytes.Equal(s.data, f.Data) {
+		return nil
+	}
+	record, known := c.record(f.Path)
+	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data}
 	switch {
 	case s.absent && (known || !c.recorded):
 		d.Kind = Missing
@@ -318,7 +380,7 @@ func (c *comparison) compare(f File) error {
 	case !bytes.Equal(s.data, f.Data):
 		d.here = s.data
 		d.Kind, d.Note = c.blame(s.data, f.Data, record, known)
-	case modeDiffers:
+	default: // the mode
 		d.want = nil
 		d.Note = "is not executable"
 		if s.executable {
@@ -327,8 +389,6 @@ func (c *comparison) compare(f File) error {
 		if known && (record.Mode == "0755") == s.executable {
 			d.Kind = c.cause
 		}
-	default:
-		return nil
 	}
 	c.add(d)
 	return nil
@@ -365,7 +425,10 @@ func (c *comparison) compareDropped(f lockedFile) error {
 
 // compareLock adds the record itself when it is not that of the files, but for those whose changes are the user's.
 func (c *comparison) compareLock(f File, answers string) error {
-	if !c.recorded {
+	switch {
+	case c.current:
+		return nil
+	case !c.recorded:
 		return c.compare(f)
 	}
 	var want lock

@@ -222,13 +222,13 @@ func TestCompareRefuses(t *testing.T) {
 		{"no project", func(p fstest.MapFS) { delete(p, AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
 		{
 			"every bad answer", func(p fstest.MapFS) { edit(p, AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
-			[]string{`orders/rotasmith.yaml:20: unknown ci "jenkins"`, `orders/rotasmith.yaml:21: unknown question "usres"`},
+			[]string{`orders/rotasmith.yaml:20:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:21:1: unknown question "usres"`},
 		},
 		{
 			"an answer is missing", func(p fstest.MapFS) { edit(p, AnswersFile, "engine: alpha\n", "") },
 			[]string{`orders/rotasmith.yaml: no answer to "engine" (database engine)`},
 		},
-		{"no mapping", func(p fstest.MapFS) { p[AnswersFile].Data = []byte("- a\n") }, []string{"orders/rotasmith.yaml:1: not a mapping of keys to answers"}},
+		{"no mapping", func(p fstest.MapFS) { p[AnswersFile].Data = []byte("- a\n") }, []string{"orders/rotasmith.yaml:1:1: not a mapping of keys to answers"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 	"text/template/parse"
 )
 
+// Parse refuses a file that is not what its name says.
+var Parse = parseAs
+
 // Branches is which branches of the templates were taken: by template and branch, in words.
 type Branches map[string]bool
 

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,11 +13,15 @@ import (
 // Fault is one thing that the user asked wrongly. Its text says what, with the user's input quoted; Hint says what to do about it
 // and may be empty. NewSpec joins all faults, so that one run shows them all.
 type Fault struct {
-	At   string // where it stands: "--type", "answers.yaml:3", or empty for what was not given at all
+	At   string // where it stands: "--type", "answers.yaml:3:9", or empty for what was not given at all
 	Msg  string
 	Hint string
-	line int
+
+	place place
 }
+
+// Place returns the line and the column in the file that At names, from 1; zeros outside files.
+func (f *Fault) Place() (line, column int) { return f.place.line, f.place.column }
 
 func (f *Fault) Error() string {
 	if f.At == "" {
@@ -25,9 +30,11 @@ func (f *Fault) Error() string {
 	return f.At + ": " + f.Msg
 }
 
-// joinFaults orders faults as the user wrote them: flags first, then by line.
+// joinFaults orders faults as the user wrote them: flags first, then by place.
 func joinFaults(faults []*Fault) error {
-	slices.SortStableFunc(faults, func(a, b *Fault) int { return a.line - b.line })
+	slices.SortStableFunc(faults, func(a, b *Fault) int {
+		return cmp.Or(a.place.line-b.place.line, a.place.column-b.place.column)
+	})
 	errs := make([]error, len(faults))
 	for i, f := range faults {
 		errs[i] = f

@@ -42,6 +42,10 @@ type Plan []Entry
 
 // NewPlan finds the files. It fails when two layers supply one path and on paths that not every system can hold.
 func (c *Catalog) NewPlan(s *Spec) (Plan, error) {
+	return remember(&c.plans, strings.Join(s.Layers, " "), func() (Plan, error) { return c.newPlan(s) })
+}
+
+func (c *Catalog) newPlan(s *Spec) (Plan, error) {
 	plan := Plan{
 		{Path: AnswersFile, Source: "answers", Action: Record},
 		{Path: LockFile, Source: "answers", Action: Record},

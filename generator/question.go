@@ -40,6 +40,7 @@ type Choice struct {
 	Value   string
 	Help    string
 	Aliases []string // other accepted names; what is recorded is Value
+	Key     string   // a secret that has this key has this answer; may be empty
 }
 
 // Lookup returns the answer to an earlier question by its key, empty if there is none.
@@ -69,7 +70,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "provider", Prompt: "Provider of the key", Help: "whose API makes and revokes the keys",
-			Why:  "decides which API makes, proves and revokes the keys; take the one that the key is for, or generic for an API of your own",
+			Why:  "decides which API makes, proves and revokes the keys; take the one that the key is for",
 			Flag: true,
 		},
 		{

@@ -46,7 +46,8 @@ func (r *renderer) record(p Plan, files []File) error {
 	return nil
 }
 
-// answersYAML records every answer in the order of the questions; it is itself an answers file.
+// answersYAML records every answer in the order of the questions, with the comments of the file that it was given in; it is itself an
+// answers file.
 func (s *Spec) answersYAML() ([]byte, error) {
 	var doc yaml.Node
 	doc.Kind = yaml.MappingNode
@@ -64,6 +65,7 @@ func (s *Spec) answersYAML() ([]byte, error) {
 		} else {
 			value.SetString(r.Value)
 		}
+		r.comments.copyTo(key, value)
 		doc.Content = append(doc.Content, key, value)
 	}
 	var b bytes.Buffer
@@ -115,7 +117,7 @@ func (s *Spec) lockJSON(files []File) ([]byte, error) {
 		if f.Path == LockFile || f.Path == "" {
 			continue
 		}
-		line, err := json.Marshal(lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), digest(f.Data)})
+		line, err := json.Marshal(lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), s.catalog.digestOf(f)})
 		if err != nil {
 			return nil, err
 		}
@@ -125,6 +127,15 @@ func (s *Spec) lockJSON(files []File) ([]byte, error) {
 	}
 	b.WriteString("\n  ]\n}\n")
 	return b.Bytes(), nil
+}
+
+// digestOf returns the digest of a file, from memory if it is the same in every project.
+func (c *Catalog) digestOf(f File) string {
+	if _, copied := c.copies.Load(f.Source); !copied {
+		return digest(f.Data)
+	}
+	sum, _ := remember(&c.digests, f.Source, func() (string, error) { return digest(f.Data), nil }) // cannot fail
+	return sum
 }
 
 func digest(data []byte) string {

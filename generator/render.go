@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -22,7 +23,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
-	"golang.org/x/tools/imports"
 )
 
 // File is one file of a project, ready to be written.
@@ -63,21 +63,39 @@ type renderer struct {
 // words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by one that
 // includes it, by a protocol and by the target.
 func (c *Catalog) words(s *Spec) (*template.Template, error) {
-	all := template.New("").Funcs(funcs()).Option("missingkey=error")
-	for _, layer := range slices.Concat(s.Layers, s.owners()) {
-		source := path.Join(layer, wordsFile)
-		text, err := fs.ReadFile(c.fsys, source)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+	return remember(&c.parsed, s.wording(), func() (*template.Template, error) {
+		all := template.New("").Funcs(funcs()).Option("missingkey=error")
+		for _, layer := range slices.Concat(s.Layers, s.owners()) {
+			source := path.Join(layer, wordsFile)
+			text, err := fs.ReadFile(c.fsys, source)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err == nil {
+				_, err = all.New(source).Parse(string(text))
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		if err == nil {
-			_, err = all.New(source).Parse(string(text))
-		}
-		if err != nil {
-			return nil, err
-		}
+		return all, nil
+	})
+}
+
+// wording names the layers whose words a project's templates may use.
+func (s *Spec) wording() string { return strings.Join(slices.Concat(s.Layers, s.owners()), " ") }
+
+// remember returns what was made for key before, or makes it. It is for what is the same in every project and small for all of them
+// together. Two may make the same at once.
+func remember[V any](made *sync.Map, key string, how func() (V, error)) (V, error) {
+	if v, ok := made.Load(key); ok {
+		return v.(V), nil
 	}
-	return all, nil
+	v, err := how()
+	if err == nil {
+		made.Store(key, v)
+	}
+	return v, err
 }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.
@@ -99,21 +117,10 @@ func (r *renderer) each(n int, work func(i int)) {
 }
 
 func (r *renderer) render(e Entry) (File, error) {
-	// What is copied is the same for every project.
-	if f, ok := r.copies.Load(e.Source); ok && e.Action == Copy {
+	if f, ok := r.copies.Load(e.Source); ok {
 		return f.(File), nil
 	}
-	data, err := fs.ReadFile(r.fsys, e.Source)
-	if err != nil {
-		return File{}, err
-	}
-	switch e.Action {
-	case Expand:
-		data, err = r.expand(e, data)
-	case Rehome:
-		data, err = r.rehome(e, data)
-	case Copy, Record: // as it is
-	}
+	data, shared, err := r.content(e)
 	if err == nil {
 		err = r.check(e, data)
 	}
@@ -121,10 +128,24 @@ func (r *renderer) render(e Entry) (File, error) {
 		return File{}, fmt.Errorf("%s: %w", e.Source, err)
 	}
 	f := newFile(e, data)
-	if e.Action == Copy {
+	if shared {
 		r.copies.Store(e.Source, f)
 	}
 	return f, nil
+}
+
+// content makes the content of a file; shared says that it is the same for every project.
+func (r *renderer) content(e Entry) (data []byte, shared bool, err error) {
+	switch e.Action {
+	case Expand:
+		data, err = r.expand(e)
+	case Rehome:
+		data, shared, err = r.rehome(e)
+	case Copy, Record:
+		data, err = fs.ReadFile(r.fsys, e.Source)
+		shared = true
+	}
+	return data, shared, err
 }
 
 func newFile(e Entry, data []byte) File {
@@ -136,11 +157,18 @@ func newFile(e Entry, data []byte) File {
 }
 
 // expand executes a text template and formats what comes out.
-func (r *renderer) expand(e Entry, text []byte) ([]byte, error) {
-	t, err := r.words.Clone()
-	if err == nil {
-		t, err = t.New(e.Source).Parse(string(text))
-	}
+func (r *renderer) expand(e Entry) ([]byte, error) {
+	t, err := remember(&r.parsed, r.spec.wording()+" "+e.Source, func() (*template.Template, error) {
+		text, err := fs.ReadFile(r.fsys, e.Source)
+		if err != nil {
+			return nil, err
+		}
+		t, err := r.words.Clone()
+		if err != nil {
+			return nil, err
+		}
+		return t.New(e.Source).Parse(string(text))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -150,68 +178,104 @@ func (r *renderer) expand(e Entry, text []byte) ([]byte, error) {
 	}
 	switch path.Ext(e.Path) {
 	case ".go":
-		return formatImports(e.Path, b.Bytes())
+		return format.Source(b.Bytes())
 	case ".tf", ".tfvars", ".hcl":
 		return hclwrite.Format(b.Bytes()), nil
 	}
 	return b.Bytes(), nil
 }
 
-// rehome makes imports of the template tree imports of the project. It rewrites the import specs that the parser finds, nothing else, and
-// so reads no further: what follows is compiled and tested where the template stands.
-func (r *renderer) rehome(e Entry, src []byte) ([]byte, error) {
-	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, e.Source, src, parser.ImportsOnly|parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	copied := 0
-	for _, spec := range f.Imports {
-		old, err := strconv.Unquote(spec.Path.Value)
-		if err != nil {
-			return nil, err
-		}
-		home, err := r.home(old)
-		if err != nil {
-			return nil, err
-		}
-		if home == old {
-			continue
-		}
-		at := fset.Position(spec.Path.Pos()).Offset
-		out.Write(src[copied:at])
-		literal := strconv.Quote(home)
-		out.WriteString(literal)
-		copied = at + len(spec.Path.Value)
-		spec.Path.Value = literal
-	}
-	if copied == 0 {
-		return src, nil
-	}
-	if importsInOrder(fset, f) {
-		out.Write(src[copied:])
-		return out.Bytes(), nil
-	}
-	// Only the head of the file is formatted: the rest stands as it was formatted in the template tree.
-	end := fset.Position(lastImport(f).End()).Offset
-	out.Write(src[copied:end])
-	head, err := formatImports(e.Path, append(out.Bytes(), '\n'))
-	if err != nil {
-		return nil, err
-	}
-	return append(bytes.TrimRight(head, "\n"), src[end:]...), nil
+// goSource is a Go file of the template tree with its import lines, run by run: what stands on consecutive lines, gofmt sorts.
+type goSource struct {
+	text []byte
+	runs [][]importLine
 }
 
-// lastImport returns the last import declaration.
-func lastImport(f *ast.File) ast.Decl {
-	last := f.Decls[0]
+// importLine is where one import spec stands: its line, and its path in that line.
+type importLine struct {
+	from, to   int // with the newline
+	path, past int
+	imported   string
+}
+
+// parseImports reads the import specs that the parser finds, and no further: what follows is compiled and tested where the template stands.
+func parseImports(source string, text []byte) (*goSource, error) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, source, text, parser.ImportsOnly|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	src := &goSource{text: text}
 	for _, decl := range f.Decls {
-		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
-			last = d
+		d, ok := decl.(*ast.GenDecl)
+		if !ok || d.Tok != token.IMPORT {
+			continue
+		}
+		last := -1
+		for _, spec := range d.Specs {
+			lit := spec.(*ast.ImportSpec).Path
+			imported, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				return nil, err
+			}
+			at := fset.Position(lit.Pos())
+			l := importLine{path: at.Offset, past: at.Offset + len(lit.Value), imported: imported}
+			l.from = bytes.LastIndexByte(text[:l.path], '\n') + 1
+			l.to = len(text)
+			if n := bytes.IndexByte(text[l.past:], '\n'); n >= 0 {
+				l.to = l.past + n + 1
+			}
+			if at.Line == last {
+				return nil, fmt.Errorf("line %d has two imports, format it", at.Line)
+			}
+			if at.Line != last+1 {
+				src.runs = append(src.runs, nil)
+			}
+			last = at.Line
+			src.runs[len(src.runs)-1] = append(src.runs[len(src.runs)-1], l)
 		}
 	}
-	return last
+	return src, nil
+}
+
+// rehome makes imports of the template tree imports of the project, in the order that gofmt gives them. It rewrites the import specs, nothing
+// else; foreign says that there was none to rewrite.
+func (r *renderer) rehome(e Entry) (data []byte, foreign bool, err error) {
+	src, err := remember(&r.sources, e.Source, func() (*goSource, error) {
+		text, err := fs.ReadFile(r.fsys, e.Source)
+		if err != nil {
+			return nil, err
+		}
+		return parseImports(e.Source, text)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	type line struct{ path, text string }
+	var out bytes.Buffer
+	copied, foreign := 0, true
+	for _, run := range src.runs {
+		lines := make([]line, len(run))
+		for i, l := range run {
+			home, err := r.home(l.imported)
+			if err != nil {
+				return nil, false, err
+			}
+			foreign = foreign && home == l.imported
+			lines[i] = line{home, string(src.text[l.from:l.path]) + strconv.Quote(home) + string(src.text[l.past:l.to])}
+		}
+		slices.SortStableFunc(lines, func(a, b line) int { return strings.Compare(a.path, b.path) })
+		out.Write(src.text[copied:run[0].from])
+		for _, l := range lines {
+			out.WriteString(l.text)
+		}
+		copied = run[len(run)-1].to
+	}
+	if foreign {
+		return src.text, true, nil
+	}
+	out.Write(src.text[copied:])
+	return out.Bytes(), false, nil
 }
 
 // home returns where an import path of the template tree lives in the project; other paths stay.
@@ -228,31 +292,8 @@ func (r *renderer) home(importPath string) (string, error) {
 	return "", fmt.Errorf("imports %s, which is no part of this project", importPath)
 }
 
-// importsInOrder reports whether each run of import lines is sorted as gofmt sorts it and holds only standard or only other packages.
-// For such a block formatImports changes nothing.
-func importsInOrder(fset *token.FileSet, f *ast.File) bool {
-	var last *ast.ImportSpec
-	for _, spec := range f.Imports {
-		adjacent := last != nil && fset.Position(spec.Pos()).Line <= fset.Position(last.End()).Line+1
-		if adjacent && (isStandard(last) != isStandard(spec) || last.Path.Value > spec.Path.Value) {
-			return false
-		}
-		last = spec
-	}
-	return true
-}
-
-func isStandard(spec *ast.ImportSpec) bool {
-	first, _, _ := strings.Cut(strings.Trim(spec.Path.Value, "`\""), "/")
-	return !strings.Contains(first, ".")
-}
-
-// formatImports sorts imports and formats, offline: FormatOnly neither adds nor removes an import.
-func formatImports(name string, src []byte) ([]byte, error) {
-	return imports.Process(name, src, &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8})
-}
-
-// check refuses content that no project may hold or that is not what its name says. The imports of Go files were parsed on their way here.
+// check refuses content that no project may hold and, where it was made here, content that is not what its name says. What is copied as it is
+// was held to that where the template stands: TestCopiesAreWhatTheirNamesSay parses it, and Go is compiled there.
 func (r *renderer) check(e Entry, data []byte) error {
 	if bytes.Contains(data, []byte(r.root)) {
 		return fmt.Errorf("names the template tree %s", r.root)
@@ -260,12 +301,17 @@ func (r *renderer) check(e Entry, data []byte) error {
 	if bytes.IndexByte(data, '\r') >= 0 && bytes.IndexByte(data, 0) < 0 {
 		return errors.New("has a carriage return")
 	}
-	if e.Action == Copy && path.Base(path.Dir(e.Path)) == "testdata" {
+	if e.Action != Expand {
 		return nil
 	}
-	switch path.Ext(e.Path) {
+	return parseAs(e.Path, data, r.spec.Module)
+}
+
+// parseAs refuses a file that is not what its name says. go.mod must be that of module.
+func parseAs(name string, data []byte, module string) error {
+	switch path.Ext(name) {
 	case ".tf", ".tfvars", ".hcl":
-		_, diags := hclsyntax.ParseConfig(data, e.Path, hcl.InitialPos)
+		_, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 		if diags.HasErrors() {
 			return diags
 		}
@@ -276,9 +322,9 @@ func (r *renderer) check(e Entry, data []byte) error {
 	case ".yaml", ".yml":
 		return yaml.Unmarshal(data, new(yaml.Node))
 	case ".mod":
-		m, err := modfile.Parse(e.Path, data, nil)
-		if err == nil && e.Path == "go.mod" && (m.Module == nil || m.Module.Mod.Path != r.spec.Module) {
-			err = fmt.Errorf("is not for module %s", r.spec.Module)
+		m, err := modfile.Parse(name, data, nil)
+		if err == nil && name == "go.mod" && (m.Module == nil || m.Module.Mod.Path != module) {
+			err = fmt.Errorf("is not for module %s", module)
 		}
 		return err
 	}

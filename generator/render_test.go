@@ -3,8 +3,7 @@ package generator
 import (
 	"bytes"
 	"encoding/json"
-	"go/parser"
-	"go/token"
+	"go/format"
 	"strings"
 	"testing"
 
@@ -56,16 +55,17 @@ func TestRenderTwiceIsTheSame(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	tests := []struct{ name, path, text, want string }{
 		{"Go that does not parse", "project/a.go", "package\n", "project/a.go: "},
+		{"Go that is not formatted", "project/a.go", "package p\n\nimport (\"fmt\"; \"os\")\n", "line 3 has two imports"},
 		{"expanded Go that does not parse", "project/a.go.tmpl", "package {{.Name}}-\n", "project/a.go.tmpl: "},
 		{"import of a layer that is not taken", "project/a.go", "package a\n\nimport _ \"" + testRoot + "/strategies/single/single\"\n",
 			"imports " + testRoot + "/strategies/single/single, which is no part of this project"},
 		{"the tree's path outside imports", "project/a.go", "package a\n\nconst x = \"" + testRoot + "\"\n", "names the template tree"},
 		{"the tree's path in a text", "project/a.md", "see " + testRoot + "/x\n", "names the template tree"},
 		{"the tree's path from a template", "project/a.md.tmpl", testRoot + "\n", "names the template tree"},
-		{"HCL", "project/a.tf", "resource \"x\" {\n", "project/a.tf: "},
+		{"HCL", "project/a.tf.tmpl", "resource \"x\" {\n", "project/a.tf.tmpl: "},
 		{"expanded HCL", "project/a.tfvars.tmpl", "a = \"{{.Name}}\n", "project/a.tfvars.tmpl: "},
-		{"JSON", "project/a.json", "{", "is not JSON"},
-		{"YAML", "project/a.yaml", "a: [\n", "project/a.yaml: "},
+		{"JSON", "project/a.json.tmpl", "{", "is not JSON"},
+		{"YAML", "project/a.yaml.tmpl", "a: [\n", "project/a.yaml.tmpl: "},
 		{"go.mod of another module", "engines/alpha/common/go.mod.tmpl", "module example.net/z\n", "is not for module example.com/orders"},
 		{"CRLF", "project/a.txt", "a\r\nb\n", "has a carriage return"},
 		{"unknown field", "project/a.md.tmpl", "{{.Nmae}}", `map has no entry for key "Nmae"`},
@@ -106,7 +106,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestRenderReportsEveryFile(t *testing.T) {
-	_, err := openTree(t, map[string]string{"project/a.json": "{", "project/b.json": "}"}).Generate(pairAnswers())
+	_, err := openTree(t, map[string]string{"project/a.json.tmpl": "{", "project/b.json.tmpl": "}"}).Generate(pairAnswers())
 	if err == nil || !strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json") {
 		t.Errorf("error %v, want both files", err)
 	}
@@ -143,38 +143,36 @@ func TestLock(t *testing.T) {
 	}
 }
 
-func TestImportsInOrderAgreesWithGoimports(t *testing.T) {
-	// Each source is formatted but perhaps for its imports; what is in order must not change, what changes must not be in order.
+// Rewritten imports stand as gofmt sorts them, whatever order the project's path brings.
+func TestRehomedImportsAreAsGofmtHasThem(t *testing.T) {
 	sources := []string{
-		"\"a.b/a\"\n\t\"a.b/b\"",
-		"\"a.b/b\"\n\t\"a.b/a\"",
-		"\"a.b/b\"\n\n\t\"a.b/a\"",
-		"\"fmt\"\n\t\"os\"\n\n\t\"a.b/a\"",
-		"\"fmt\"\n\t\"a.b/a\"",
-		"\"a.b/a\"\n\n\t\"fmt\"",
-		"z \"a.b/a\"\n\tb \"a.b/b\"",
-		"\"a.b/a\" // why\n\t\"a.b/b\"",
-		"// about a\n\t\"a.b/a\"\n\t// about b\n\t\"a.b/b\"",
-		"// about b\n\t\"a.b/b\"\n\t// about a\n\t\"a.b/a\"",
+		"import \"TREE/a\"",
+		"import (\n\t\"TREE/a\"\n\t\"TREE/b\"\n)",
+		"import (\n\t\"a.b/a\"\n\t\"TREE/a\"\n)",
+		"import (\n\t\"a.b/b\"\n\t\"z.b/b\"\n\n\t\"TREE/a\"\n\t\"z.b/a\"\n)",
+		"import (\n\t\"fmt\"\n\t\"os\"\n\n\tz \"TREE/a\"\n\t\"a.b/b\"\n)",
+		"import (\n\t\"TREE/a\" // why\n\t\"a.b/b\"\n\t_ \"z.b/b\" // for its effect\n)",
+		"import (\n\t// about a\n\t\"TREE/a\"\n\t// about b\n\t\"a.b/b\"\n)",
+		"import \"z.b/b\"\nimport \"TREE/a\"",
 	}
 	for _, source := range sources {
-		src := []byte("package p\n\nimport (\n\t" + source + "\n)\n")
-		formatted, err := formatImports("p.go", src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := inOrder(t, src), bytes.Equal(src, formatted); got && !want {
-			t.Errorf("said to be in order, but goimports changes it:\n%s->\n%s", src, formatted)
+		for _, module := range []string{"a.a/x", "b.b/x", "z.z/x"} {
+			text := "package p\n\n" + strings.ReplaceAll(source, "TREE", testRoot+"/project") + "\n\n// After.\nvar X = 1\n"
+			want, err := format.Source([]byte(strings.ReplaceAll(text, testRoot+"/project", module)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := openTree(t, map[string]string{"project/p/p.go": text}).Generate(pairAnswers("module=" + module))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range result.Files {
+				if f.Path == "p/p.go" {
+					if diff := cmp.Diff(string(want), string(f.Data)); diff != "" {
+						t.Errorf("module %s (-gofmt +got):\n%s", module, diff)
+					}
+				}
+			}
 		}
 	}
-}
-
-func inOrder(t *testing.T, src []byte) bool {
-	t.Helper()
-	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "p.go", src, parser.ImportsOnly|parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return importsInOrder(fset, f)
 }

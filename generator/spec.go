@@ -26,6 +26,7 @@ type Resolved struct {
 	Question  Question
 	Value     string
 	IsDefault bool
+	comments  *comments
 }
 
 // NewSpec validates answers. Its error joins one *Fault for each thing that is wrong.
@@ -72,11 +73,12 @@ func (c *Catalog) Managed(answers Answers) string {
 	return ""
 }
 
-// CheckAnswer validates one answer beside the others, for a prompt that asks again.
+// CheckAnswer validates one answer beside the others, for a prompt that asks again. Its error is a *Fault.
 func (c *Catalog) CheckAnswer(q Question, value string, answers Answers) error {
-	r := c.resolve(answers)
-	_, err := c.check(q, value, r.get)
-	return err
+	if _, err := c.check(q, value, c.resolve(answers).get); err != nil {
+		return &Fault{Msg: err.Error(), Hint: hintOf(err)}
+	}
+	return nil
 }
 
 // narrow leaves the targets that know the chosen type, and the modes that the chosen target knows.
@@ -154,11 +156,11 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 		}
 		value, err := c.check(q, answer.Value, r.get)
 		if err != nil {
-			r.faults = append(r.faults, &Fault{At: answer.At, Msg: err.Error(), Hint: hintOf(err), line: answer.line})
+			r.faults = append(r.faults, answer.wrong(answer.value, err.Error(), hintOf(err)))
 			continue
 		}
 		r.values[q.Key] = value
-		r.resolved = append(r.resolved, Resolved{q, value, value == c.defaultFor(q, r.get)})
+		r.resolved = append(r.resolved, Resolved{q, value, value == c.defaultFor(q, r.get), answer.comments})
 	}
 	r.faults = append(r.faults, c.stray(answers, r, known)...)
 	return r
@@ -214,7 +216,7 @@ func (c *Catalog) resolveDefault(r *resolution, q Question) {
 		r.missing = append(r.missing, &Fault{Msg: fmt.Sprintf("no answer to %q (%s)", q.Key, q.Help), Hint: hint})
 	}
 	r.values[q.Key] = value
-	r.resolved = append(r.resolved, Resolved{q, value, true})
+	r.resolved = append(r.resolved, Resolved{q, value, true, nil})
 }
 
 // secretKey matches keys whose values nobody should write down.
@@ -229,21 +231,15 @@ func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) [
 		switch {
 		case r.used[key]:
 		case !known[key] && secretKey(key) != nil:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("%q is no question, and no answer is a secret", key),
-				Hint: "take it out: answers are kept with the code, a secret's value in Secrets Manager alone", line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is no question, and no answer is a secret", key),
+				"take it out: answers are kept with the code, a secret's value in Secrets Manager alone"))
 		case !known[key]:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("unknown question %q", key), Hint: suggest(key, sortedKeys(known)), line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("unknown question %q", key), suggest(key, sortedKeys(known))))
 		case answer.fault != nil:
 			faults = append(faults, answer.fault)
 		case t != nil && target != nil:
-			faults = append(faults, &Fault{
-				At: answer.At, Msg: fmt.Sprintf("%q is not asked for type %s and %s %s", key, t.Name, target.Kind, target.Name),
-				Hint: "leave it out", line: answer.line,
-			})
+			faults = append(faults, answer.wrong(answer.key,
+				fmt.Sprintf("%q is not asked for type %s and %s %s", key, t.Name, target.Kind, target.Name), "leave it out"))
 		}
 	}
 	return faults

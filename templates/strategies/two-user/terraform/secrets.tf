@@ -5,7 +5,7 @@ variable "secrets" {
     arn  = optional(string) # of a secret that exists
 
     host               = optional(string) # as the database's certificate has it
-    database_host = optional(string) # of the database itself, where host is an RDS Proxy: the rotation goes there. Register the secret with the proxy
+    database_host      = optional(string) # of the database itself, where host is an RDS Proxy: the rotation goes there. Register the secret with the proxy
     port               = optional(number) # the engine's usual one if null
     dbname             = optional(string)
     username           = string # the two users take turns; this one is first

@@ -1,0 +1,148 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/rotasmith/rotasmith/generator"
+)
+
+// secretTimeout bounds reading a secret: where there are no credentials, the SDK looks for them on the network.
+const secretTimeout = 20 * time.Second
+
+// readSecret returns what an existing secret says about the questions. Of its value it takes the names of the keys and the engine, and
+// nothing of it is in a message.
+func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id string) (generator.Answers, error) {
+	if id == "" {
+		return nil, usagef("give the name or the ARN of a secret", "--from-secret is empty")
+	}
+	bounded, cancel := context.WithTimeout(ctx, secretTimeout)
+	defer cancel()
+	facts, unread, err := factsOf(bounded, catalog, id)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case bounded.Err() != nil:
+		return nil, cannotRead(id, fmt.Errorf("no answer within %v", secretTimeout))
+	case err != nil:
+		return nil, cannotRead(id, err)
+	case unread != "":
+		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q: %s; what only its value says stays open\n", id, oneLine(unread))
+	}
+	return facts, nil
+}
+
+// factsOf asks Secrets Manager. unread says why the value gave nothing: many may describe a secret and not read it.
+func factsOf(ctx context.Context, catalog *generator.Catalog, id string) (facts generator.Answers, unread string, err error) {
+	var options []func(*config.LoadOptions) error
+	if named, err := arn.Parse(id); err == nil {
+		options = append(options, config.WithRegion(named.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, "", err
+	}
+	client := secretsmanager.NewFromConfig(cfg)
+	described, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
+	if err != nil {
+		return nil, "", err
+	}
+	facts = factsIn(described)
+	value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	if err != nil {
+		return facts, "its value cannot be read: " + message(err), nil
+	}
+	keys, engine, ok := keysOf(aws.ToString(value.SecretString))
+	if !ok {
+		return facts, "its value is no JSON object", nil
+	}
+	if engine != "" {
+		facts["engine"] = generator.Answer{Value: engine}
+	}
+	maps.Copy(facts, catalog.FactsOf(keys))
+	return facts, "", nil
+}
+
+// tellFacts says which answers come from the secret. Each was accepted as an answer: nothing else of the secret gets here.
+func (a *app) tellFacts(o *newOptions, filled, given generator.Answers) {
+	var found []string
+	for key, answer := range filled {
+		if _, ok := given[key]; !ok {
+			found = append(found, key+"="+answer.Value)
+		}
+	}
+	slices.Sort(found)
+	fmt.Fprintf(a.Err, "rotasmith: --from-secret %q answers %s\n", o.secret, cmp.Or(strings.Join(found, ", "), "nothing"))
+}
+
+// factsIn returns what the description of a secret answers.
+func factsIn(d *secretsmanager.DescribeSecretOutput) generator.Answers {
+	texts := map[string]string{"secret": "existing", "secret_name": aws.ToString(d.Name), "kms": "aws"}
+	if key := aws.ToString(d.KmsKeyId); key != "" && !strings.HasSuffix(key, "alias/aws/secretsmanager") {
+		texts["kms"] = "existing"
+	}
+	if rules := d.RotationRules; rules != nil {
+		texts["schedule"] = aws.ToString(rules.ScheduleExpression)
+		if days := aws.ToInt64(rules.AutomaticallyAfterDays); texts["schedule"] == "" && days > 0 {
+			texts["schedule"] = fmt.Sprintf("%dd", days)
+		}
+		texts["window"] = aws.ToString(rules.Duration)
+	}
+	var regions []string
+	for _, replica := range d.ReplicationStatus {
+		regions = append(regions, aws.ToString(replica.Region))
+	}
+	slices.Sort(regions)
+	texts["replicas"] = strings.Join(regions, ",")
+	maps.DeleteFunc(texts, func(_, text string) bool { return text == "" })
+	return generator.Texts(texts)
+}
+
+// keysOf returns the names of the keys of a secret's value, and the value of the one that names the engine.
+func keysOf(value string) (keys []string, engine string, ok bool) {
+	var object map[string]any
+	if json.Unmarshal([]byte(value), &object) != nil || object == nil {
+		return nil, "", false
+	}
+	engine, _ = object["engine"].(string)
+	return slices.Sorted(maps.Keys(object)), engine, true
+}
+
+// cannotRead says why a secret was not read, and what to do.
+func cannotRead(id string, err error) error {
+	hint, code := "aws sts get-caller-identity shows whether credentials and region are in order", exitFailed
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		switch api.ErrorCode() {
+		case (*types.ResourceNotFoundException)(nil).ErrorCode():
+			hint, code = "give its name or ARN, and its region by AWS_REGION", exitUsage
+		case "AccessDeniedException":
+			hint = "it takes secretsmanager:DescribeSecret, and secretsmanager:GetSecretValue for engine and users"
+		}
+	}
+	return &hinted{fmt.Errorf("--from-secret: cannot read %q: %s", id, message(err)), hint, code}
+}
+
+// message leaves out what the SDK puts around the cause.
+func message(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return strings.TrimSuffix(cmp.Or(api.ErrorMessage(), api.ErrorCode()), ".")
+	}
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
+		err = op.Err
+	}
+	return err.Error()
+}
