@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -23,6 +21,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
+	"golang.org/x/tools/imports"
 )
 
 // File is one file of a project, ready to be written.
@@ -178,24 +177,24 @@ func (r *renderer) expand(e Entry) ([]byte, error) {
 	}
 	switch path.Ext(e.Path) {
 	case ".go":
-		return format.Source(b.Bytes())
+		return formatImports(e.Path, b.Bytes())
 	case ".tf", ".tfvars", ".hcl":
 		return hclwrite.Format(b.Bytes()), nil
 	}
 	return b.Bytes(), nil
 }
 
-// goSource is a Go file of the template tree with its import lines, run by run: what stands on consecutive lines, gofmt sorts.
+// goSource is a Go file of the template tree and where its import paths stand.
 type goSource struct {
-	text []byte
-	runs [][]importLine
+	text    []byte
+	imports []importPath
+	end     int // of the last import declaration
 }
 
-// importLine is where one import spec stands: its line, and its path in that line.
-type importLine struct {
-	from, to   int // with the newline
-	path, past int
-	imported   string
+type importPath struct {
+	from, to int // with the quotes
+	line     int
+	path     string
 }
 
 // parseImports reads the import specs that the parser finds, and no further: what follows is compiled and tested where the template stands.
@@ -207,39 +206,21 @@ func parseImports(source string, text []byte) (*goSource, error) {
 	}
 	src := &goSource{text: text}
 	for _, decl := range f.Decls {
-		d, ok := decl.(*ast.GenDecl)
-		if !ok || d.Tok != token.IMPORT {
-			continue
+		src.end = fset.Position(decl.End()).Offset
+	}
+	for _, spec := range f.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
 		}
-		last := -1
-		for _, spec := range d.Specs {
-			lit := spec.(*ast.ImportSpec).Path
-			imported, err := strconv.Unquote(lit.Value)
-			if err != nil {
-				return nil, err
-			}
-			at := fset.Position(lit.Pos())
-			l := importLine{path: at.Offset, past: at.Offset + len(lit.Value), imported: imported}
-			l.from = bytes.LastIndexByte(text[:l.path], '\n') + 1
-			l.to = len(text)
-			if n := bytes.IndexByte(text[l.past:], '\n'); n >= 0 {
-				l.to = l.past + n + 1
-			}
-			if at.Line == last {
-				return nil, fmt.Errorf("line %d has two imports, format it", at.Line)
-			}
-			if at.Line != last+1 {
-				src.runs = append(src.runs, nil)
-			}
-			last = at.Line
-			src.runs[len(src.runs)-1] = append(src.runs[len(src.runs)-1], l)
-		}
+		at := fset.Position(spec.Path.Pos())
+		src.imports = append(src.imports, importPath{at.Offset, at.Offset + len(spec.Path.Value), at.Line, path})
 	}
 	return src, nil
 }
 
-// rehome makes imports of the template tree imports of the project, in the order that gofmt gives them. It rewrites the import specs, nothing
-// else; foreign says that there was none to rewrite.
+// rehome makes imports of the template tree imports of the project. It rewrites the paths of import specs, nothing else, and where that
+// disturbs their order puts it right; foreign says that there was none to rewrite.
 func (r *renderer) rehome(e Entry) (data []byte, foreign bool, err error) {
 	src, err := remember(&r.sources, e.Source, func() (*goSource, error) {
 		text, err := fs.ReadFile(r.fsys, e.Source)
@@ -251,31 +232,51 @@ func (r *renderer) rehome(e Entry) (data []byte, foreign bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	type line struct{ path, text string }
 	var out bytes.Buffer
-	copied, foreign := 0, true
-	for _, run := range src.runs {
-		lines := make([]line, len(run))
-		for i, l := range run {
-			home, err := r.home(l.imported)
-			if err != nil {
-				return nil, false, err
-			}
-			foreign = foreign && home == l.imported
-			lines[i] = line{home, string(src.text[l.from:l.path]) + strconv.Quote(home) + string(src.text[l.past:l.to])}
+	copied, foreign, ordered := 0, true, true
+	var last importPath
+	for _, spec := range src.imports {
+		home, err := r.home(spec.path)
+		if err != nil {
+			return nil, false, err
 		}
-		slices.SortStableFunc(lines, func(a, b line) int { return strings.Compare(a.path, b.path) })
-		out.Write(src.text[copied:run[0].from])
-		for _, l := range lines {
-			out.WriteString(l.text)
-		}
-		copied = run[len(run)-1].to
+		foreign = foreign && home == spec.path
+		out.Write(src.text[copied:spec.from])
+		out.WriteString(strconv.Quote(home))
+		copied, spec.path = spec.to, home
+		ordered = ordered && inOrder(last, spec)
+		last = spec
 	}
-	if foreign {
+	switch {
+	case foreign:
 		return src.text, true, nil
+	case ordered:
+		out.Write(src.text[copied:])
+		return out.Bytes(), false, nil
 	}
-	out.Write(src.text[copied:])
-	return out.Bytes(), false, nil
+	// Only the head of the file is formatted: the rest stands as it was formatted in the template tree.
+	out.Write(src.text[copied:src.end])
+	head, err := formatImports(e.Path, append(out.Bytes(), '\n'))
+	if err != nil {
+		return nil, false, err
+	}
+	return append(bytes.TrimRight(head, "\n"), src.text[src.end:]...), false, nil
+}
+
+// inOrder reports whether goimports leaves two import specs as they follow each other: apart, or sorted and both or neither of the
+// standard library.
+func inOrder(first, second importPath) bool {
+	return first.path == "" || first.line+1 < second.line || first.path <= second.path && isStandard(first.path) == isStandard(second.path)
+}
+
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// formatImports sorts imports and formats, offline: FormatOnly neither adds nor removes an import.
+func formatImports(name string, src []byte) ([]byte, error) {
+	return imports.Process(name, src, &imports.Options{FormatOnly: true, Comments: true, TabIndent: true, TabWidth: 8})
 }
 
 // home returns where an import path of the template tree lives in the project; other paths stay.

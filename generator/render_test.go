@@ -3,7 +3,6 @@ package generator
 import (
 	"bytes"
 	"encoding/json"
-	"go/format"
 	"strings"
 	"testing"
 
@@ -143,8 +142,8 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// Rewritten imports stand as gofmt sorts them, whatever order the project's path brings.
-func TestRehomedImportsAreAsGofmtHasThem(t *testing.T) {
+// Rewritten imports stand as goimports sorts them, whatever order the project's path brings.
+func TestRehomedImportsAreAsGoimportsHasThem(t *testing.T) {
 	sources := []string{
 		"import \"TREE/a\"",
 		"import (\n\t\"TREE/a\"\n\t\"TREE/b\"\n)",
@@ -153,12 +152,11 @@ func TestRehomedImportsAreAsGofmtHasThem(t *testing.T) {
 		"import (\n\t\"fmt\"\n\t\"os\"\n\n\tz \"TREE/a\"\n\t\"a.b/b\"\n)",
 		"import (\n\t\"TREE/a\" // why\n\t\"a.b/b\"\n\t_ \"z.b/b\" // for its effect\n)",
 		"import (\n\t// about a\n\t\"TREE/a\"\n\t// about b\n\t\"a.b/b\"\n)",
-		"import \"z.b/b\"\nimport \"TREE/a\"",
 	}
 	for _, source := range sources {
 		for _, module := range []string{"a.a/x", "b.b/x", "z.z/x"} {
 			text := "package p\n\n" + strings.ReplaceAll(source, "TREE", testRoot+"/project") + "\n\n// After.\nvar X = 1\n"
-			want, err := format.Source([]byte(strings.ReplaceAll(text, testRoot+"/project", module)))
+			want, err := formatImports("p.go", []byte(strings.ReplaceAll(text, testRoot+"/project", module)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +167,7 @@ func TestRehomedImportsAreAsGofmtHasThem(t *testing.T) {
 			for _, f := range result.Files {
 				if f.Path == "p/p.go" {
 					if diff := cmp.Diff(string(want), string(f.Data)); diff != "" {
-						t.Errorf("module %s (-gofmt +got):\n%s", module, diff)
+						t.Errorf("module %s (-goimports +got):\n%s", module, diff)
 					}
 				}
 			}
