@@ -8,30 +8,19 @@ variable "okta_url" {
   }
 }
 
-variable "app_id" {
-  description = "Id of the app whose client secret is rotated. All its client secrets belong to this one rotation."
-  type        = string
-}
-
-variable "client_id" {
-  description = "Client id of the app, null if it is the app's id, as it is unless somebody chose another."
-  type        = string
-  default     = null
-}
-
 variable "client_auth" {
-  description = "How the app authenticates: its token_endpoint_auth_method, client_secret_basic or client_secret_post."
+  description = "How the apps authenticate: their token_endpoint_auth_method, client_secret_basic or client_secret_post."
   type        = string
   default     = "client_secret_basic"
 
   validation {
     condition     = contains(["client_secret_basic", "client_secret_post"], var.client_auth)
-    error_message = "The app authenticates with client_secret_basic or client_secret_post."
+    error_message = "Apps authenticate with client_secret_basic or client_secret_post."
   }
 }
 
-# What the first value of the secret says of the account, and what else the function's environment has.
 locals {
-  account           = { app_id = var.app_id, client_id = coalesce(var.client_id, var.app_id) }
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = ["app_id", "client_id"]
   provider_settings = { API_BASE_URL = var.okta_url, CLIENT_AUTH = var.client_auth }
 }

@@ -1,21 +1,16 @@
-variable "account_sid" {
-  description = "SID of the Twilio account that owns the key."
+variable "verify_path" {
+  description = "What a key is proven with: the path at api.twilio.com of a list that it may read. Restricted keys need one that their policy names."
   type        = string
+  default     = "/2010-04-01/Accounts/{account_sid}/Usage/Records.json"
 
   validation {
-    condition     = can(regex("^AC[0-9a-fA-F]{32}$", var.account_sid))
-    error_message = "The SID of an account is AC and 32 hexadecimal digits."
+    condition     = startswith(var.verify_path, "/")
+    error_message = "The path begins with a slash: the host is Twilio's."
   }
 }
 
-variable "verify_path" {
-  description = "What a key is proven with: the path at api.twilio.com of a list that it may read. A restricted key needs one that its policy names."
-  type        = string
-  default     = "/2010-04-01/Accounts/{account_sid}/Usage/Records.json"
-}
-
-# What the first value of the secret says of the account, and what else the function's environment has.
 locals {
-  account           = { account_sid = var.account_sid }
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = ["account_sid"]
   provider_settings = { VERIFY_PATH = var.verify_path }
 }
