@@ -1,10 +1,10 @@
 // Package openai makes, proves and revokes API keys of an OpenAI project.
 //
 // There is no call that makes a key of a person. A service account comes with a key,
-// and the key ends with it: so each key has a service account of its own, under whose
-// name the project's usage appears, and the secret's key_id is the service account's.
-// It is made as a member of the project with all that members may do; what the present
-// one was granted or denied by hand is not taken over.
+// which is not deleted but with it: so each key has a service account of its own, and
+// the secret's key_id is the service account's. It is made as a member of the project
+// with all that members may do; what the present one was granted or denied by hand is
+// not taken over.
 //
 // What OpenAI documents of it:
 //   - https://platform.openai.com/docs/api-reference/project-service-accounts (create,
@@ -14,8 +14,8 @@
 //   - https://platform.openai.com/docs/api-reference/models/list (what a key is proven
 //     with)
 //
-// Whether names must differ and how many service accounts a project can have is not
-// documented.
+// Whether names must differ, how many service accounts a project can have, and how soon
+// a key ends with its service account is not documented.
 package openai
 
 import (

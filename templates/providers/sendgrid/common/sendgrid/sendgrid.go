@@ -97,7 +97,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: pathOf(id.Reveal())}, &present); err != nil {
 		return rotation.Value{}, err
 	}
-	if len(present.Scopes) == 0 { // without any, SendGrid would grant all
+	if len(present.Scopes) == 0 { // what a key without any may do is not documented
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "SendGrid names no scope of the present key")
 	}
 	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: "/v3/api_keys", JSON: struct {
