@@ -1,0 +1,18 @@
+// The rotation function: a key of an OpenAI project is followed by another.
+package main
+
+import (
+	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/providers/openai/common/openai"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+)
+
+func main() { function.Run(newStrategy) }
+
+func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
+	config, _ := overlap.ConfigFromEnv(env) // what is wrong stays in env
+	provider := openai.New(httpapi.Client{}, env.Duration("KEY_LIFETIME", 0))
+	return overlap.New(provider, config), env.Err()
+}
