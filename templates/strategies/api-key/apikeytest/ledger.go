@@ -123,13 +123,25 @@ func (l *Ledger) note(wrong error) {
 // Roll replaces a key by another, which keeps its id and its label.
 func (l *Ledger) Roll(id string) (Key, bool) {
 	l.mu.Lock()
+	l.made++
+	secret := fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
+	l.mu.Unlock()
+	return l.Replace(id, secret)
+}
+
+// Replace is Roll to a key that somebody else made. One that is it already stays as
+// it is.
+func (l *Ledger) Replace(id, secret string) (Key, bool) {
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.keys {
-		if l.keys[i].ID == id {
-			l.made++
-			l.keys[i].Secret = fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
-			return l.keys[i], true
+	for i, key := range l.keys {
+		if key.ID != id {
+			continue
 		}
+		if key.Secret != secret {
+			l.keys[i].Secret, l.keys[i].Created = secret, l.world.Now()
+		}
+		return l.keys[i], true
 	}
 	return Key{}, false
 }

@@ -1,20 +1,28 @@
 package roll_test
 
 import (
+	"context"
+	"crypto/rand"
+	"slices"
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
 	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
 )
 
 func subject(w *rotationtest.World) (rotationtest.Subject, *apikeytest.Ledger) {
+	return subjectOf(w, func(p apikeytest.Provider) roll.Provider { return p })
+}
+
+func subjectOf(w *rotationtest.World, provider func(apikeytest.Provider) roll.Provider) (rotationtest.Subject, *apikeytest.Ledger) {
 	admin := w.Seed("admin", `{"api_key":"`+apikeytest.AdminKey+`"}`)
 	ledger := apikeytest.NewLedger(w)
 	initial := `{"key_id":"first","api_key":"` + apikeytest.FirstKey + `","admin_arn":"` + admin + `"}`
 	s := ledger.Subject(initial, func(p *rotationtest.Process) (rotation.Strategy, error) {
-		return roll.New(apikeytest.Provider{Ledger: ledger, Process: p}), nil
+		return roll.New(provider(apikeytest.Provider{Ledger: ledger, Process: p})), nil
 	})
 	return apikeytest.Single(s), ledger
 }
@@ -27,4 +35,41 @@ func TestProof(t *testing.T) {
 		s, _ := subject(w)
 		return s
 	})
+}
+
+// chooser is a provider that takes a key which is made here.
+type chooser struct{ apikeytest.Provider }
+
+func (chooser) Roll(_ context.Context, account apikey.Account) (rotation.Value, error) {
+	return account.Secret.With(apikey.KeyValue, rand.Text()), nil
+}
+
+func (c chooser) Register(_ context.Context, _ apikey.Account, value rotation.Value) error {
+	return c.Process.Send("Register", rotation.Errorf(rotation.CodeUnreachable, "the connection broke"), func() error {
+		key, _ := value.Get(apikey.KeyValue)
+		c.Ledger.Replace(apikey.ID(value), key.Reveal())
+		return nil
+	})
+}
+
+func chosen(w *rotationtest.World) rotationtest.Subject {
+	s, _ := subjectOf(w, func(p apikeytest.Provider) roll.Provider { return chooser{p} })
+	return s
+}
+
+// K0, K1, C11, C18: the same of a key that is made here.
+func TestProofOfChosen(t *testing.T) { rotationtest.Prove(t, chosen) }
+
+// K0: a key that is made here is stored before AWSCURRENT's ends, so a rotation that
+// is killed goes on with the same key.
+func TestChosenIsStoredFirst(t *testing.T) {
+	w := rotationtest.NewWorld(t, chosen)
+	calls := func() []string { return w.Outside.Calls() }
+	if err := w.Rotate(requested(t, w), 1); err != nil {
+		t.Fatal(err)
+	}
+	put, register := slices.Index(calls(), "PutSecretValue"), slices.Index(calls(), "Register")
+	if put < 0 || register < put {
+		t.Errorf("PutSecretValue is call %d and Register call %d", put, register)
+	}
 }
