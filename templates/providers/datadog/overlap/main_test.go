@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,10 +49,18 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// K1, K6: keys on later pages are found as well.
+func TestPages(t *testing.T) {
+	wire := wire
+	wire.Server = func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l, crowd: 2}).routes() }
+	wire.Rotate(t, 3)
+}
+
 // server answers as https://docs.datadoghq.com/api/latest/key-management/ has it.
 type server struct {
 	ledger *apikeytest.Ledger
 	names  sync.Map // that are taken
+	crowd  int      // pages of other keys before those of the book
 }
 
 type object = map[string]any
@@ -86,7 +96,11 @@ func (s *server) validate(w http.ResponseWriter, call *http.Request) {
 
 func (s *server) list(w http.ResponseWriter, call *http.Request) {
 	page := []object{}
-	if query := call.URL.Query(); query.Get("page[number]") == "0" && query.Get("page[size]") == "100" {
+	switch number, _ := strconv.Atoi(call.URL.Query().Get("page[number]")); {
+	case call.URL.Query().Get("page[size]") != "100":
+	case number < s.crowd:
+		page = slices.Repeat([]object{describe(apikeytest.Key{ID: "crowd", Label: apikeytest.Foreign})}, 100)
+	case number == s.crowd:
 		for _, key := range s.ledger.Keys() {
 			page = append(page, describe(key))
 		}

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 
 var wire = apikeytest.Wire{
 	Initial: `{"owner":"groups/shop"}`,
-	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
+	Server:  func(l *apikeytest.Ledger) http.Handler { return server{ledger: l}.routes() },
 	Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
 		return overlap.New(gitlab.New(client, gitlab.Config{Lifetime: lifetime, Now: now}), overlap.Config{})
 	},
@@ -42,14 +44,43 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// K1, K6: tokens on later pages are found as well.
+func TestPages(t *testing.T) {
+	wire := wire
+	wire.Server = func(l *apikeytest.Ledger) http.Handler { return server{ledger: l, crowd: 2}.routes() }
+	wire.Rotate(t, 3)
+}
+
+// Of the documentation's example, the token that is alive is listed: GitLab before 17.2
+// answers with all.
+func TestDocumentedList(t *testing.T) {
+	const example = `[
+		{"user_id":141,"scopes":["api"],"name":"token","expires_at":"2021-01-31","id":42,"active":true,"created_at":"2021-01-20T22:11:48.151Z","revoked":false,"access_level":40},
+		{"user_id":141,"scopes":["read_api"],"name":"token-2","expires_at":"2021-01-31","id":43,"active":false,"created_at":"2021-01-21T12:12:38.123Z","revoked":true,"access_level":40}]`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(example)) }))
+	defer server.Close()
+	account := apikey.Account{Secret: value(t, `{"owner":"groups/1"}`), Admin: value(t, `{"api_key":"a"}`)}
+	keys, err := gitlab.New(httpapi.Client{Base: server.URL}, gitlab.Config{}).List(t.Context(), account)
+	want := []apikey.Key{{ID: "42", Label: "token", Created: time.Date(2021, 1, 20, 22, 11, 48, 151e6, time.UTC)}}
+	if err != nil || !slices.Equal(keys, want) {
+		t.Errorf("got %v, %v, want %v", keys, err, want)
+	}
+}
+
+func value(t *testing.T, text string) rotation.Value {
+	t.Helper()
+	v, err := rotation.ParseValue(rotation.NewSensitive(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // An owner that is none is refused before anything is called.
 func TestNoOwner(t *testing.T) {
 	for _, owner := range []string{"", "shop", "groups/", "admin/tokens", "../groups/1"} {
-		value, err := rotation.ParseValue(rotation.NewSensitive(`{"owner":"` + owner + `"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = gitlab.New(httpapi.Client{}, gitlab.Config{}).List(t.Context(), apikey.Account{Secret: value})
+		account := apikey.Account{Secret: value(t, `{"owner":"`+owner+`"}`)}
+		_, err := gitlab.New(httpapi.Client{}, gitlab.Config{}).List(t.Context(), account)
 		if rotation.CodeOf(err) != rotation.CodeBadSecret {
 			t.Errorf("owner %q: %v, want the code %s", owner, err, rotation.CodeBadSecret)
 		}
@@ -59,7 +90,10 @@ func TestNoOwner(t *testing.T) {
 // server answers as https://docs.gitlab.com/api/group_access_tokens/,
 // .../project_access_tokens/, .../personal_access_tokens/ and .../user_tokens/ have
 // it, but for ids, which are the book's.
-type server struct{ ledger *apikeytest.Ledger }
+type server struct {
+	ledger *apikeytest.Ledger
+	crowd  int // pages of other tokens before those of the book
+}
 
 type object = map[string]any
 
@@ -104,16 +138,18 @@ func (s server) self(w http.ResponseWriter, call *http.Request) {
 	_ = json.NewEncoder(w).Encode(describe(key))
 }
 
-// list has a revoked token in it, as GitLab before 17.2.
 func (s server) list(w http.ResponseWriter, call *http.Request) {
 	query := call.URL.Query()
-	if whole := call.URL.Path == "/api/v4/personal_access_tokens"; whole != (query.Get("user_id") == "42") || query.Get("per_page") != "100" {
+	if whole := call.URL.Path == "/api/v4/personal_access_tokens"; whole != (query.Get("user_id") == "42") {
 		refuse(w, http.StatusBadRequest)
 		return
 	}
 	page := []object{}
-	if query.Get("page") == "1" {
-		page = append(page, object{"id": 1, "name": apikeytest.Foreign, "active": false, "revoked": true, "created_at": "2021-01-20T22:11:48.151Z"})
+	switch number, _ := strconv.Atoi(query.Get("page")); {
+	case query.Get("per_page") != "100" || query.Get("state") != "active":
+	case number <= s.crowd:
+		page = slices.Repeat([]object{describe(apikeytest.Key{ID: "crowd", Label: apikeytest.Foreign})}, 100)
+	case number == s.crowd+1:
 		for _, key := range s.ledger.Keys() {
 			page = append(page, describe(key))
 		}
