@@ -3,8 +3,11 @@ package roll_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -72,4 +75,57 @@ func TestChosenIsStoredFirst(t *testing.T) {
 	if put < 0 || register < put {
 		t.Errorf("PutSecretValue is call %d and Register call %d", put, register)
 	}
+}
+
+// C19: a delivery that stood still before it put the key in place does not do so when
+// a later rotation has.
+func TestChosenComesLate(t *testing.T) {
+	w := rotationtest.NewWorld(t, chosen)
+	token := requested(t, w)
+	w.Outside.Plan(registering(t), rotationtest.Freeze)
+	late := w.Outside.Process()
+	handler, err := w.Handler(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := handler.Handle(t.Context(), fmt.Appendf(nil, `{"Step":"createSecret","SecretId":%q,"ClientRequestToken":%q}`, w.Secret, token))
+		ended <- err
+	}()
+	for !late.Frozen() {
+		runtime.Gosched()
+	}
+	w.Outside.Plan(0, rotationtest.None)
+	if err := w.Rotate(token, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(24 * time.Hour)
+	if err := w.Rotate(requested(t, w), 1); err != nil {
+		t.Fatal(err)
+	}
+	late.Thaw()
+	if err := <-ended; err == nil {
+		t.Error("the late delivery claims success")
+	}
+	if err := w.CurrentWorks(); err != nil {
+		t.Error(err)
+	}
+}
+
+// registering returns which call of createSecret is the last before the key is put in
+// place.
+func registering(t *testing.T) int {
+	t.Helper()
+	w := rotationtest.NewWorld(t, chosen)
+	token := requested(t, w)
+	w.Outside.Plan(0, rotationtest.None)
+	if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	n := slices.Index(w.Outside.Calls(), "Register")
+	if n < 1 {
+		t.Fatal("createSecret does not put the key in place")
+	}
+	return n
 }

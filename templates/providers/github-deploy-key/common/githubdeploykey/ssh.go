@@ -42,8 +42,9 @@ func (s SSH) Knock(ctx context.Context, key ssh.Signer, repository string) error
 	if err != nil {
 		return s.failed(ctx, err)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	hangUp := func() { _ = conn.Close() }
+	defer hangUp()
+	defer context.AfterFunc(ctx, hangUp)()
 	if err := conn.SetDeadline(time.Now().Add(visitTimeout)); err != nil {
 		return s.failed(ctx, err)
 	}
