@@ -172,7 +172,7 @@ func (p *Provider) each(ctx context.Context, account apikey.Account, yield func(
 		for _, k := range keys {
 			public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(k.Key))
 			if err != nil {
-				return rotation.Errorf(rotation.CodeBadAnswer, "deploy key %d is none that SSH knows", k.ID)
+				continue // of a kind that we do not make
 			}
 			yield(k, ssh.FingerprintSHA256(public))
 		}
