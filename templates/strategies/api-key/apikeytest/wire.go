@@ -36,6 +36,8 @@ type Wire struct {
 	Strategy func(client httpapi.Client, now func() time.Time) rotation.Strategy
 	// Ledger sets what is special about the provider's book, if anything is.
 	Ledger func(*Ledger)
+	// Single says that the provider has one key, and replaces it.
+	Single bool
 	// Codes are the codes that the provider gives a status instead of the usual.
 	Codes map[int]rotation.Code
 }
@@ -58,14 +60,26 @@ func (wire Wire) Subject(w *rotationtest.World, broken *Broken) (rotationtest.Su
 		}
 	}
 	server := wire.Server(ledger)
-	return ledger.Subject(value.Text().Reveal(), func(p *rotationtest.Process) (rotation.Strategy, error) {
+	subject := ledger.Subject(value.Text().Reveal(), func(p *rotationtest.Process) (rotation.Strategy, error) {
 		var transport http.RoundTripper = through{p, server}
 		if broken != nil {
 			broken.next = transport
 			transport = broken
 		}
 		return wire.Strategy(httpapi.Client{Transport: transport, Sleep: w.Pause}, w.Now), nil
-	}), ledger
+	})
+	if wire.Single {
+		subject = Single(subject)
+	}
+	return subject, ledger
+}
+
+// tidy returns nil if a rotation has left everything as it should be.
+func (wire Wire) tidy(w *rotationtest.World, ledger *Ledger) error {
+	if wire.Single {
+		return errors.Join(w.CurrentWorks(), ledger.recovered())
+	}
+	return ledger.tidy()
 }
 
 // Prove kills, freezes and disturbs rotations at every call over the wire.
@@ -88,7 +102,7 @@ func (wire Wire) Rotate(t *testing.T, n int) {
 	for range n {
 		w.Pass(24 * time.Hour)
 		rotate(t, w, 1, nil)
-		if err := ledger.tidy(); err != nil {
+		if err := wire.tidy(w, ledger); err != nil {
 			t.Error(err)
 		}
 	}
@@ -129,7 +143,7 @@ func (wire Wire) Answers(t *testing.T) {
 				rotate(t, w, 3, nil)
 				w.Pass(24 * time.Hour)
 				rotate(t, w, 1, nil)
-				if err := ledger.tidy(); err != nil {
+				if err := wire.tidy(w, ledger); err != nil {
 					t.Errorf("answered to %s, then as it should be: %v", call, err)
 				}
 			}

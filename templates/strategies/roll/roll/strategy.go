@@ -24,6 +24,13 @@ type Provider interface {
 	Roll(ctx context.Context, account apikey.Account) (rotation.Value, error)
 }
 
+// A Chooser is a [Provider] that takes a key which is made here (K0). Roll then calls
+// nobody, so the new key is stored before the former one ends.
+type Chooser interface {
+	// Register makes value's key the only one. One that is it already is no error.
+	Register(ctx context.Context, account apikey.Account, value rotation.Value) error
+}
+
 // Strategy is a [rotation.Strategy].
 type Strategy struct {
 	provider Provider
@@ -44,7 +51,7 @@ func (s *Strategy) Credential() []string { return s.provider.Credential() }
 // Overlaps is false: the former key ends with the rotation.
 func (*Strategy) Overlaps() bool { return false }
 
-// Next replaces the key. AWSCURRENT's has ended then.
+// Next replaces the key. AWSCURRENT's has ended then, unless the key is made here.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.open(ctx, r, current)
 	if err != nil {
@@ -77,10 +84,42 @@ func (s *Strategy) open(ctx context.Context, r *rotation.Rotation, current rotat
 // Stored proves a key that was just stored and promotes it at once: nothing else
 // works any more. One that was not stored is lost, and the next try makes another.
 func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.Value, ok bool) error {
-	if !ok {
+	chooser, chosen := s.provider.(Chooser)
+	switch {
+	case chosen && ok:
+		return s.replace(ctx, r, chooser)
+	case chosen:
+		return nil // nobody has heard of it
+	case !ok:
 		r.Log.WarnContext(ctx, "the provider has made a key that could not be stored: unless another delivery's is newer, no key works until the next try")
 		return nil
 	}
+	return s.promote(ctx, r)
+}
+
+// replace puts the pending key, which was made here, in the place of AWSCURRENT's, and
+// promotes it.
+func (s *Strategy) replace(ctx context.Context, r *rotation.Rotation, chooser Chooser) error {
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := s.open(ctx, r, pending.Value)
+	if err != nil {
+		return err
+	}
+	if err := r.Recheck(ctx); err != nil {
+		return err
+	}
+	if err := chooser.Register(ctx, account, pending.Value); err != nil {
+		return rotation.Within("admin", err)
+	}
+	s.rolled = r.Now()
+	return s.promote(ctx, r)
+}
+
+// promote is Finish that says for how long no key has worked that the secret showed.
+func (s *Strategy) promote(ctx context.Context, r *rotation.Rotation) error {
 	if err := s.Finish(ctx, r); err != nil {
 		return err
 	}
@@ -90,8 +129,11 @@ func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.
 }
 
 // Set waits for the pending key to become known. One that the provider refuses for
-// good was replaced by a later one, and is given up.
+// good was replaced by a later one, and is given up, unless it can be put back.
 func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
+	if chooser, ok := s.provider.(Chooser); ok {
+		return s.replace(ctx, r, chooser)
+	}
 	err := s.Test(ctx, r)
 	if rotation.CodeOf(err) != rotation.CodeAuthRejected {
 		return err
