@@ -1,6 +1,7 @@
 package postgrestest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -150,7 +151,7 @@ func OverTLS(config *tls.Config, script func(*pgproto3.Backend)) func(net.Conn) 
 		}
 		_, _ = conn.Write([]byte("S"))
 		secure := tls.Server(conn, config)
-		if secure.Handshake() != nil {
+		if secure.HandshakeContext(context.Background()) != nil {
 			return
 		}
 		Plain(script)(secure)
