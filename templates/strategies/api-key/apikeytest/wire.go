@@ -36,6 +36,8 @@ type Wire struct {
 	Strategy func(client httpapi.Client, now func() time.Time) rotation.Strategy
 	// Ledger sets what is special about the provider's book, if anything is.
 	Ledger func(*Ledger)
+	// Before is what a person does before each rotation, if anything.
+	Before func(*rotationtest.World, *Ledger) error
 	// Codes are the codes that the provider gives a status instead of the usual.
 	Codes map[int]rotation.Code
 }
@@ -58,14 +60,18 @@ func (wire Wire) Subject(w *rotationtest.World, broken *Broken) (rotationtest.Su
 		}
 	}
 	server := wire.Server(ledger)
-	return ledger.Subject(value.Text().Reveal(), func(p *rotationtest.Process) (rotation.Strategy, error) {
+	subject := ledger.Subject(value.Text().Reveal(), func(p *rotationtest.Process) (rotation.Strategy, error) {
 		var transport http.RoundTripper = through{p, server}
 		if broken != nil {
 			broken.next = transport
 			transport = broken
 		}
 		return wire.Strategy(httpapi.Client{Transport: transport, Sleep: w.Pause}, w.Now), nil
-	}), ledger
+	})
+	if wire.Before != nil {
+		subject.Before = func() error { return wire.Before(w, ledger) }
+	}
+	return subject, ledger
 }
 
 // Prove kills, freezes and disturbs rotations at every call over the wire.

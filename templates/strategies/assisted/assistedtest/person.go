@@ -1,0 +1,99 @@
+// Package assistedtest is the person in a rotation of keys that no API makes: who
+// makes them, supplies them, and has every one refused that will not do.
+package assistedtest
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
+)
+
+// Supply is what a person does who finds that a key is wanted: makes one and
+// supplies it. A supply that nobody has taken yet will do.
+func Supply(w *rotationtest.World, ledger *apikeytest.Ledger) error {
+	current, err := w.Value(rotation.StageCurrent)
+	if err != nil {
+		return err
+	}
+	if supply, err := w.Value(assisted.LabelSupplied); err == nil && apikey.ID(supply) != apikey.ID(current) {
+		return nil
+	}
+	key, _ := ledger.Create("made by hand", "")
+	return Put(w, key.ID, key.Secret)
+}
+
+// Put stores a supply as supply.sh does.
+func Put(w *rotationtest.World, id, secret string) error {
+	value, err := json.Marshal(map[string]string{assisted.KeySupplied: "true", apikey.KeyID: id, apikey.KeyValue: secret})
+	if err != nil {
+		return err
+	}
+	_, err = w.Store.PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
+		SecretId: &w.Secret, ClientRequestToken: aws.String(w.Token()),
+		SecretString: aws.String(string(value)), VersionStages: []string{assisted.LabelSupplied},
+	})
+	return err
+}
+
+// Refuses supplies a key of that label to a secret that is rotated every 30 days
+// and holds the rotation to refusing it with a code: nothing has moved, no key has
+// ended, and a good key is taken right afterwards (K7).
+func Refuses(t *testing.T, wire apikeytest.Wire, label string, want rotation.Code) {
+	t.Helper()
+	var ledger *apikeytest.Ledger
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) (s rotationtest.Subject) {
+		s, ledger = wire.Subject(w, nil)
+		s.Before = nil
+		return s
+	})
+	_, err := w.Store.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
+		SecretId: &w.Secret, ClientRequestToken: aws.String(w.Token()), RotateImmediately: aws.Bool(false),
+		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := ledger.Create(label, "")
+	if err := Put(w, key.ID, key.Secret); err != nil {
+		t.Fatal(err)
+	}
+	before, alive := w.Holder(rotation.StageCurrent), len(ledger.Keys())
+	err = Rotate(w)
+	if got := rotation.CodeOf(err); got != want {
+		t.Errorf("a key %q: %v, want the code %s", label, err, want)
+	}
+	if w.Holder(rotation.StageCurrent) != before || w.Store.InFlight(w.Secret) != "" || len(ledger.Keys()) != alive {
+		t.Errorf("a key %q has changed something", label)
+	}
+	if err := w.Silent(err); err != nil {
+		t.Error(err)
+	}
+	w.Pass(24 * time.Hour)
+	good, _ := ledger.Create("made by hand", "")
+	if err := Put(w, good.ID, good.Secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := Rotate(w); err != nil {
+		t.Errorf("a good key after that: %v", err)
+	}
+}
+
+// Rotate asks for a rotation and lets it run once.
+func Rotate(w *rotationtest.World) error {
+	token := w.Token()
+	if err := w.Request(token); err != nil {
+		return err
+	}
+	return w.Rotate(token, 1)
+}
