@@ -5,8 +5,8 @@ package assistedtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -48,28 +48,13 @@ func Put(w *rotationtest.World, id, secret string) error {
 
 // Refuses supplies a key of that label to a secret that is rotated every 30 days
 // and holds the rotation to refusing it with a code: nothing has moved, no key has
-// ended, and a good key is taken right afterwards (K7).
+// ended, and a good key is taken right afterwards.
 func Refuses(t *testing.T, wire apikeytest.Wire, label string, want rotation.Code) {
 	t.Helper()
-	var ledger *apikeytest.Ledger
-	w := rotationtest.NewWorld(t, func(w *rotationtest.World) (s rotationtest.Subject) {
-		s, ledger = wire.Subject(w, nil)
-		s.Before = nil
-		return s
-	})
-	_, err := w.Store.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
-		SecretId: &w.Secret, ClientRequestToken: aws.String(w.Token()), RotateImmediately: aws.Bool(false),
-		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, _ := ledger.Create(label, "")
-	if err := Put(w, key.ID, key.Secret); err != nil {
-		t.Fatal(err)
-	}
+	w, ledger := scheduled(t, wire)
+	made(t, w, ledger, label)
 	before, alive := w.Holder(rotation.StageCurrent), len(ledger.Keys())
-	err = Rotate(w)
+	err := Rotate(w)
 	if got := rotation.CodeOf(err); got != want {
 		t.Errorf("a key %q: %v, want the code %s", label, err, want)
 	}
@@ -79,13 +64,60 @@ func Refuses(t *testing.T, wire apikeytest.Wire, label string, want rotation.Cod
 	if err := w.Silent(err); err != nil {
 		t.Error(err)
 	}
-	w.Pass(24 * time.Hour)
-	good, _ := ledger.Create("made by hand", "")
-	if err := Put(w, good.ID, good.Secret); err != nil {
-		t.Fatal(err)
-	}
+	made(t, w, ledger, "made by hand")
 	if err := Rotate(w); err != nil {
 		t.Errorf("a good key after that: %v", err)
+	}
+}
+
+// Takes supplies a key of that label and holds the rotation to taking it, with what
+// the secret has to say then.
+func Takes(t *testing.T, wire apikeytest.Wire, label string, want map[string]string) {
+	t.Helper()
+	w, ledger := scheduled(t, wire)
+	made(t, w, ledger, label)
+	if err := Rotate(w); err != nil {
+		t.Fatalf("a key %q: %v", label, err)
+	}
+	value, err := w.Value(rotation.StageCurrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, text := range want {
+		if got, _ := value.Get(key); got.Reveal() != text {
+			t.Errorf("a key %q: %s is not %q", label, key, text)
+		}
+	}
+}
+
+// scheduled is a world whose secret is rotated every 30 days and whose person does
+// nothing unasked.
+func scheduled(t *testing.T, wire apikeytest.Wire) (*rotationtest.World, *apikeytest.Ledger) {
+	t.Helper()
+	var ledger *apikeytest.Ledger
+	wire.Before = nil
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) (s rotationtest.Subject) {
+		s, ledger = wire.Subject(w, nil)
+		return s
+	})
+	token := w.Token()
+	_, err := w.Store.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
+		SecretId: &w.Secret, ClientRequestToken: &token, RotateImmediately: aws.Bool(false),
+		RotationLambdaARN: aws.String("arn:aws:lambda:eu-west-1:111122223333:function:rotator"),
+		RotationRules:     &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+	})
+	if err := errors.Join(err, w.GiveUp(token)); err != nil { // the service's own test of it is over
+		t.Fatal(err)
+	}
+	return w, ledger
+}
+
+// made makes a key and supplies it.
+func made(t *testing.T, w *rotationtest.World, ledger *apikeytest.Ledger, label string) {
+	t.Helper()
+	key, _ := ledger.Create(label, "")
+	if err := Put(w, key.ID, key.Secret); err != nil {
+		t.Fatal(err)
 	}
 }
 
