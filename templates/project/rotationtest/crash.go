@@ -119,6 +119,7 @@ func proveKilled(t *testing.T, fresh func(testing.TB) *World) {
 
 // disturb lets one rotation meet a fault and recovers from it.
 func (w *World) disturb(n int, fault Fault, recover func(*World, string) (string, error)) (gap bool, err error) {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return false, err
@@ -217,6 +218,7 @@ func proveFrozen(t *testing.T, fresh func(testing.TB) *World) {
 // n-th call, lets meanwhile happen, thaws it and sets everything right. more is
 // false if the step has less than n calls.
 func (w *World) freezeAt(at, n int, meanwhile func(*World, string, string) error) (more bool, err error) {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return false, err

@@ -21,7 +21,6 @@ import (
 type Key struct {
 	ID, Secret, Label string
 	Created           time.Time
-	once              string
 }
 
 // The admin's key, and the key that the secret is seeded with. Neither may ever be
@@ -44,6 +43,9 @@ type Ledger struct {
 	// Replays lets the provider answer to an idempotency key with the key that
 	// it made for it before, revoked or not.
 	Replays bool
+	// Prefix begins every key that is made here, and the first one, where a
+	// provider's keys tell by their beginning what they are.
+	Prefix string
 
 	world *rotationtest.World
 	mu    sync.Mutex
@@ -65,6 +67,13 @@ func NewLedger(w *rotationtest.World) *Ledger {
 	return l
 }
 
+// first returns the key that the secret is seeded with.
+func (l *Ledger) first() string {
+	first := &l.keys[1]
+	first.Secret = l.Prefix + FirstKey
+	return first.Secret
+}
+
 // Create makes a key; ok is false if there is no room for it.
 func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	l.mu.Lock()
@@ -77,12 +86,22 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	}
 	l.made++
 	key = Key{
-		ID: fmt.Sprintf("key%d", l.made), Secret: fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
-		Label: label, Created: l.world.Now(), once: once,
+		ID: fmt.Sprintf("key%d", l.made), Secret: l.Prefix + fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
+		Label: label, Created: l.world.Now(),
 	}
 	l.keys = append(l.keys, key)
 	l.past[once] = key
 	return key, true
+}
+
+// Register accepts a key that somebody else made. One that is accepted already
+// stays as it is.
+func (l *Ledger) Register(id, secret, label string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.ContainsFunc(l.keys, func(k Key) bool { return k.ID == id }) {
+		l.keys = append(l.keys, Key{ID: id, Secret: secret, Label: label, Created: l.world.Now()})
+	}
 }
 
 // Revoke ends a key and reports whether there was one. One that AWSCURRENT names
@@ -174,7 +193,7 @@ func (l *Ledger) works(value rotation.Value) error {
 	return fmt.Errorf("key %s is not alive", apikey.ID(value))
 }
 
-// recovered holds the book to K1 and K3: nothing was revoked that is in use, no
+// recovered returns nil if nothing was revoked that is in use, no
 // foreign key was touched, and no rotation has more than one key.
 func (l *Ledger) recovered() error {
 	l.mu.Lock()

@@ -54,7 +54,7 @@ func (wire Wire) Subject(w *rotationtest.World, broken *Broken) (rotationtest.Su
 	if err != nil {
 		panic(err) // of the test that wrote it
 	}
-	for key, text := range map[string]string{apikey.KeyID: "first", apikey.KeyValue: FirstKey, apikey.KeyAdmin: admin} {
+	for key, text := range map[string]string{apikey.KeyID: "first", apikey.KeyValue: ledger.first(), apikey.KeyAdmin: admin} {
 		if _, ok := value.Get(key); !ok {
 			value = value.With(key, text)
 		}

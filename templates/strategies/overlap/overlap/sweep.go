@@ -98,7 +98,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 	for _, key := range keys {
 		claim := foreign
 		switch {
-		case key.Label == apikey.Label(r.SecretARN(), r.Token()), !since.IsZero() && !key.Created.Before(since):
+		case key.Label == apikey.Label(r.SecretARN(), r.Token()), !since.IsZero() && key.Created.After(since):
 			claim = own
 		case former[key.ID]:
 			claim = outdated
