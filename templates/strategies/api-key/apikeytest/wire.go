@@ -308,6 +308,11 @@ func (t through) RoundTrip(call *http.Request) (answer *http.Response, err error
 	return answer, nil
 }
 
+// Direct carries calls to a scripted server, with no fault in between.
+func Direct(server http.Handler) http.RoundTripper {
+	return through{new(rotationtest.Outside).Process(), server}
+}
+
 // Presented returns what a call presents as its Bearer.
 func Presented(call *http.Request) string {
 	token, _ := strings.CutPrefix(call.Header.Get("Authorization"), "Bearer ")
