@@ -1,5 +1,4 @@
-// The rotation function: a key of your provider is followed by
-// another.
+// The rotation function: a key of your provider is followed by another.
 package main
 
 import (
