@@ -52,7 +52,7 @@ var kinds = map[string]struct{ scopes, end, login string }{
 	"public only":      {scopes: "public_repo, gist"},
 	"elsewhere":        {scopes: "repo, gist"},
 	"of another":       {scopes: "repo, gist", login: "hubot"},
-	"ends in ten days": {scopes: "repo, gist", end: "2026-01-11 00:00:00 UTC"},
+	"ends in ten days": {scopes: "repo, gist", end: "2026-02-05 00:00:00 UTC"},
 	"all and an end":   {scopes: "admin:org, gist, repo, workflow", end: "2027-01-01 02:00:00 +0200"},
 	"no end":           {scopes: "repo, gist"},
 	"fine-grained":     {},
