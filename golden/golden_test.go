@@ -6,6 +6,7 @@
 //	stdout  what the user reads
 //	base    the case that has the rest of the tree; a case without has all of it
 //	want/   the files, or those that are not the base's
+//	fails   the tests that fail until the user has filled in what is his to write
 //
 // A base's files count as the case's own but for the module's path, so that an
 // edit of the core is recorded and read once; the digests in the lock file of
@@ -119,6 +120,7 @@ type golden struct {
 	name     string
 	args     []string
 	base     string
+	fails    []string
 	recorded result // want/ alone in files
 	want     tree   // the whole tree
 }
@@ -140,9 +142,10 @@ func cases(t testing.TB) []string {
 func load(t testing.TB, name string) golden {
 	t.Helper()
 	c := golden{
-		name: name,
-		args: strings.Split(strings.TrimSpace(read(t, name, "args")), "\n"),
-		base: strings.TrimSpace(read(t, name, "base")),
+		name:  name,
+		args:  strings.Split(strings.TrimSpace(read(t, name, "args")), "\n"),
+		base:  strings.TrimSpace(read(t, name, "base")),
+		fails: strings.Fields(read(t, name, "fails")),
 	}
 	c.recorded = result{plan: read(t, name, "plan"), stdout: read(t, name, "stdout"), files: readTree(t, filepath.Join(name, "want"))}
 	c.want = make(tree)
@@ -286,12 +289,42 @@ func merged(a, b tree) tree {
 	return all
 }
 
-// passes builds, vets and tests a project with what the module cache has.
+// passes builds, vets and tests a project with what the module cache has. Where
+// tests are to fail, exactly those must, and none once the project has the files
+// that its README shows.
 func (c golden) passes(t testing.TB, files tree) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	writeTree(t, dir, files)
-	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}, {"vet", "-tags", "db", "./..."}, {"test", "./..."}} {
+	sound := [][]string{{"build", "./..."}, {"vet", "./..."}, {"vet", "-tags", "db", "./..."}}
+	if len(c.fails) > 0 {
+		if out, err := goCommands(t, dir, sound...); err != nil {
+			return out, err
+		}
+		out, _ := goCommands(t, dir, []string{"test", "./..."})
+		var failed []string
+		for _, found := range failure.FindAllStringSubmatch(out, -1) {
+			failed = append(failed, found[1])
+		}
+		if failed, want := set(failed), set(c.fails); !slices.Equal(failed, want) {
+			return out, fmt.Errorf("the tests %q fail, and %q should", failed, want)
+		}
+		for _, found := range shown.FindAllStringSubmatch(files["README.md"], -1) {
+			write(t, filepath.Join(dir, filepath.FromSlash(found[1])), found[2])
+		}
+	}
+	return goCommands(t, dir, append(sound, []string{"test", "./..."})...)
+}
+
+var (
+	failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	shown   = regexp.MustCompile("(?ms)^```go (\\S+)\n(.*?)^```$") // a file by its path
+)
+
+// goCommands runs the go command in a folder, up to a failure.
+func goCommands(t testing.TB, dir string, commands ...[]string) (string, error) {
+	t.Helper()
+	for _, args := range commands {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
 		// Without the temporary folder's path in it, what was built or tested once comes from the cache.

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Takes a new key, which is typed here or comes on standard input after its id, a line each, stores it as a version of the
-# secret that moves nothing, lets the function try it, and starts the rotation that puts it into force. The key stands in
-# no file, no argument list and no history, and is never shown.
+# Takes a new key, which is typed here or comes on standard input, a line, and its name on a second one; stores it as a
+# version of the secret that moves nothing; lets the function try it; and starts the rotation that puts it into force.
+# The key stands in no file, no argument list, no environment and no history, and is never shown.
 set -eu
 export LC_ALL=C
 
@@ -21,37 +21,41 @@ store() { aws --region "$region" secretsmanager "$@"; }
 
 arn=$(printf %s "$arns" | jq -er --arg key "${1-}" 'if $key == "" and length == 1 then .[] else .[$key] end') ||
 	fail "say which secret: ./supply.sh $(printf %s "$arns" | jq -r 'keys | join(" or ")')"
+[ "$(store describe-secret --secret-id "$arn" --query RotationEnabled </dev/null)" = true ] ||
+	fail "rotation is off: run \"make deploy\" first"
 
+secret=
+name=
 if [ -t 0 ]; then
 	trap 'stty echo' EXIT
 	trap 'exit 130' INT TERM
-	printf 'id of the new key, empty if it has none: ' && IFS= read -r id
-	printf 'its end, such as 2026-12-31T00:00:00Z, empty if it has none: ' && IFS= read -r end
 	stty -echo
 	printf 'new key: ' && IFS= read -r secret && echo
 	stty echo
+	printf 'its name at the provider, by which it is found again (may be empty): ' && IFS= read -r name
 else
-	IFS= read -r id && IFS= read -r end && IFS= read -r secret || true # the last line need not end
+	IFS= read -r secret && IFS= read -r name || true # the last line need not end
 fi
 [ -n "$secret" ] || fail "the key is empty"
-case $id$end$secret in
-*[[:cntrl:]]*) fail "the key, its id or its end holds a control character" ;;
+case $secret$name in
+*[[:cntrl:]]*) fail "the key or its name holds a control character" ;;
 esac
 
-# printf is a built-in command of the shell: the key is no program's argument. Only the key counts of what is stored here.
-version=$(printf '%s\n' "$id" "$end" "$secret" |
-	jq -cRn '{key_id: input, expires_at: input, api_key: input} | with_entries(select(.value != ""))' |
+# printf is a built-in command of the shell: the key is no program's argument. Of what is stored here only the key and
+# its name count.
+version=$(printf '%s\n' "$secret" "$name" | jq -cRn '{supplied: "true", api_key: input, key_id: input}' |
 	store put-secret-value --secret-id "$arn" --secret-string file:///dev/stdin --version-stages $label \
 		--query VersionId --output text)
 
+echo "the function tries the key, which may take a minute"
 mkdir -p ../dist
 printf '{"Preflight": true, "SecretId": "%s"}' "$arn" |
 	aws --region "$region" --cli-read-timeout 900 lambda invoke --function-name "$function" \
 		--cli-binary-format raw-in-base64-out --payload file:///dev/stdin ../dist/preflight.json >/dev/null
 if [ "$(jq .ok ../dist/preflight.json)" != true ]; then
 	store update-secret-version-stage --secret-id "$arn" --version-stage $label --remove-from-version-id "$version" >/dev/null
-	jq -r '.checks[] | select(.ok | not) | "supply: \(.name): no: \(.code): \(.detail)"' ../dist/preflight.json >&2
+	jq -r '.errorMessage // (.checks[] | select(.ok | not) | "\(.name): no: \(.code): \(.detail)")' ../dist/preflight.json >&2
 	fail "the key is not taken, and nothing has changed"
 fi
 store rotate-secret --secret-id "$arn" >/dev/null </dev/null
-echo "the key works and is being put into force: make status shows when it is"
+echo "the key is being put into force: \"make status\" shows when it is"

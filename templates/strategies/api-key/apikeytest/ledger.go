@@ -46,6 +46,9 @@ type Ledger struct {
 	// Replays lets the provider answer to an idempotency key with the key that
 	// it made for it before, revoked or not.
 	Replays bool
+	// Prefix begins every key that is made here, and the first one, where a
+	// provider's keys tell by their beginning what they are.
+	Prefix string
 
 	world *rotationtest.World
 	mu    sync.Mutex
@@ -67,6 +70,13 @@ func NewLedger(w *rotationtest.World) *Ledger {
 	return l
 }
 
+// first returns the key that the secret is seeded with.
+func (l *Ledger) first() string {
+	first := &l.keys[1]
+	first.Secret = l.Prefix + FirstKey
+	return first.Secret
+}
+
 // Create makes a key; ok is false if there is no room for it.
 func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	l.mu.Lock()
@@ -79,7 +89,7 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	}
 	l.made++
 	key = Key{
-		ID: fmt.Sprintf("key%d", l.made), Secret: fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
+		ID: fmt.Sprintf("key%d", l.made), Secret: l.Prefix + fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
 		Label: label, Created: l.world.Now(),
 	}
 	l.keys = append(l.keys, key)

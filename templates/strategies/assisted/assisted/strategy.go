@@ -10,7 +10,10 @@ package assisted
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
@@ -19,18 +22,28 @@ import (
 // LabelSupplied is on the version that holds the supplied key.
 const LabelSupplied = "ROTATOR_SUPPLIED"
 
+// KeySupplied marks a version that is a supply and was never anything else.
+const KeySupplied = "supplied"
+
 // Provider is a service whose keys are made by hand.
 type Provider interface{ apikey.Verifier }
 
-// A Revoker is a [Provider] that lets a key be revoked.
+// A Revoker is a [Provider] that lets a key be revoked. Where there is none, a
+// person is asked to, as long as a former key works.
 type Revoker interface {
 	// Revoke ends the key of account's secret. One that has ended already is
 	// no error.
 	Revoke(ctx context.Context, account apikey.Account) error
 }
 
-// formerKeys is how many former keys are revoked: if it failed once, the next
-// rotation has another try.
+// A Dater is a [Provider] that tells when a key ends.
+type Dater interface {
+	// Ends is when value's key ends, zero if never.
+	Ends(ctx context.Context, value rotation.Value) (time.Time, error)
+}
+
+// formerKeys is how many former keys are looked after: what failed once, the next
+// rotation tries again.
 const formerKeys = 3
 
 // Strategy is a [rotation.Strategy].
@@ -70,6 +83,9 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 	if !ok {
 		return rotation.Value{}, rotation.Errorf(rotation.CodeAwaitingOperator, "no version holds %s: make a key at the provider and supply it with ./supply.sh", LabelSupplied)
 	}
+	if !isSupply(supply.Value) {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadSecret, "the version that holds %s has no %q: supply the key with ./supply.sh", LabelSupplied, KeySupplied)
+	}
 	for label, version := range labelled {
 		if label != LabelSupplied && version.ID != supply.ID && s.sameKey(version.Value, supply.Value) {
 			return rotation.Value{}, rotation.Errorf(rotation.CodeSameValue, "the supplied key is %s's own: make a new one", label)
@@ -82,7 +98,29 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 			next = next.With(key, text.Reveal())
 		}
 	}
-	return next, apikey.Prove(ctx, r, s.provider, current, next)
+	if err := apikey.Prove(ctx, r, s.provider, current, next); err != nil {
+		return rotation.Value{}, err
+	}
+	return s.dated(ctx, r, next)
+}
+
+// dated returns value with its key's end, if the provider tells it, and refuses
+// one that comes before the next rotation.
+func (s *Strategy) dated(ctx context.Context, r *rotation.Rotation, value rotation.Value) (rotation.Value, error) {
+	dater, ok := s.provider.(Dater)
+	if !ok {
+		return value, nil
+	}
+	end, err := dater.Ends(ctx, value)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	text := "" // also in place of the former key's
+	if !end.IsZero() {
+		text = end.UTC().Format(time.RFC3339)
+	}
+	value = value.With(apikey.KeyExpiry, text)
+	return value, apikey.Outlasts(value, r.Now(), r.Due())
 }
 
 // refuse gives up a rotation whose key will never do. What may pass is tried again.
@@ -97,6 +135,11 @@ func (s *Strategy) refuse(ctx context.Context, r *rotation.Rotation, err error) 
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
 	return r.GiveUp(ctx, err)
+}
+
+func isSupply(v rotation.Value) bool {
+	_, ok := v.Get(KeySupplied)
+	return ok
 }
 
 // sameKey reports whether two values hold the same key.
@@ -142,8 +185,8 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	return err
 }
 
-// CleanUp takes the label off a supply that is AWSCURRENT now, and revokes the
-// newest keys that no label names.
+// CleanUp takes the label off a supply that is AWSCURRENT now, and sees to it that
+// the newest keys end that no label names.
 func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	labelled, err := r.Labelled(ctx)
 	if err != nil {
@@ -155,55 +198,58 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 			return err
 		}
 	}
-	revoker, ok := s.provider.(Revoker)
-	if !ok {
-		return nil
-	}
-	if err := s.retire(ctx, r, revoker, labelled); err != nil {
+	if err := s.retire(ctx, r, labelled); err != nil {
 		return rotation.Errorf(rotation.CodeUnrevoked, "a former key is not revoked: %s", rotation.Within("revoking", err)).Because(err)
 	}
 	return nil
 }
 
-// retire revokes the newest keys that no label names. The labels are read again
-// just before each.
-func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, revoker Revoker, labelled map[string]rotation.Version) error {
-	named := func(versions map[string]rotation.Version, v rotation.Value) bool {
-		for _, version := range versions {
-			if s.sameKey(v, version.Value) {
-				return true
-			}
-		}
-		return false
-	}
-	var seen []rotation.Value
+// retire ends the newest keys that no label names. One that fails does not keep
+// the others. What was only supplied is none of them: a key that was refused may
+// be somebody else's.
+func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled map[string]rotation.Version) error {
+	seen := slices.Collect(maps.Values(labelled))
 	former, err := r.Deprecated(ctx, formerKeys, func(v rotation.Value) bool {
-		if named(labelled, v) || slices.ContainsFunc(seen, func(w rotation.Value) bool { return s.sameKey(v, w) }) {
+		if isSupply(v) || s.named(seen, v) {
 			return false
 		}
-		seen = append(seen, v)
+		seen = append(seen, rotation.Version{Value: v})
 		return true
 	})
+	errs := []error{err}
+	for _, version := range former {
+		errs = append(errs, rotation.Within("version "+version.ID, s.end(ctx, r, version.Value)))
+	}
+	return errors.Join(errs...)
+}
+
+// named reports whether one of the versions has value's key.
+func (s *Strategy) named(versions []rotation.Version, value rotation.Value) bool {
+	return slices.ContainsFunc(versions, func(v rotation.Version) bool { return s.sameKey(v.Value, value) })
+}
+
+// end revokes a former key, or finds out whether a person has.
+func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation.Value) error {
+	labelled, err := r.Labelled(ctx) // again, just before
+	if err != nil || s.named(slices.Collect(maps.Values(labelled)), value) {
+		return err
+	}
+	account, err := apikey.Open(ctx, r, value)
 	if err != nil {
 		return err
 	}
-	for _, version := range former {
-		now, err := r.Labelled(ctx)
-		if err != nil {
-			return err
-		}
-		if named(now, version.Value) {
-			continue
-		}
-		account, err := apikey.Open(ctx, r, version.Value)
-		if err != nil {
-			return err
-		}
-		if err := revoker.Revoke(ctx, account); err != nil {
-			return err
-		}
+	if revoker, ok := s.provider.(Revoker); ok {
+		return revoker.Revoke(ctx, account)
 	}
-	return nil
+	_, err = s.provider.Verify(ctx, value)
+	switch rotation.CodeOf(err) {
+	case "":
+		return rotation.Errorf(rotation.CodeUnrevoked, "its key works: revoke it where it was made")
+	case rotation.CodeAuthRejected, rotation.CodeExpired:
+		return nil
+	default:
+		return err
+	}
 }
 
 // Preflight looks whether AWSCURRENT's key works, and whether the supplied one, if

@@ -1,0 +1,20 @@
+// The rotation function: a key of your provider is followed by another.
+package main
+
+import (
+	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/providers/custom/common/custom"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+)
+
+func main() { function.Run(newStrategy) }
+
+func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
+	config, err := overlap.ConfigFromEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	return overlap.New(custom.New(httpapi.Client{}), config), nil
+}

@@ -1,0 +1,16 @@
+// The rotation function: a key of Stripe that a person supplies
+// follows another.
+package main
+
+import (
+	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/providers/stripe/common/stripe"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
+)
+
+func main() { function.Run(newStrategy) }
+
+func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
+	return assisted.New(stripe.FromEnv(env)), env.Err()
+}
