@@ -57,8 +57,13 @@ func everyConversation(t *testing.T, f func(t *testing.T, replies []reply)) {
 			} else if r.value == "" {
 				r.value = def
 			}
+			managed := catalog.Managed(answers)
 			replies = append(replies, r)
 			answers[q.Key] = generator.Answer{Value: r.value}
+			if catalog.Managed(answers) != managed {
+				yes := generator.Question{Prompt: allTheSame, Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}}}
+				replies = append(replies, reply{Question: yes, value: "yes"})
+			}
 		}
 		t.Run(strings.Join([]string{chosen["type"], chosen["engine"] + chosen["provider"], chosen["mode"]}, " "), func(t *testing.T) { f(t, replies) })
 	}

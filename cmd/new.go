@@ -288,6 +288,9 @@ func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
 	}
 }
 
+// allTheSame is asked where Secrets Manager needs no function.
+const allTheSame = "Write a function all the same"
+
 // ask adds to answers what is still open. What was given is checked first, so that nobody answers nine questions for nothing.
 func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) error {
 	if err := catalog.Check(answers); err != nil {
@@ -304,8 +307,8 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 	for {
 		filled := catalog.Fill(answers, o.facts)
 		if managed := catalog.Managed(filled); managed != agreed && managed != "" {
-			a.prompter.Say(managed + "\n")
-			if err := a.agree(ctx, "Write a function all the same", "yes goes on with the questions; no leaves everything as it was", false); err != nil {
+			a.prompter.Say("\n" + wrap(managed, a.prompter.Width()))
+			if err := a.agree(ctx, allTheSame, "yes goes on with the questions; no leaves everything as it was", false); err != nil {
 				return err
 			}
 			agreed = managed
