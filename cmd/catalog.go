@@ -236,6 +236,8 @@ func defaultText(q generator.Question) string {
 	switch {
 	case q.Required():
 		return "none, must be answered"
+	case q.First:
+		return "the first that applies"
 	case q.Default == "":
 		return "empty"
 	}

@@ -172,20 +172,19 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
-	dir := o.target(result.Spec.Name)
-	if o.dryRun {
-		_, err = generator.CheckTarget(dir)
-	} else {
-		err = generator.Write(ctx, dir, result.Files)
-	}
-	if err != nil {
-		return cannotWrite(dir, err)
-	}
-	bill, err := catalog.Cost(result.Spec, nil)
+	r, err := o.report(catalog, result)
 	if err != nil {
 		return err
 	}
-	return a.printNew(o, result, bill)
+	if o.dryRun {
+		_, err = generator.CheckTarget(r.Dir)
+	} else {
+		err = generator.Write(ctx, r.Dir, r.Files)
+	}
+	if err != nil {
+		return cannotWrite(r.Dir, err)
+	}
+	return a.printNew(o, r)
 }
 
 // target returns the folder to write to.
@@ -354,7 +353,10 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 	if err != nil {
 		return err
 	}
-	r := o.report(result)
+	r, err := o.report(catalog, result)
+	if err != nil {
+		return err
+	}
 	a.prompter.Say(string(r.preview(result.Spec.Type.Yours, a.prompter.Width())))
 	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true)
 }
@@ -373,25 +375,28 @@ func (a *app) agree(ctx context.Context, prompt, help string, back bool) error {
 }
 
 // report returns what is told of a project.
-func (o *newOptions) report(result *generator.Result) report {
+func (o *newOptions) report(catalog *generator.Catalog, result *generator.Result) (*report, error) {
+	bill, err := catalog.Cost(result.Spec, nil)
+	if err != nil {
+		return nil, err
+	}
 	commandDir := ""
 	if o.dirSet {
 		commandDir = o.dir
 	}
 	dir := o.target(result.Spec.Name)
-	return report{
+	return &report{
 		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
 		Command: result.Spec.Command(commandDir),
 		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
 		Files:   result.Files,
 		Answers: result.Spec.Resolved,
-	}
+		Cost:    bill.Total(),
+	}, nil
 }
 
 // printNew prints what was made and what to do next.
-func (a *app) printNew(o *newOptions, result *generator.Result, bill *generator.Bill) error {
-	r := o.report(result)
-	r.Cost = bill.Total()
+func (a *app) printNew(o *newOptions, r *report) error {
 	var text []byte
 	var err error
 	switch {
