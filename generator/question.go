@@ -77,7 +77,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
-			Why: "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
+			Why:   "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
 			First: true,
 		},
 		{
