@@ -7,7 +7,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build ./rotasmith
-	go build -trimpath -o rotasmith ./cmd/rotasmith
+	CGO_ENABLED=0 go build -trimpath -o rotasmith ./cmd/rotasmith
 
 .PHONY: setup
 setup: ## Install what the tests need, where that is possible, and say what they will use

@@ -123,7 +123,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 	for _, t := range c.Types {
 		entry := typ{t.Name, t.Title, t.Help, t.Kind, list(c.TargetsOf(t)), nil}
 		for _, m := range t.Modes {
-			entry.Modes = append(entry.Modes, mode(m))
+			entry.Modes = append(entry.Modes, mode{m.Name, m.Help, m.Strategy})
 		}
 		doc.Types = append(doc.Types, entry)
 	}
@@ -236,6 +236,8 @@ func defaultText(q generator.Question) string {
 	switch {
 	case q.Required():
 		return "none, must be answered"
+	case q.First:
+		return "the first that applies"
 	case q.Default == "":
 		return "empty"
 	}

@@ -57,8 +57,13 @@ func everyConversation(t *testing.T, f func(t *testing.T, replies []reply)) {
 			} else if r.value == "" {
 				r.value = def
 			}
+			managed := catalog.Managed(answers)
 			replies = append(replies, r)
 			answers[q.Key] = generator.Answer{Value: r.value}
+			if catalog.Managed(answers) != managed {
+				yes := generator.Question{Prompt: allTheSame, Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}}}
+				replies = append(replies, reply{Question: yes, value: "yes"})
+			}
 		}
 		t.Run(strings.Join([]string{chosen["type"], chosen["engine"] + chosen["provider"], chosen["mode"]}, " "), func(t *testing.T) { f(t, replies) })
 	}
@@ -207,22 +212,21 @@ func TestGoingBack(t *testing.T) {
 	ways := []struct {
 		name string
 		args []string
-		// answer types an answer; to a choice it is the number of its line, and the last line is the way back.
+		// answer types an answer; to a choice it is the number of its line, and the last line is the way back, as is the text "<".
 		answer func(c *console, prompt, text string, line int)
-		back   int
 	}{
 		{"keys", nil, func(c *console, prompt, text string, line int) {
 			if line > 0 {
 				text = strings.Repeat(down, line-1)
 			}
 			c.reply(prompt, text+enter)
-		}, 3},
+		}},
 		{"lines", []string{"--accessible"}, func(c *console, prompt, text string, line int) {
-			if line > 0 {
+			if line > 0 && text == "" {
 				text = fmt.Sprint(line)
 			}
 			c.line(prompt, text)
-		}, 0},
+		}},
 	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -230,16 +234,16 @@ func TestGoingBack(t *testing.T) {
 			end := c.talk(t.Context(), nil, append([]string{"new", "--set", "ci=none", "--set", "region=", "--set", "window=", "--set", "network=vpc",
 				"--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=create", "--set", "alerts=sns", "--set", "refresh=sns"}, way.args...)...)
 			way.answer(c, "Name of the project", "<", 0)
-			if way.back > 0 {
+			if way.args == nil {
 				c.reply("this is the first question", "\x7forders-db"+enter)
 			} else {
 				c.line("this is the first question", "orders-db")
 			}
-			way.answer(c, "What to rotate", "<", way.back)
+			way.answer(c, "What to rotate", "<", 4)
 			way.answer(c, "Name of the project", "", 0) // what was answered is the default now
-			way.answer(c, "What to rotate", "", 1)
+			way.answer(c, "What to rotate", "", 2)
 			way.answer(c, "Database engine", "", 1)
-			way.answer(c, "Who changes the password", "<", way.back)
+			way.answer(c, "Who changes the password", "<", 3)
 			way.answer(c, "Database engine", "", 1)
 			way.answer(c, "Who changes the password", "", 2)
 			way.answer(c, "Go module path", "<", 0)
@@ -247,11 +251,11 @@ func TestGoingBack(t *testing.T) {
 			way.answer(c, "Go module path", "", 0)
 			way.answer(c, "Name of the secret", "prod/orders", 0)
 			way.answer(c, "How often to rotate", "7d", 0)
-			way.answer(c, "Write it", "<", way.back)
+			way.answer(c, "Write it", "<", 3)
 			way.answer(c, "How often to rotate", "9d", 0)
 			way.answer(c, "Write it", "", 0)
 			code, out := end()
-			const want = "rotasmith new orders-db --type rds-single-user --engine documentdb --set change_as=admin --set secret_name=prod/orders " +
+			const want = "rotasmith new orders-db --type rds-single-user --engine postgres --set change_as=admin --set secret_name=prod/orders " +
 				"--set schedule=9d --set ci=none --no-input\n"
 			if code != 0 || !strings.Contains(out, want) {
 				t.Errorf("exit code %d, want\n%sin\n%s", code, want, out)
@@ -271,6 +275,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.line(`not accepted: bad name "Orders"`, "orders-db")
 	c.wait("orders-db: ", "", false)
 	c.wait("users        clone", "", false)
+	c.wait("It costs about 5.8", "", false)
 	c.wait("Not done for you:", "", false)
 	c.wait("seed.sh", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)

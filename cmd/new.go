@@ -172,20 +172,19 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	if err != nil {
 		return err
 	}
-	dir := o.target(result.Spec.Name)
-	if o.dryRun {
-		_, err = generator.CheckTarget(dir)
-	} else {
-		err = generator.Write(ctx, dir, result.Files)
-	}
-	if err != nil {
-		return cannotWrite(dir, err)
-	}
-	bill, err := catalog.Cost(result.Spec, nil)
+	r, err := o.report(catalog, result)
 	if err != nil {
 		return err
 	}
-	return a.printNew(o, result, bill)
+	if o.dryRun {
+		_, err = generator.CheckTarget(r.Dir)
+	} else {
+		err = generator.Write(ctx, r.Dir, r.Files)
+	}
+	if err != nil {
+		return cannotWrite(r.Dir, err)
+	}
+	return a.printNew(o, r)
 }
 
 // target returns the folder to write to.
@@ -288,6 +287,9 @@ func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
 	}
 }
 
+// allTheSame is asked where Secrets Manager needs no function.
+const allTheSame = "Write a function all the same"
+
 // ask adds to answers what is still open. What was given is checked first, so that nobody answers nine questions for nothing.
 func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) error {
 	if err := catalog.Check(answers); err != nil {
@@ -304,8 +306,8 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 	for {
 		filled := catalog.Fill(answers, o.facts)
 		if managed := catalog.Managed(filled); managed != agreed && managed != "" {
-			a.prompter.Say(managed + "\n")
-			if err := a.agree(ctx, "Write a function all the same", "yes goes on with the questions; no leaves everything as it was", false); err != nil {
+			a.prompter.Say("\n" + wrap(managed, a.prompter.Width()))
+			if err := a.agree(ctx, allTheSame, "yes goes on with the questions; no leaves everything as it was", false); err != nil {
 				return err
 			}
 			agreed = managed
@@ -351,7 +353,10 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 	if err != nil {
 		return err
 	}
-	r := o.report(result)
+	r, err := o.report(catalog, result)
+	if err != nil {
+		return err
+	}
 	a.prompter.Say(string(r.preview(result.Spec.Type.Yours, a.prompter.Width())))
 	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true)
 }
@@ -370,25 +375,28 @@ func (a *app) agree(ctx context.Context, prompt, help string, back bool) error {
 }
 
 // report returns what is told of a project.
-func (o *newOptions) report(result *generator.Result) report {
+func (o *newOptions) report(catalog *generator.Catalog, result *generator.Result) (*report, error) {
+	bill, err := catalog.Cost(result.Spec, nil)
+	if err != nil {
+		return nil, err
+	}
 	commandDir := ""
 	if o.dirSet {
 		commandDir = o.dir
 	}
 	dir := o.target(result.Spec.Name)
-	return report{
+	return &report{
 		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
 		Command: result.Spec.Command(commandDir),
 		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
 		Files:   result.Files,
 		Answers: result.Spec.Resolved,
-	}
+		Cost:    bill.Total(),
+	}, nil
 }
 
 // printNew prints what was made and what to do next.
-func (a *app) printNew(o *newOptions, result *generator.Result, bill *generator.Bill) error {
-	r := o.report(result)
-	r.Cost = bill.Total()
+func (a *app) printNew(o *newOptions, r *report) error {
 	var text []byte
 	var err error
 	switch {

@@ -3,9 +3,11 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/templates"
@@ -96,6 +98,70 @@ func TestAskedAndToldGiveTheSameCommand(t *testing.T) {
 	if asked != out.String() {
 		t.Errorf("asked:\n%s\ntold:\n%s", asked, out.String())
 	}
+}
+
+// listening is scripted and keeps what it is told.
+type listening struct {
+	scripted
+	told *strings.Builder
+}
+
+func (l listening) Say(text string) { l.told.WriteString(text) }
+
+// Where Secrets Manager rotates by itself, a person is told and asked whether to go on; where nobody is asked, stderr has a note.
+func TestManagedTarget(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const managed = "Secrets Manager rotates these by itself, without a function: see the page on managed external secrets before writing one"
+	manifest, err := fs.ReadFile(templates.FS, "providers/cloudflare/provider.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := replaced{templates.FS, "providers/cloudflare/provider.yaml", append(manifest, "managed: '"+managed+"'\n"...)}
+	run := func(prompter Prompter, args ...string) (code int, out, errOut string) {
+		var o, e bytes.Buffer
+		a := &app{
+			System:   System{In: strings.NewReader(""), Out: &o, Err: &e, Getenv: func(string) string { return "" }},
+			open:     func() (*generator.Catalog, error) { return generator.Open(tree, templates.Root) },
+			prompter: prompter,
+		}
+		code = a.run(t.Context(), append([]string{"new", "--dry-run"}, args...))
+		return code, o.String(), e.String()
+	}
+	_, plain, _ := run(nil, "orders", "--type", "api-key", "--provider", "cloudflare")
+	if code, out, errOut := run(nil, "orders", "--type", "api-key", "--provider", "cloudflare", "--no-input"); code != 0 || out != plain ||
+		errOut != "rotasmith: note: "+managed+"\n" {
+		t.Errorf("exit code %d, stderr %q", code, errOut)
+	}
+	for answer, want := range map[string]int{"yes": exitDone, "no": exitInterrupted} {
+		told := new(strings.Builder)
+		script := scripted{"name": "orders", "type": "api-key", "provider": "cloudflare", "answer": answer}
+		code, out, errOut := run(listening{script, told})
+		if code != want || (code == exitDone) != (out == plain) || strings.Contains(errOut, "note") {
+			t.Errorf("%s: exit code %d, stderr %q, stdout\n%s", answer, code, errOut, out)
+		}
+		if told.String() != "\n"+wrap(managed, 80) {
+			t.Errorf("%s: told %q", answer, told)
+		}
+	}
+	told := new(strings.Builder)
+	run(listening{scripted{"name": "orders", "type": "api-key", "provider": "openai"}, told})
+	if told.Len() > 0 {
+		t.Errorf("told of another provider %q", told)
+	}
+}
+
+// replaced is a file system with another content of one file.
+type replaced struct {
+	fs.FS
+	name string
+	data []byte
+}
+
+func (r replaced) Open(name string) (fs.File, error) {
+	if name == r.name {
+		return fstest.MapFS{name: {Data: r.data}}.Open(name)
+	}
+	return r.FS.Open(name)
 }
 
 func TestTree(t *testing.T) {

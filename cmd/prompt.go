@@ -201,7 +201,7 @@ func (t *surveyTerminal) prompt(a ask) survey.Prompt {
 		}
 		return &survey.Input{Message: message + ":", Default: a.def}
 	}
-	s := &survey.Select{Message: a.Prompt + ":"}
+	s := &survey.Select{Message: a.Prompt + ":", PageSize: maxLines}
 	fits := true
 	for _, c := range a.Choices {
 		s.Options = append(s.Options, c.Value)
@@ -227,6 +227,9 @@ func (t *surveyTerminal) prompt(a ask) survey.Prompt {
 	}
 	return s
 }
+
+// maxLines is how many choices a list shows at once: a window of 24 lines holds them and the question.
+const maxLines = 16
 
 // wrap breaks text into lines that a window of that many columns holds.
 func wrap(text string, width int) string {

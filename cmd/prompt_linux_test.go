@@ -178,7 +178,7 @@ func TestConversation(t *testing.T) {
 	end := c.talk(t.Context(), nil, "new", "--set", "ci=none")
 	c.reply("Name of the project:", "Orders"+enter)
 	c.reply(`bad name "Orders"`, "\x7f\x7f\x7f\x7f\x7f\x7forders-db"+enter)
-	c.reply("What to rotate:", down+enter)
+	c.reply("What to rotate:", enter)
 	c.reply("Database engine:", "postgres"+enter)
 	c.reply("Where the two database users come from:", enter)
 	c.reply("Go module path (< goes back):", "example.net/o"+enter)

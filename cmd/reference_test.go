@@ -109,7 +109,7 @@ func describeQuestions(b *bytes.Buffer, catalog *generator.Catalog) {
 		case q.Required():
 			def = "must be answered"
 		case q.Default == "":
-			def = "empty"
+			def = defaultText(q)
 		case q.List:
 			def = "`" + strings.ReplaceAll(q.Default, ",", "`, `") + "`"
 		}

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,9 @@ type Type struct {
 	Kind  string   // the question that its target answers, one of TargetKinds
 	Modes []Mode   // the ways to do it; one without a name if there is no choice
 	Yours []string // what is left to the owner of a project, a line each
-	key   string   // as of a Choice
+
+	key    string // as of a Choice
+	weight int    // as of a manifest
 }
 
 // Mode is one of the ways in which a type of rotation is done, an answer to the question "mode".
@@ -50,6 +53,8 @@ type Mode struct {
 	Name     string
 	Help     string
 	Strategy string // its folder below strategies/
+
+	weight int
 }
 
 // Target is what holds the credential: an answer to the question that its kind is named after.
@@ -61,6 +66,8 @@ type Target struct {
 	Managed    string   // how Secrets Manager rotates this by itself, a sentence; empty if it does not
 	Strategies []string // the strategies that it has a folder for
 	Protocols  []string // the folders below protocols/ that it shares with others
+
+	weight int
 }
 
 // TargetKinds are the kinds of targets: each is a question, and its answers are the folders below its plural.
@@ -75,6 +82,7 @@ type strategyManifest struct {
 	Mode      string // the answer by which the type of a strategy that it includes is done like this
 	Title     string
 	Help      string
+	Weight    int    // where it is one of a list of choices, the heavier come first, then all by their names
 	Key       string // as of a Choice
 	Includes  []string
 	Yours     []string
@@ -85,6 +93,7 @@ type strategyManifest struct {
 type targetManifest struct {
 	Name      string
 	Title     string
+	Weight    int // as of a strategy
 	Aliases   []string
 	Managed   string
 	Includes  []string // of protocols/
@@ -117,6 +126,7 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 		return nil, err
 	}
 	for _, kind := range TargetKinds() {
+		first := len(c.Targets)
 		for _, dir := range folders(fsys, kind+"s") {
 			questions, err := c.readTarget(kind, dir)
 			if err != nil {
@@ -124,6 +134,7 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 			}
 			asked = append(asked, questions...)
 		}
+		slices.SortFunc(c.Targets[first:], func(a, b Target) int { return byWeight(a.weight, b.weight, a.Name, b.Name) })
 	}
 	return c, c.ask(asked)
 }
@@ -153,7 +164,7 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		if m := c.strategies[dir]; m.Mode != "" {
 			for _, layer := range layers {
 				base := path.Base(layer)
-				modes[base] = append(modes[base], Mode{Name: m.Mode, Help: m.Help, Strategy: dir})
+				modes[base] = append(modes[base], Mode{Name: m.Mode, Help: m.Help, Strategy: dir, weight: m.Weight})
 			}
 		}
 	}
@@ -162,7 +173,8 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		if m.Type == "" {
 			continue
 		}
-		t := Type{Name: m.Type, Title: m.Title, Help: m.Help, Kind: m.Target, Modes: modes[dir], key: m.Key}
+		t := Type{Name: m.Type, Title: m.Title, Help: m.Help, Kind: m.Target, Modes: modes[dir], key: m.Key, weight: m.Weight}
+		slices.SortFunc(t.Modes, func(a, b Mode) int { return byWeight(a.weight, b.weight, a.Name, b.Name) })
 		if t.Modes == nil {
 			t.Modes = []Mode{{Strategy: dir}}
 		}
@@ -172,8 +184,13 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		}
 		c.Types = append(c.Types, t)
 	}
-	slices.SortFunc(c.Types, func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(c.Types, func(a, b Type) int { return byWeight(a.weight, b.weight, a.Name, b.Name) })
 	return asked, nil
+}
+
+// byWeight compares choices as they are listed.
+func byWeight(a, b int, nameA, nameB string) int {
+	return cmp.Or(cmp.Compare(b, a), cmp.Compare(nameA, nameB))
 }
 
 func (c *Catalog) readTarget(kind, dir string) ([]Question, error) {
@@ -186,7 +203,7 @@ func (c *Catalog) readTarget(kind, dir string) ([]Question, error) {
 	if m.Name != dir {
 		return nil, fmt.Errorf("%s/%s.yaml: name %q is not the folder's", t.folder(), kind, m.Name)
 	}
-	t.Title, t.Aliases, t.Managed, t.Protocols = m.Title, m.Aliases, m.Managed, m.Includes
+	t.Title, t.Aliases, t.Managed, t.Protocols, t.weight = m.Title, m.Aliases, m.Managed, m.Includes, m.Weight
 	for _, protocol := range m.Includes {
 		if !slices.Contains(folders(c.fsys, "protocols"), protocol) {
 			return nil, fmt.Errorf("%s/%s.yaml includes unknown protocol %q", t.folder(), kind, protocol)

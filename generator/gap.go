@@ -1,6 +1,8 @@
 package generator
 
 import (
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,78 +25,89 @@ func (s schedule) overdueAfterDays() int {
 
 // longestGap returns the most days between two days on which the six fields of a cron expression open a window.
 func longestGap(fields []string) int {
+	opens := []onDay{
+		anyItem(fields[3], inMonth),
+		anyItem(fields[2], onDate),
+		anyItem(fields[4], onWeekday),
+	}
 	gap, last := 0, -1
-	first := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := range 29 * 366 { // after 28 years dates fall on the same days of the week again
-		if !opens(fields, first.AddDate(0, 0, n)) {
-			continue
+		if !slices.ContainsFunc(opens, func(open onDay) bool { return !open(day) }) {
+			if last >= 0 {
+				gap = max(gap, n-last)
+			}
+			last = n
 		}
-		if last >= 0 {
-			gap = max(gap, n-last)
-		}
-		last = n
+		day = day.AddDate(0, 0, 1)
 	}
 	return gap
 }
 
-func opens(fields []string, day time.Time) bool {
-	month := func(item string) bool {
-		return within(item, int(day.Month()), "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")
+// onDay reports whether a field, or an item of it, has a day.
+type onDay func(day time.Time) bool
+
+func anyItem(field string, match func(item string) onDay) onDay {
+	var items []onDay
+	for item := range strings.SplitSeq(field, ",") {
+		if item == "?" || item == "*" {
+			return func(time.Time) bool { return true }
+		}
+		items = append(items, match(item))
 	}
-	return anyItem(fields[3], month) &&
-		anyItem(fields[2], func(item string) bool { return onDate(item, day) }) &&
-		anyItem(fields[4], func(item string) bool { return onWeekday(item, day) })
+	return func(day time.Time) bool {
+		return slices.ContainsFunc(items, func(has onDay) bool { return has(day) })
+	}
 }
 
-func anyItem(field string, match func(item string) bool) bool {
-	for item := range strings.SplitSeq(field, ",") {
-		if item == "?" || item == "*" || match(item) {
-			return true
-		}
-	}
-	return false
+func inMonth(item string) onDay {
+	has := within(item, "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")
+	return func(day time.Time) bool { return has(int(day.Month())) }
 }
 
 // onDate also knows L, the last day of a month, and 15W, the working day that is nearest to the 15th within its month.
-func onDate(item string, day time.Time) bool {
-	lastOfMonth := day.AddDate(0, 0, 1).Day() == 1
+func onDate(item string) onDay {
 	if item == "L" {
-		return lastOfMonth
+		return func(day time.Time) bool { return day.AddDate(0, 0, 1).Day() == 1 }
 	}
 	near, ok := strings.CutSuffix(item, "W")
 	if !ok {
-		return within(item, day.Day(), "")
+		has := within(item, "")
+		return func(day time.Time) bool { return has(day.Day()) }
 	}
 	wanted, _ := strconv.Atoi(near)
-	switch off := wanted - day.Day(); day.Weekday() {
-	case time.Saturday, time.Sunday:
-		return false
-	case time.Friday: // the 15th is a Saturday, or the month ends with this weekend
-		return off == 0 || off == 1 || off == 2 && day.AddDate(0, 0, 3).Day() == 1
-	case time.Monday: // the 15th was a Sunday, or the month began with this weekend
-		return off == 0 || off == -1 || off == -2 && day.Day() == 3
-	default:
-		return off == 0
+	return func(day time.Time) bool {
+		switch off := wanted - day.Day(); day.Weekday() {
+		case time.Saturday, time.Sunday:
+			return false
+		case time.Friday: // the 15th is a Saturday, or the month ends with this weekend
+			return off == 0 || off == 1 || off == 2 && day.AddDate(0, 0, 3).Day() == 1
+		case time.Monday: // the 15th was a Sunday, or the month began with this weekend
+			return off == 0 || off == -1 || off == -2 && day.Day() == 3
+		default:
+			return off == 0
+		}
 	}
 }
 
 // onWeekday also knows 6L, the last Friday of a month, and 6#2, its second one; L alone is Saturday.
-func onWeekday(item string, day time.Time) bool {
-	const names = "SUN MON TUE WED THU FRI SAT"
-	weekday := int(day.Weekday()) + 1
-	if name, nth, ok := strings.Cut(item, "#"); ok {
-		return within(name, weekday, names) && strconv.Itoa((day.Day()+6)/7) == nth
+func onWeekday(item string) onDay {
+	item, nth, counted := strings.Cut(item, "#")
+	count, _ := strconv.Atoi(nth)
+	name, last := strings.CutSuffix(item, "L")
+	if name == "" {
+		name, last = "SAT", false
 	}
-	if name, ok := strings.CutSuffix(item, "L"); ok && name != "" {
-		return within(name, weekday, names) && day.AddDate(0, 0, 7).Month() != day.Month()
-	} else if ok {
-		return weekday == 7
+	has := within(name, "SUN MON TUE WED THU FRI SAT")
+	return func(day time.Time) bool {
+		return has(int(day.Weekday())+1) &&
+			(!counted || (day.Day()+6)/7 == count) &&
+			(!last || day.AddDate(0, 0, 7).Month() != day.Month())
 	}
-	return within(item, weekday, names)
 }
 
-// within reports whether n is 5, in 1-5, */2 or 1/3; names stand for the numbers from 1 on.
-func within(item string, n int, names string) bool {
+// within returns what reports whether a number is 5, in 1-5, */2 or 1/3; names stand for the numbers from 1 on.
+func within(item, names string) func(n int) bool {
 	number := func(s string) int {
 		if at := strings.Index(names, s); at >= 0 && len(s) == 3 {
 			return at/4 + 1
@@ -112,11 +125,11 @@ func within(item string, n int, names string) bool {
 	case ranged:
 		to = number(high)
 	case stepped:
-		to = n
+		to = math.MaxInt
 	}
 	by := max(number(step), 1)
 	if from > to { // FRI-MON
-		return from > 0 && (n >= from || n <= to)
+		return func(n int) bool { return from > 0 && (n >= from || n <= to) }
 	}
-	return from > 0 && from <= n && n <= to && (n-from)%by == 0
+	return func(n int) bool { return from > 0 && from <= n && n <= to && (n-from)%by == 0 }
 }

@@ -21,6 +21,8 @@ type Question struct {
 	Pattern string
 	// Optional allows the empty answer, which leaves the value to AWS or to a Terraform variable.
 	Optional bool
+	// First makes the first choice that applies the default.
+	First bool
 	// List makes the answer a list, comma-separated.
 	List bool
 	// Flag gives the question a flag of its own, named after its key.
@@ -75,7 +77,8 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
-			Why: "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
+			Why:   "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
+			First: true,
 		},
 		{
 			Key: "module", Prompt: "Go module path", Help: "Go module path of the emitted project",
@@ -133,10 +136,10 @@ func BaseQuestions() []Question {
 			},
 		},
 		{
-			Key: "network", Prompt: "Where the function runs", Help: "the network that reaches the database",
-			Why:     "decides whether the function gets subnets and a security group; most databases are reached only from inside their VPC",
+			Key: "network", Prompt: "Where the function runs", Help: "the network that reaches the database or the API",
+			Why:     "decides whether the function gets subnets and a security group; most databases are reached only from their VPC, most APIs from anywhere",
 			Default: "vpc", Choices: []Choice{
-				{Value: "vpc", Help: "inside the database's VPC"},
+				{Value: "vpc", Help: "inside a VPC, such as the database's"},
 				{Value: "public", Help: "outside any VPC"},
 			},
 		},
@@ -180,7 +183,7 @@ func (q *Question) chosen() bool {
 }
 
 // Required reports whether the question must be answered: it has no default and may not be empty.
-func (q *Question) Required() bool { return q.Default == "" && !q.Optional }
+func (q *Question) Required() bool { return q.Default == "" && !q.Optional && !q.First }
 
 // Cure says how the command line answers the question.
 func (q *Question) Cure() string {

@@ -214,6 +214,9 @@ func parseImports(source string, text []byte) (*goSource, error) {
 			return nil, err
 		}
 		at := fset.Position(spec.Path.Pos())
+		if n := len(src.imports); n > 0 && src.imports[n-1].line == at.Line {
+			return nil, fmt.Errorf("line %d has two imports, format it", at.Line)
+		}
 		src.imports = append(src.imports, importPath{at.Offset, at.Offset + len(spec.Path.Value), at.Line, path})
 	}
 	return src, nil

@@ -299,18 +299,17 @@ func FuzzFreeText(f *testing.F) {
 		}
 	}
 	hostile := []string{
-		"'", `"`, "${x}", "%{if true}", "$${x}", "a\nb", "\\", "{{.Name}}", "}}", "*/", "//", "`x`", "$(x)", "#", "- a", "a: b", "|", "<b>", "é", "\u2028", "\xff",
+		"", "'", `"`, "${x}", "%{if true}", "$${x}", "a\nb", "\\", "{{.Name}}", "}}", "*/", "//", "`x`", "$(x)", "#", "- a", "a: b", "|", "<b>", "é", "\u2028", "\xff",
 	}
-	for i, key := range free {
-		f.Add(uint8(i), others[key])
-		for _, text := range hostile {
-			f.Add(uint8(i), others[key]+text)
+	combinations := c.Combinations()
+	for n := range max(len(hostile), len(combinations)) { // each text for each question, and each combination for each question
+		for i, key := range free {
+			f.Add(uint16(n*len(free)+i), others[key]+hostile[n%len(hostile)])
 		}
 	}
-	f.Fuzz(func(t *testing.T, question uint8, text string) {
+	f.Fuzz(func(t *testing.T, question uint16, text string) {
 		key := free[int(question)%len(free)]
-		combinations := c.Combinations()
-		base := combinations[int(question)/len(free)%len(combinations)]
+		base := maps.Clone(combinations[int(question)/len(free)%len(combinations)])
 		maps.Copy(base, map[string]string{"name": "orders", key: text})
 		if _, err := c.NewSpec(generator.Texts(base)); err != nil {
 			return

@@ -182,7 +182,7 @@ func (c *Catalog) applies(q Question, given bool, get Lookup) bool {
 
 // defaultFor returns the default of a question among the answers to those before it.
 func (c *Catalog) defaultFor(q Question, get Lookup) string {
-	if q.Key == modeKey {
+	if q.First {
 		return slices.Concat(c.narrowNames(q, get), []string{""})[0]
 	}
 	if s := c.strategy(get); s != "" {

@@ -57,7 +57,7 @@ func eachAnswerOnce(t *testing.T) []generator.Answers {
 	}
 	rows := 1
 	for _, q := range catalog.Questions() {
-		if !q.Required() {
+		if !q.Required() && !q.First {
 			rows = max(rows, len(q.Choices))
 		}
 	}
@@ -75,7 +75,7 @@ func eachAnswerOnce(t *testing.T) []generator.Answers {
 			for _, choice := range q.Choices {
 				values = append(values, choice.Value)
 			}
-			if !q.Required() {
+			if !q.Required() && !q.First {
 				values = values[row%len(values):][:1]
 			}
 		}

@@ -101,15 +101,15 @@ func (s *Schema) Parse(files map[string][]byte) *Module {
 		if !slices.Contains([]string{".tf", ".tfvars", ".hcl"}, path.Ext(name)) {
 			continue
 		}
-		if data := files[name]; !bytes.Equal(hclwrite.Format(data), data) {
+		f := s.parse(name, files[name])
+		if !f.formatted {
 			m.find(Format, hcl.Range{Filename: name}, "is not formatted")
 		}
-		file, diags := hclsyntax.ParseConfig(files[name], name, hcl.InitialPos)
-		m.diagnose(Syntax, diags)
-		if diags.HasErrors() {
+		m.diagnose(Syntax, f.diags)
+		if f.diags.HasErrors() {
 			continue
 		}
-		body := file.Body.(*hclsyntax.Body)
+		body := f.Body.(*hclsyntax.Body)
 		switch {
 		case path.Ext(name) == ".tf":
 			m.collect(body)
@@ -119,6 +119,25 @@ func (s *Schema) Parse(files map[string][]byte) *Module {
 		}
 	}
 	return m
+}
+
+// file is a parsed file.
+type file struct {
+	*hcl.File
+	diags     hcl.Diagnostics
+	formatted bool
+}
+
+// parse parses a file once: most are the same in many modules.
+func (s *Schema) parse(name string, data []byte) *file {
+	key := name + "\x00" + string(data)
+	if known, ok := s.files.Load(key); ok {
+		return known.(*file)
+	}
+	f := &file{formatted: bytes.Equal(hclwrite.Format(data), data)}
+	f.File, f.diags = hclsyntax.ParseConfig(data, name, hcl.InitialPos)
+	s.files.Store(key, f)
+	return f
 }
 
 func (m *Module) collect(body *hclsyntax.Body) {

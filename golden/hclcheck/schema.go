@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
@@ -14,6 +15,7 @@ type Schema struct {
 	provider  *block
 	resources map[string]*block
 	data      map[string]*block
+	files     sync.Map // *file by name and content
 }
 
 type block struct {

@@ -75,7 +75,7 @@ func PostgresOnSmallDisk(t testing.TB) (server *PostgresServer, disk string) {
 	if postgresBin() == "" || os.Geteuid() != 0 {
 		missing(t, "a small disk takes root on Linux, and PostgreSQL: apt-get install postgresql")
 	}
-	disk, err := os.MkdirTemp("", "disk-")
+	disk, err := os.MkdirTemp("", "disk-") //nolint:usetesting // the server's user may not enter a test's folder
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func PostgresOnSmallDisk(t testing.TB) (server *PostgresServer, disk string) {
 		missing(t, fmt.Sprintf("a small disk cannot be mounted: %v: %s", err, out))
 	}
 	t.Cleanup(func() { // what the server still holds of it goes with the server
-		_ = exec.Command("umount", "--lazy", disk).Run() //nolint:noctx // the test's context has ended
+		_ = exec.Command("umount", "--lazy", disk).Run() // the test's context has ended
 		_ = os.Remove(disk)
 	})
 	if server, err = startPostgres(postgresPrograms(), disk); err != nil {
