@@ -14,15 +14,23 @@ const (
 )
 
 // Deployment is what one deployment with everything says, for those of the
-// variables that there are. secret and admin are the ARNs of the secrets that
-// exist already.
+// variables that there are: what the tests that ship say, which know what the
+// target needs, and more. secret and admin are the ARNs of the secrets that exist
+// already.
 func Deployment(m *hclcheck.Module, secret, admin string) map[string]cty.Value {
-	one, given := make(map[string]cty.Value), make(map[string]cty.Value)
+	given := m.Tested()
+	one := make(map[string]cty.Value)
+	if tested, ok := given["secrets"]; ok {
+		one = tested.GetAttr("first").AsValueMap()
+	}
+	say := m.Type("secrets").ElementType()
 	for name, text := range map[string]string{
 		"arn": secret, "name": "orders", "host": "db.example.com", "dbname": "orders", "username": "orders_a", "alternate_username": "orders_b",
 		"admin_secret_arn": admin, "admin_kms_key_arn": AdminKey, "kms_key_arn": keyARN + "secret",
 	} {
-		one[name] = cty.StringVal(text)
+		if say.HasAttribute(name) {
+			one[name] = cty.StringVal(text)
+		}
 		if name != "name" && m.Declares(name) {
 			given[name] = cty.StringVal(text)
 		}
