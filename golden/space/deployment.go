@@ -42,6 +42,15 @@ func Deployment(m *hclcheck.Module, secret, admin string) map[string]cty.Value {
 	}
 	put("subnet_ids", cty.TupleVal([]cty.Value{cty.StringVal("subnet-0a1b2c3d"), cty.StringVal("subnet-4e5f6a7b")}))
 	put("security_group_ids", cty.TupleVal([]cty.Value{cty.StringVal("sg-0a1b2c3d")}))
+	put("interface_endpoint", cty.True)
+	put("alert_emails", cty.TupleVal([]cty.Value{cty.StringVal("on-call@example.com")}))
+	put("trail", cty.StringVal("create"))
+	put("reader_arns", cty.TupleVal([]cty.Value{cty.StringVal("arn:aws:iam::" + hclcheck.Account + ":role/orders")}))
+	put("consumer_endpoints", cty.ObjectVal(map[string]cty.Value{"eu-central-1": cty.ObjectVal(map[string]cty.Value{
+		"vpc_id":             cty.StringVal("vpc-0a1b2c3d"),
+		"subnet_ids":         cty.TupleVal([]cty.Value{cty.StringVal("subnet-8c9d0e1f")}),
+		"security_group_ids": cty.TupleVal([]cty.Value{cty.StringVal("sg-8c9d0e1f")}),
+	})}))
 	if m.Creates("aws_secretsmanager_secret") {
 		delete(one, "arn")
 	} else {
