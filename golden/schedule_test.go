@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -86,9 +87,7 @@ func TestSchedulesAreJudgedAlike(t *testing.T) {
 				delete(asked, "window")
 				given["window"] = cty.NullVal(cty.String)
 			}
-			for key, value := range answers {
-				asked[key] = value
-			}
+			maps.Copy(asked, answers)
 			if _, err := c.NewSpec(generator.Texts(asked)); (err == nil) != test.right {
 				t.Errorf("the generator says %v", err)
 			}

@@ -129,7 +129,7 @@ func (a *Access) requests(c Call) []iam.Request {
 	onBehalf := func(key, secret string, actions []string) {
 		for _, action := range actions {
 			r := iam.Request{Action: action, Resource: key, Context: common()}
-			r.Context["kms:ViaService"] = []string{"secretsmanager." + part(key, 3) + ".amazonaws.com"}
+			r.Context["kms:ViaService"] = []string{"secretsmanager." + regionOf(key) + ".amazonaws.com"}
 			r.Context["kms:EncryptionContext:SecretARN"] = []string{secret}
 			r.Context["kms:EncryptionContext:SecretVersionId"] = []string{version}
 			r.Context["kms:EncryptionContextKeys"] = []string{"SecretARN", "SecretVersionId"}
@@ -142,16 +142,16 @@ func (a *Access) requests(c Call) []iam.Request {
 	if c.Op == "PutSecretValue" {
 		for _, key := range a.ReplicaKeys[arn] {
 			// A replica has the secret's name and suffix, and a region of its own.
-			onBehalf(key, strings.Replace(arn, ":"+part(arn, 3)+":", ":"+part(key, 3)+":", 1), replicaActions)
+			onBehalf(key, strings.Replace(arn, ":"+regionOf(arn)+":", ":"+regionOf(key)+":", 1), replicaActions)
 		}
 	}
 	return requests
 }
 
-// part returns one of an ARN's parts, "" if it has fewer.
-func part(arn string, at int) string {
-	if parts := strings.SplitN(arn, ":", 6); at < len(parts) {
-		return parts[at]
+// regionOf returns the region that an ARN names, "" if it names none.
+func regionOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) > 3 {
+		return parts[3]
 	}
 	return ""
 }

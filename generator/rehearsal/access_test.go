@@ -56,7 +56,7 @@ func TestAccessAsksForKeys(t *testing.T) {
 		var asked []string
 		for _, request := range access.requests(test.call) {
 			asked = append(asked, request.Action)
-			region := part(request.Resource, 3)
+			region := regionOf(request.Resource)
 			wanted := strings.Replace(secret, "eu-west-1", region, 1)
 			if strings.HasPrefix(request.Action, "kms:") && (!slices.Equal(request.Context["kms:EncryptionContext:SecretARN"], []string{wanted}) ||
 				!slices.Equal(request.Context["kms:ViaService"], []string{"secretsmanager." + region + ".amazonaws.com"})) {

@@ -203,7 +203,7 @@ func (m *Module) checkPattern(i Instance) {
 	if !slices.Contains(pattern.Source, "aws.secretsmanager") {
 		return
 	}
-	want := ""
+	var want string
 	switch {
 	case len(pattern.Detail.LabelUpdated) > 0:
 		want = "Secret Label Updated"
