@@ -28,7 +28,7 @@ lint: $(bin)/golangci-lint ## Run golangci-lint; .golangci.yml has the reason fo
 
 .PHONY: terraform
 terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu and tfsec, which take minutes to build once
-	TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec go -C golden/tfprovider test -count=1 -parallel=2 ./...
+	TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec go -C golden/tfprovider test -count=1 -parallel=2 -timeout 40m ./...
 
 .PHONY: golden
 golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests

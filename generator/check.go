@@ -25,8 +25,9 @@ var (
 	namePattern       = regexpOnce(nameExpr)
 	secretNamePattern = regexpOnce(secretNameExpr)
 	regionPattern     = regexpOnce(regionExpr)
-	ratePattern       = regexpOnce(`^rate\(([0-9]{1,4}) (hour|day)(s?)\)$`)
+	ratePattern       = regexpOnce(`^rate\(([0-9]{1,5}) (hour|day)(s?)\)$`)
 	cronPattern       = regexpOnce(`^cron\(([^()]*)\)$`)
+	hoursItem         = regexpOnce(`^(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$`)
 	dayOfMonth        = regexpOnce(`^(\?|\*|L|[0-9]{1,2}W|[0-9*][0-9,*/-]*)$`)
 	month             = regexpOnce(`^[0-9A-Z*][0-9A-Z,*/-]*$`)
 	dayOfWeek         = regexpOnce(`^(\?|\*|L|[1-7A-Z*][0-9A-Z,*/#-]*)$`)
@@ -182,6 +183,9 @@ func parseCron(fields string) ([]int, error) {
 func parseHours(field string) ([]int, error) {
 	var hours []int
 	for item := range strings.SplitSeq(field, ",") {
+		if hoursItem(item) == nil {
+			return nil, fmt.Errorf("bad hours %q", field)
+		}
 		span, stepText, stepped := strings.Cut(item, "/")
 		fromText, toText, ranged := strings.Cut(span, "-")
 		if span == "*" {

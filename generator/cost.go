@@ -51,6 +51,7 @@ type costItem struct {
 	Count float64
 	Per   []string
 	Only  string
+	If    string // a question: without an answer to it there is none of this
 }
 
 // Bill is what a project costs a month, as far as its answers tell.
@@ -148,6 +149,15 @@ func (c *Catalog) addCost(b *Bill, layer string, priceOf map[string]Price, numbe
 		price, ok := priceOf[item.Price]
 		if !ok {
 			return fmt.Errorf("%s: %s: unknown price %q", file, item.What, item.Price)
+		}
+		if item.If != "" {
+			number, ok := numbers[item.If]
+			switch {
+			case !ok:
+				return fmt.Errorf("%s: %s: unknown number %q", file, item.What, item.If)
+			case number == 0:
+				continue
+			}
 		}
 		line := BillLine{What: item.What, Count: item.Count, Price: price, Only: item.Only, Source: layer}
 		for _, name := range item.Per {

@@ -38,8 +38,9 @@ func TestCostOfLayers(t *testing.T) {
 items:
   - { what: secrets, price: secret, count: 2, per: [secrets, zones] }
   - { what: keys, price: kms-key, count: 1, only: wanted }
+  - { what: keys of many zones, price: kms-key, count: 1, if: hours }
 unknown: [this, this]
-`, map[string]float64{"secrets": 3})
+`, map[string]float64{"secrets": 3, "hours": 0})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,6 +82,14 @@ func (r role) forbidden() []iam.Request {
 	for _, action := range []string{"CreateSecret", "DeleteSecret", "PutResourcePolicy", "RotateSecret", "UpdateSecret", "CancelRotateSecret"} {
 		all = append(all, iam.Request{Action: "secretsmanager:" + action, Resource: r.secret})
 	}
+	for _, action := range []string{"CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "UpdateAccessKey"} {
+		for _, neighbour := range []string{userARN("orders-2"), userARN("teams/orders"), userARN("*")} {
+			all = append(all, iam.Request{Action: "iam:" + action, Resource: neighbour})
+		}
+	}
+	for _, action := range []string{"AttachUserPolicy", "CreateLoginProfile", "DeleteUser", "PutUserPolicy", "UpdateUser"} {
+		all = append(all, iam.Request{Action: "iam:" + action, Resource: userARN("orders")})
+	}
 	function := map[string][]string{"lambda:SourceFunctionArn": {r.function}}
 	for action := range rehearsal.OnBehalf {
 		if strings.HasPrefix(action, "ec2:") { // is Lambda's to do, and not the function's code's
@@ -135,31 +143,36 @@ var recordedSchema = sync.OnceValues(func() (*hclcheck.Schema, error) {
 	return hclcheck.ParseSchema(data)
 })
 
-// everyRole calls f for each type and mode and each pair of answers, once for those that
-// come to the same.
+// everyRole calls f for each type and mode and each pair of answers, and for every
+// other target with the usual answers: once for those that come to the same.
 func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 	c, err := generator.Open(templates.FS, templates.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := make(map[string]bool)
+	rows := c.Combinations()
 	for _, base := range space.Bases(c) {
 		choices, err := space.Choices(c, base)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, answers := range space.Pairs(choices) {
-			name := fmt.Sprint(base["type"], answers)
 			maps.Copy(answers, base)
-			spec, err := c.NewSpec(generator.Texts(answers))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := roleOf(t, spec.Strategy, terraform(t, c, answers))
-			if same := fmt.Sprintf("%s %v %v", r.strategy, r.policy, r.settings); !seen[same] {
-				seen[same] = true
-				t.Run(name, func(t *testing.T) { f(t, r) })
-			}
+			rows = append(rows, answers)
+		}
+	}
+	seen := make(map[string]bool)
+	for _, answers := range rows {
+		name := fmt.Sprint(answers)
+		answers["name"] = "orders"
+		spec, err := c.NewSpec(generator.Texts(answers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := roleOf(t, spec.Strategy, terraform(t, c, answers))
+		if same := fmt.Sprintf("%s %v %v", r.strategy, r.policy, r.settings); !seen[same] {
+			seen[same] = true
+			t.Run(name, func(t *testing.T) { f(t, r) })
 		}
 	}
 }
@@ -210,13 +223,20 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 		r.key = i.Text("kms_key_id")
 		r.replicaKeys = []string{space.ReplicaKey}
 	}
-	policies, functions := d.All("aws_iam_role_policy"), d.All("aws_lambda_function")
-	if len(policies) != 1 || len(functions) != 1 {
-		t.Fatalf("%d policies, %d functions", len(policies), len(functions))
+	functions := d.All("aws_lambda_function")
+	if len(functions) != 1 {
+		t.Fatalf("%d functions", len(functions))
 	}
-	document := named.Replace(policies[0].Text("policy"))
-	if r.policy, err = iam.Parse([]byte(document)); err != nil {
-		t.Fatal(err)
+	r.policy = &iam.Policy{Version: iam.Version}
+	var document string
+	for _, policy := range d.All("aws_iam_role_policy") { // a provider may have one of its own
+		text := named.Replace(policy.Text("policy"))
+		p, err := iam.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.policy.Statement = append(r.policy.Statement, p.Statement...)
+		document += text
 	}
 	if !strings.Contains(document, admin) {
 		r.admin = ""
@@ -268,7 +288,16 @@ type way struct {
 var ways = map[string][]way{
 	"single-user": append(slices.Clone(everyStrategy), way{"no labelled version logs in", (*actors).recover}),
 	"two-user":    everyStrategy,
+	"overlap":     append(slices.Clone(everyStrategy), formerKeys),
+	"roll":        everyStrategy,
+	"assisted": append(slices.Clone(everyStrategy), formerKeys,
+		way{"preflight of a supply", (*actors).preflightOfSupply}),
 }
+
+// formerKeys is that of keys which nobody needs any more none is left.
+var formerKeys = way{"former keys end", func(a *actors) error {
+	return errors.Join(a.rotate(), a.rotate(), a.rotate(), a.rotate(), a.book.tidy())
+}}
 
 var everyStrategy = []way{
 	{"rotations in a row", func(a *actors) error { return errors.Join(a.rotate(), a.rotate(), a.rotate()) }},
@@ -322,12 +351,14 @@ type actors struct {
 	client  *secretsmanager.Client
 	service rehearsal.Service
 	outside *rotationtest.Outside
-	server  *databasetest.Server
+	server  *databasetest.Server // of a database
+	book    *book                // of API keys
+	access  *rehearsal.Access
 	tokens  int
 }
 
 func (r role) take(p way, access *rehearsal.Access) error {
-	a := &actors{role: r, secrets: &rotationtest.SecretsManager{}, outside: &rotationtest.Outside{}}
+	a := &actors{role: r, secrets: &rotationtest.SecretsManager{}, outside: &rotationtest.Outside{}, access: access}
 	access.SecretsManager = a.secrets
 	front := httptest.NewServer(&rehearsal.Front{SecretsManager: a.secrets, Before: access.Check})
 	defer front.Close()
@@ -344,22 +375,33 @@ func (r role) take(p way, access *rehearsal.Access) error {
 	return p.run(a)
 }
 
-// seed stores the first values and makes the database's users.
+// seed stores the first values, of a credential that works.
 func (a *actors) seed() error {
+	value, admin := a.seedDatabase()
+	if a.role.rotatesKeys() {
+		value, admin = a.seedKeys()
+	}
+	for name, value := range map[string]string{roleSecret: value, roleAdmin: admin} {
+		if _, err := a.secrets.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r role) rotatesKeys() bool { return r.strategy != "single-user" && r.strategy != "two-user" }
+
+// seedDatabase makes the database's users.
+func (a *actors) seedDatabase() (value, admin string) {
 	const first, admins = "first-password-sentinel-90cc", "admin-password-sentinel-41ab"
 	a.server = databasetest.NewServer(a.outside, admins)
 	a.server.AddUser("orders_a", first, "read")
 	if a.role.settings["USERS"] != "clone" {
 		a.server.AddUser("orders_b", "not-in-the-secret-yet-4242", "read")
 	}
-	value := fmt.Sprintf(`{"engine":%q,"host":"db","port":5432,"username":"orders_a","alternate_username":"orders_b","password":%q,"masterarn":%q}`,
-		databasetest.Engine, first, doubleOr(a.role.admin))
-	for name, value := range map[string]string{roleSecret: value, roleAdmin: fmt.Sprintf(`{"username":%q,"password":%q}`, databasetest.Admin, admins)} {
-		if _, err := a.secrets.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fmt.Sprintf(`{"engine":%q,"host":"db","port":5432,"username":"orders_a","alternate_username":"orders_b","password":%q,"masterarn":%q}`,
+			databasetest.Engine, first, doubleOr(a.role.admin)),
+		fmt.Sprintf(`{"username":%q,"password":%q}`, databasetest.Admin, admins)
 }
 
 func doubleOr(arn string) string {
@@ -386,6 +428,9 @@ func (a *actors) Invoke(ctx context.Context, event []byte, _ time.Duration) ([]b
 }
 
 func (a *actors) strategy(env *rotation.Env) (rotation.Strategy, error) {
+	if a.role.rotatesKeys() {
+		return a.keyStrategy(env)
+	}
 	target := a.server.Target(a.outside.Process())
 	if a.role.strategy == "two-user" {
 		config, _ := twouser.ConfigFromEnv(env)
@@ -418,6 +463,9 @@ func (u twoUsers) Login(ctx context.Context, account database.Account) (twouser.
 func (a *actors) token() string { return fmt.Sprintf("%08d-0000-4000-8000-000000000000", a.tokens) }
 
 func (a *actors) rotate() error {
+	if err := a.supply(); err != nil {
+		return err
+	}
 	a.tokens++
 	_, err := a.service.Rotate(context.Background(), a.role.secret, a.token())
 	return err
@@ -425,6 +473,9 @@ func (a *actors) rotate() error {
 
 // stutter delivers each step twice.
 func (a *actors) stutter() error {
+	if err := a.supply(); err != nil {
+		return err
+	}
 	a.tokens++
 	_, err := a.secrets.RotateSecret(context.Background(), &secretsmanager.RotateSecretInput{
 		SecretId: &a.role.secret, ClientRequestToken: aws.String(a.token()), RotationLambdaARN: aws.String(rehearsal.FunctionARN),

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,10 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/eventpattern"
+	"github.com/rotasmith/rotasmith/golden/space"
+	"github.com/rotasmith/rotasmith/templates"
 )
 
 // samples holds events as Secrets Manager sends them.
@@ -31,9 +35,33 @@ var wantMatches = map[string][]string{
 	"refresh": {"secret-label-updated"},
 }
 
+// everyDeployment calls f with projects in which every type and mode meets every
+// answer that changes Terraform.
+func everyDeployment(t *testing.T, f func(t *testing.T, files tree)) {
+	c, err := generator.Open(templates.FS, templates.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := space.Cover(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answers := range rows {
+		result, err := c.Generate(generator.Texts(answers))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := make(tree)
+		for _, f := range result.Files {
+			files[f.Path] = string(f.Data)
+		}
+		t.Run(fmt.Sprint(answers), func(t *testing.T) { f(t, files) })
+	}
+}
+
 // TestRulesMatch holds every emitted rule to matching its samples and no others.
 func TestRulesMatch(t *testing.T) {
-	everyProject(t, func(t *testing.T, files tree) {
+	everyDeployment(t, func(t *testing.T, files tree) {
 		want := make(map[string][]string)
 		if !strings.Contains(files["rotasmith.yaml"], "\nalerts: none\n") {
 			want["failed"] = wantMatches["failed"]
@@ -82,7 +110,7 @@ func TestWrongRulesAreFound(t *testing.T) {
 // TestOnlyRulesMaySend holds the topics and the queue to taking events from the
 // rules that have them for a target, and nothing from other accounts' rules.
 func TestOnlyRulesMaySend(t *testing.T) {
-	everyProject(t, func(t *testing.T, files tree) {
+	everyDeployment(t, func(t *testing.T, files tree) {
 		for _, typ := range []string{"aws_sns_topic_policy", "aws_sqs_queue_policy"} {
 			resources(t, files, typ, func(name string, body *hclsyntax.Body) {
 				var policy struct {

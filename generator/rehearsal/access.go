@@ -32,19 +32,28 @@ type Access struct {
 
 // Check decides a call and everything that Secrets Manager does on its behalf.
 func (a *Access) Check(c Call) error {
+	for _, request := range a.requests(c) {
+		if err := a.Ask(request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ask decides one request: Check does for Secrets Manager's, and a double of
+// another service for its own.
+func (a *Access) Ask(request iam.Request) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, request := range a.requests(c) {
-		decision := a.Policy.Decide(request)
-		if !decision.Allowed {
-			a.denied = append(a.denied, request)
-			return APIError("AccessDeniedException", "the role may not do "+request.String())
-		}
-		for _, statement := range decision.Because {
-			for _, action := range statement.Action {
-				if strings.EqualFold(action, request.Action) {
-					a.use(iam.Grant{Sid: statement.Sid, Action: action})
-				}
+	decision := a.Policy.Decide(request)
+	if !decision.Allowed {
+		a.denied = append(a.denied, request)
+		return APIError("AccessDeniedException", "the role may not do "+request.String())
+	}
+	for _, statement := range decision.Because {
+		for _, action := range statement.Action {
+			if strings.EqualFold(action, request.Action) {
+				a.use(iam.Grant{Sid: statement.Sid, Action: action})
 			}
 		}
 	}
@@ -139,7 +148,7 @@ func (a *Access) requests(c Call) []iam.Request {
 	return requests
 }
 
-// regionOf returns the region in an ARN, "" if there is none.
+// regionOf returns the region that an ARN names, "" if it names none.
 func regionOf(arn string) string {
 	if parts := strings.SplitN(arn, ":", 6); len(parts) > 3 {
 		return parts[3]

@@ -28,7 +28,7 @@ var functions = sync.OnceValue(func() map[string]function.Function {
 		"trimprefix": stdlib.TrimPrefixFunc, "trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc, "try": tryfunc.TryFunc,
 		"upper": stdlib.UpperFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc, "lookup": stdlib.LookupFunc,
 		"replace": stdlib.ReplaceFunc, "signum": stdlib.SignumFunc, "pow": stdlib.PowFunc, "log": stdlib.LogFunc, "index": stdlib.IndexFunc,
-		"length": length, "one": one, "startswith": affix(true), "endswith": affix(false), "alltrue": every(true), "anytrue": every(false),
+		"length": length, "one": one, "sum": sum, "timecmp": opaque(cty.Number), "startswith": affix(true), "endswith": affix(false), "alltrue": every(true), "anytrue": every(false),
 		"tostring": to(cty.String), "tonumber": to(cty.Number), "tobool": to(cty.Bool),
 		"tolist": to(cty.List(cty.DynamicPseudoType)), "toset": to(cty.Set(cty.DynamicPseudoType)), "tomap": to(cty.Map(cty.DynamicPseudoType)),
 		"fileexists": opaque(cty.Bool),
@@ -38,9 +38,6 @@ var functions = sync.OnceValue(func() map[string]function.Function {
 		"templatefile", "timestamp", "timeadd", "formatdate", "urlencode", "uuid", "abspath", "basename", "dirname", "cidrhost", "cidrsubnet",
 	} {
 		all[name] = opaque(cty.String)
-	}
-	for _, name := range []string{"sum", "timecmp"} {
-		all[name] = opaque(cty.Number)
 	}
 	for _, name := range []string{"matchkeys", "sensitive", "nonsensitive", "issensitive", "transpose", "yamldecode", "yamlencode", "fileset"} {
 		all[name] = opaque(cty.DynamicPseudoType)
@@ -115,6 +112,18 @@ var one = function.New(&function.Spec{
 		default:
 			return cty.DynamicVal, function.NewArgErrorf(0, "has more than one element")
 		}
+	},
+})
+
+var sum = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "list", Type: cty.List(cty.Number)}},
+	Type:   function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		total := cty.Zero
+		for _, value := range args[0].AsValueSlice() {
+			total = total.Add(value)
+		}
+		return total, nil
 	},
 })
 

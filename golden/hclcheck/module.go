@@ -223,6 +223,17 @@ func (m *Module) Type(variable string) cty.Type {
 	return cty.DynamicPseudoType
 }
 
+// Tested returns what the tests that ship say of the variables.
+func (m *Module) Tested() map[string]cty.Value {
+	all := make(map[string]cty.Value)
+	for name, a := range m.values {
+		if v := m.variables[name]; v != nil && strings.HasPrefix(a.SrcRange.Filename, "tests/") {
+			all[name], _ = a.Expr.Value(nil)
+		}
+	}
+	return all
+}
+
 // Creates reports whether there is a resource of that type.
 func (m *Module) Creates(kind string) bool {
 	for _, r := range m.resources {

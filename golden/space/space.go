@@ -3,6 +3,12 @@
 package space
 
 import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/rotasmith/rotasmith/generator"
 )
 
@@ -45,6 +51,83 @@ func Choices(c *generator.Catalog, base map[string]string) ([]Option, error) {
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// Cover returns answers for few projects, whose Terraform a slow judge can take.
+// In them every type and mode meets every answer to a question that changes
+// Terraform, and every two of those meet. Questions that only some types are asked
+// get each of their answers.
+func Cover(c *generator.Catalog) ([]map[string]string, error) {
+	bases := Bases(c)
+	target := Option{Key: "target"}
+	count := make(map[string]int)
+	var all []Option
+	own := make([][]Option, len(bases))
+	for i, base := range bases {
+		target.Values = append(target.Values, strconv.Itoa(i))
+		choices, err := Choices(c, base)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range choices {
+			changes, err := changesTerraform(c, base, o)
+			if err != nil {
+				return nil, err
+			}
+			if !changes {
+				continue
+			}
+			own[i] = append(own[i], o)
+			if count[o.Key]++; count[o.Key] == 1 {
+				all = append(all, o)
+			}
+		}
+	}
+	common := slices.DeleteFunc(all, func(o Option) bool { return count[o.Key] < len(bases) })
+	var rows []map[string]string
+	turn := make([]int, len(bases))
+	for _, row := range Pairs(append([]Option{target}, common...)) {
+		at, err := strconv.Atoi(row[target.Key])
+		if err != nil {
+			return nil, err
+		}
+		delete(row, target.Key)
+		for _, o := range own[at] {
+			if _, given := row[o.Key]; !given {
+				row[o.Key] = o.Values[turn[at]%len(o.Values)]
+			}
+		}
+		turn[at]++
+		maps.Copy(row, bases[at])
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// changesTerraform reports whether an answer to a question changes what is emitted
+// for Terraform.
+func changesTerraform(c *generator.Catalog, base map[string]string, o Option) (bool, error) {
+	var first []byte
+	for i, value := range o.Values {
+		answers := maps.Clone(base)
+		answers[o.Key] = value
+		result, err := c.Generate(generator.Texts(answers))
+		if err != nil {
+			return false, err
+		}
+		var text []byte
+		for _, f := range result.Files {
+			if strings.HasPrefix(f.Path, "terraform/") {
+				text = append(append(text, f.Path...), f.Data...)
+			}
+		}
+		if i == 0 {
+			first = text
+		} else if !bytes.Equal(text, first) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Pairs returns few rows of answers in which every answer to a question meets every answer to every other.

@@ -3,7 +3,45 @@ package space
 import (
 	"slices"
 	"testing"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/templates"
 )
+
+// What OpenTofu judges is little, and has every type and every answer that changes
+// Terraform.
+func TestCover(t *testing.T) {
+	c, err := generator.Open(templates.FS, templates.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := Cover(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, base := range Bases(c) {
+		choices, err := Choices(c, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range choices {
+			changes, err := changesTerraform(c, base, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, value := range o.Values {
+				if changes && !slices.ContainsFunc(rows, func(row map[string]string) bool {
+					return row["type"] == base["type"] && row["mode"] == base["mode"] && row[o.Key] == value
+				}) {
+					t.Errorf("%s %s never meets %s=%s", base["type"], base["mode"], o.Key, value)
+				}
+			}
+		}
+	}
+	if len(rows) > 3*len(Bases(c))+3 {
+		t.Errorf("%d rows for %d types and modes", len(rows), len(Bases(c)))
+	}
+}
 
 func TestPairsMeet(t *testing.T) {
 	all := []Option{{"a", []string{"1", "2", "3"}}, {"b", []string{"1", "2"}}, {"c", []string{"1", "2", "3"}}, {"d", []string{"1"}}, {"e", []string{"1", "2"}}}

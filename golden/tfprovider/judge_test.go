@@ -17,6 +17,7 @@ const (
 	adminARN  = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-admin-AbCdEf"
 	secretARN = "arn:aws:fake:eu-west-1:111122223333:aws_secretsmanager_secret"
 	keyARN    = "arn:aws:kms:eu-west-1:111122223333:key/orders"
+	newKeyARN = "arn:aws:fake:eu-west-1:111122223333:aws_kms_key"
 	logARN    = "arn:aws:fake:eu-west-1:111122223333:aws_cloudwatch_log_group"
 )
 
@@ -80,23 +81,25 @@ func TestEmittedTerraform(t *testing.T) {
 
 			p.ok(t, "apply", "-auto-approve", variables)
 			before := p.state(t)
-			if _, on := before["aws_secretsmanager_secret_rotation"]; on {
+			if _, on := before["aws_secretsmanager_secret_rotation.this"]; on {
 				t.Error("rotation is on before the secret has a value")
 			}
-			if _, made := before["aws_secretsmanager_secret_version"]; made {
-				t.Error("Terraform makes a version of the secret")
+			for address := range before {
+				if strings.HasPrefix(address, "aws_secretsmanager_secret_version.") {
+					t.Error("Terraform makes a version of the secret")
+				}
 			}
 
 			p.ok(t, "apply", "-auto-approve", variables, `-var=seeded=["orders"]`)
 			p.ok(t, "plan", "-detailed-exitcode", variables, `-var=seeded=["orders"]`)
 			state := p.state(t)
 			for _, order := range [][2]string{
-				{"aws_secretsmanager_secret_rotation", "aws_lambda_permission"},
-				{"aws_secretsmanager_secret_rotation", "aws_iam_role_policy"},
-				{"aws_lambda_function", "aws_iam_role_policy"},
-				{"aws_lambda_function", "aws_cloudwatch_log_group"},
+				{"aws_secretsmanager_secret_rotation.this", "aws_lambda_permission.secrets_manager"},
+				{"aws_secretsmanager_secret_rotation.this", "aws_iam_role_policy.this"},
+				{"aws_lambda_function.this", "aws_iam_role_policy.this"},
+				{"aws_lambda_function.this", "aws_cloudwatch_log_group.this"},
 			} {
-				if !slices.ContainsFunc(state[order[0]].DependsOn, func(on string) bool { return strings.HasPrefix(on, order[1]+".") }) {
+				if !slices.Contains(state[order[0]].DependsOn, order[1]) {
 					t.Errorf("%s does not wait for %s", order[0], order[1])
 				}
 			}
@@ -104,7 +107,7 @@ func TestEmittedTerraform(t *testing.T) {
 			var function struct {
 				Environment []struct{ Variables map[string]string }
 			}
-			state["aws_lambda_function"].read(t, &function)
+			state["aws_lambda_function.this"].read(t, &function)
 			for name, want := range test.settings {
 				if got := function.Environment[0].Variables[name]; got != want {
 					t.Errorf("environment variable %s is %q, want %q", name, got, want)
@@ -116,7 +119,7 @@ func TestEmittedTerraform(t *testing.T) {
 				SourceARN     string `json:"source_arn"`
 				SourceAccount string `json:"source_account"`
 			}
-			state["aws_lambda_permission"].read(t, &permission)
+			state["aws_lambda_permission.secrets_manager"].read(t, &permission)
 			if permission.Principal != "secretsmanager.amazonaws.com" || permission.SourceARN != secretARN || permission.SourceAccount != "111122223333" {
 				t.Errorf("the function may be invoked by %+v", permission)
 			}
@@ -126,6 +129,7 @@ func TestEmittedTerraform(t *testing.T) {
 					"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
 					"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
 				},
+				newKeyARN:     {"kms:Decrypt", "kms:GenerateDataKey"},
 				logARN + ":*": {"logs:CreateLogStream", "logs:PutLogEvents"},
 			}
 			if strings.HasPrefix(test.name, "single-user") { // which looks for former versions
@@ -134,7 +138,7 @@ func TestEmittedTerraform(t *testing.T) {
 			for _, more := range test.allowed {
 				maps.Copy(want, more)
 			}
-			if got := allowed(t, state["aws_iam_role_policy"]); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got := allowed(t, state["aws_iam_role_policy.this"]); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("the role may do\n%v\nwant\n%v", got, want)
 			}
 		})
@@ -146,8 +150,12 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 	t.Parallel()
 	two := emit(t, "--type=rds-two-user", "--set=network=public")
 	two.more = twoUsers
-	single := emit(t, "--type=rds-single-user", "--set=network=public")
+	single := emit(t, "--type=rds-single-user", "--set=network=public", "--set=kms=aws")
 	existing := emit(t, "--type=rds-single-user", "--set=network=public", "--set=secret=existing")
+	users := emit(t, "--type=api-key", "--provider=aws-iam-user", "--set=network=public")
+	user := func(account string) map[string]string {
+		return map[string]string{"secrets": `{orders={account=` + account + `}}`}
+	}
 	keyed := emit(t, "--type=rds-single-user", "--set=network=public", "--set=kms=existing")
 	for _, test := range []struct {
 		name      string
@@ -173,6 +181,11 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 		{"a replica without a key of yours", keyed, map[string]string{"replicas": `{"eu-central-1"={}}`, "kms_key_arn": keyARN}, "give each region in replicas a kms_key_arn"},
 		{"a key in another region", keyed, map[string]string{"kms_key_arn": strings.Replace(keyARN, "west", "central", 1)}, "in another region than the secrets"},
 		{"a reader of another account without a key", single, map[string]string{"reader_arns": `["arn:aws:iam::444455556666:role/r"]`}, "customer managed key"},
+		{"no user", users, user(`{}`), "has a user_name"},
+		{"every user", users, user(`{user_name="*"}`), "has a user_name"},
+		{"users of every path", users, user(`{user_name="orders",user_path="/*/"}`), "begins and ends with a slash"},
+		{"half an account", users, map[string]string{"secrets": `{orders={account={user_name="orders"},admin_secret_arn="orders-admin"}}`}, "in full"},
+		{"hours that run backwards", single, map[string]string{"schedule_expression": "cron(0 20-4 * * ? *)"}, "A range over midnight is two"},
 		{"hours that are none", single, map[string]string{"schedule_expression": "cron(0 4,,5 * * ? *)"}, "numbers, ranges and steps"},
 		{"two hours apart", single, map[string]string{"schedule_expression": "cron(0 4,6 * * ? *)"}, "more often than every 4 hours"},
 		{"a window beyond the day", single, map[string]string{"schedule_expression": "cron(0 20 * * ? *)", "window": "5h"}, "at most 4h"},
@@ -204,15 +217,13 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 	})
 }
 
-// TestShippedTests runs the tests that are emitted, for answers that bring every file of terraform/ that there is.
+// TestShippedTests runs the tests that are emitted where answers that are no choice might fail them: they hold whatever
+// stands in terraform.tfvars. TestCoveringSet runs those of all choices.
 func TestShippedTests(t *testing.T) {
 	t.Parallel()
 	for _, answers := range [][]string{
-		{"--type=rds-two-user"},
-		{"--type=rds-single-user", "--set=network=public", "--set=secrets=many", "--set=kms=create"},
-		{"--type=rds-single-user", "--set=change_as=admin", "--set=secret=existing", "--set=kms=existing", "--set=region=us-east-1", "--set=replicas=eu-west-1"},
-		{"--type=rds-two-user", "--set=secret=existing", "--set=network=public", "--set=schedule=cron(0 4 1 * ? *)", "--set=window=20h"},
-		{"--type=rds-two-user", "--set=kms=existing", "--set=replicas=us-east-1,us-west-2"},
+		{"--type=rds-single-user", "--set=region=us-east-1", "--set=replicas=eu-west-1,us-west-2", "--set=schedule=12h", "--set=window=4h"},
+		{"--type=api-key", "--provider=grafana", "--set=mode=overlap", "--set=kms=existing", "--set=schedule=cron(0 4 1 * ? *)", "--set=window=20h"},
 	} {
 		t.Run(strings.Join(answers, " "), func(t *testing.T) {
 			t.Parallel()
@@ -269,7 +280,10 @@ func emit(t *testing.T, answers ...string) project {
 		t.Skip("TOFU does not name the program: run make terraform")
 	}
 	p := project{dir: filepath.Join(t.TempDir(), "orders-db")}
-	args := append([]string{"run", "./cmd/rotasmith", "new", "orders-db", "--engine=postgres", "--no-input", "--dir=" + p.dir}, answers...)
+	args := append([]string{"run", "./cmd/rotasmith", "new", "orders-db", "--no-input", "--dir=" + p.dir}, answers...)
+	if !slices.ContainsFunc(answers, func(a string) bool { return strings.HasPrefix(a, "--provider=") }) {
+		args = append(args, "--engine=postgres")
+	}
 	rotasmith := exec.CommandContext(t.Context(), "go", args...)
 	rotasmith.Dir = filepath.Join("..", "..")
 	if out, err := rotasmith.CombinedOutput(); err != nil {
@@ -349,6 +363,7 @@ func (p project) validate(t *testing.T) {
 
 type resource struct {
 	Type      string
+	Name      string
 	Values    json.RawMessage
 	DependsOn []string `json:"depends_on"`
 }
@@ -360,7 +375,7 @@ func (r resource) read(t *testing.T, into any) {
 	}
 }
 
-// state returns the deployed resources by type; no type is deployed twice.
+// state returns the deployed resources by type and name, one of each.
 func (p project) state(t *testing.T) map[string]resource {
 	t.Helper()
 	out, err := p.tofu(t, "show", "-json")
@@ -377,7 +392,7 @@ func (p project) state(t *testing.T) map[string]resource {
 	}
 	resources := make(map[string]resource)
 	for _, r := range state.Values.Root.Resources {
-		resources[r.Type] = r
+		resources[r.Type+"."+r.Name] = r
 	}
 	return resources
 }

@@ -1,6 +1,5 @@
-// Command emit writes the Terraform of every type of project, in folders of the one
-// that it is given: few combinations of answers, in which every two meet, each with
-// the values of a deployment. OpenTofu judges them, which is slow; what is judged in
+// Command emit writes the Terraform of few projects, in folders of the one that it is
+// given: those of space.Cover, each with the values of a deployment. OpenTofu judges them, which is slow; what is judged in
 // memory is far more.
 package main
 
@@ -45,20 +44,17 @@ func emit(dir, schemaFile string) error {
 	if err != nil {
 		return err
 	}
-	for _, base := range space.Bases(c) {
-		choices, err := space.Choices(c, base)
+	rows, err := space.Cover(c)
+	if err != nil {
+		return err
+	}
+	for i, answers := range rows {
+		result, err := c.Generate(generator.Texts(answers))
 		if err != nil {
 			return err
 		}
-		for i, answers := range space.Pairs(choices) {
-			maps.Copy(answers, base)
-			result, err := c.Generate(generator.Texts(answers))
-			if err != nil {
-				return err
-			}
-			if err := write(filepath.Join(dir, fmt.Sprintf("%s%s-%d", base["type"], base["mode"], i)), schema, result); err != nil {
-				return err
-			}
+		if err := write(filepath.Join(dir, fmt.Sprintf("%s%s-%d", answers["type"], answers["mode"], i)), schema, result); err != nil {
+			return err
 		}
 	}
 	return nil
