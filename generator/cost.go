@@ -97,7 +97,7 @@ func (b *Bill) Total() float64 {
 // CostTable is a bill in words, for a template.
 type CostTable struct {
 	AsOf, Region string
-	Lines        []string // "what | 0.40", but for what is less than a cent, which the last one tells together
+	Lines        []string // "what | 0.40"
 	Total        string
 	Conditional  []string // like Lines, and not in Total
 	Unknown      []string
@@ -105,24 +105,24 @@ type CostTable struct {
 
 // Table returns the bill in words.
 func (b *Bill) Table() CostTable {
-	usd := func(n float64) string { return strconv.FormatFloat(n, 'f', 2, 64) }
-	t := CostTable{AsOf: b.AsOf, Region: b.Region, Total: usd(b.Total()), Unknown: b.Unknown}
-	cents := 0.0
+	t := CostTable{AsOf: b.AsOf, Region: b.Region, Total: cents(b.Total()), Unknown: b.Unknown}
 	for _, l := range b.Lines {
 		switch {
 		case l.Count == 0:
-		case l.Only != "":
-			t.Conditional = append(t.Conditional, l.What+", if "+l.Only+" | "+usd(l.USD()))
-		case l.USD() < 0.01:
-			cents += l.USD()
+		case l.Only == "":
+			t.Lines = append(t.Lines, l.What+" | "+cents(l.USD()))
 		default:
-			t.Lines = append(t.Lines, l.What+" | "+usd(l.USD()))
+			t.Conditional = append(t.Conditional, l.What+", if "+l.Only+" | "+cents(l.USD()))
 		}
 	}
-	if cents > 0 {
-		t.Lines = append(t.Lines, "calls and other items of less than a cent each, together | "+usd(cents))
-	}
 	return t
+}
+
+func cents(usd float64) string {
+	if usd < 0.005 {
+		return "less than 0.01"
+	}
+	return strconv.FormatFloat(usd, 'f', 2, 64)
 }
 
 // Cost makes the bill of a project. assume replaces what is assumed otherwise.

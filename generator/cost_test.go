@@ -53,7 +53,7 @@ unknown: [this, this]
 	}
 	table := CostTable{
 		AsOf: bill.AsOf, Region: bill.Region, Total: "4.80", Unknown: []string{"this"},
-		Lines:       []string{"secrets | 4.80", "calls and other items of less than a cent each, together | 0.00"},
+		Lines:       []string{"secrets | 4.80", "calls | less than 0.01"},
 		Conditional: []string{"keys, if wanted | 1.00"},
 	}
 	if diff := cmp.Diff(table, bill.Table()); diff != "" {

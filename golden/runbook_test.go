@@ -190,3 +190,31 @@ func TestRunbookEntriesAreWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestLinksIntoTheRunbookLead holds every link to a place in the runbook, the
+// alerts' among them, to a heading that is there.
+func TestLinksIntoTheRunbookLead(t *testing.T) {
+	heading := regexp.MustCompile("(?m)^##+ (.+)$")
+	punctuation := regexp.MustCompile("[^a-z0-9 -]")
+	link := regexp.MustCompile(`(?:runbook_url}|RUNBOOK\.md|\]\()#([a-z-]+)`)
+	everyProject(t, func(t *testing.T, files tree) {
+		var places, linked []string
+		for _, found := range heading.FindAllStringSubmatch(files["RUNBOOK.md"], -1) {
+			title := punctuation.ReplaceAllString(strings.ToLower(found[1]), "")
+			places = append(places, strings.ReplaceAll(title, " ", "-"))
+		}
+		for name, text := range files {
+			if name == "RUNBOOK.md" || name == "README.md" || path.Ext(name) == ".tf" {
+				for _, found := range link.FindAllStringSubmatch(text, -1) {
+					linked = append(linked, found[1])
+				}
+			}
+		}
+		if len(linked) == 0 {
+			t.Error("nothing links into RUNBOOK.md")
+		}
+		if lost := without(linked, places); len(lost) > 0 {
+			t.Errorf("links lead to %q, which RUNBOOK.md does not have", lost)
+		}
+	})
+}
