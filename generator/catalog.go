@@ -33,6 +33,7 @@ type Catalog struct {
 	sources sync.Map // *goSource by source
 	parsed  sync.Map // *template.Template by engine and source
 	plans   sync.Map // Plan by layers
+	costs   sync.Map // costManifest by file
 }
 
 // Type is a type of rotation, the answer to the question "type".

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -46,12 +47,13 @@ type costManifest struct {
 // costItem is a price and how many of it a month takes: count times each of per, which are assumptions, rotations, or questions whose
 // answers are lists.
 type costItem struct {
-	What  string
-	Price string
-	Count float64
-	Per   []string
-	Only  string
-	If    string // a question: without an answer to it there is none of this
+	What   string
+	Price  string
+	Count  float64
+	Per    []string
+	Only   string
+	If     string // a question: without an answer to it there is none of this
+	Unless string // a layer whose own item it is, where the project has it
 }
 
 // Bill is what a project costs a month, as far as its answers tell.
@@ -93,6 +95,37 @@ func (b *Bill) Total() float64 {
 	return total
 }
 
+// CostTable is a bill in words, for a template.
+type CostTable struct {
+	AsOf, Region string
+	Lines        []string // "what | 0.40"
+	Total        string
+	Conditional  []string // like Lines, and not in Total
+	Unknown      []string
+}
+
+// Table returns the bill in words.
+func (b *Bill) Table() CostTable {
+	t := CostTable{AsOf: b.AsOf, Region: b.Region, Total: cents(b.Total()), Unknown: b.Unknown}
+	for _, l := range b.Lines {
+		switch {
+		case l.Count == 0:
+		case l.Only == "":
+			t.Lines = append(t.Lines, l.What+" | "+cents(l.USD()))
+		default:
+			t.Conditional = append(t.Conditional, l.What+", if "+l.Only+" | "+cents(l.USD()))
+		}
+	}
+	return t
+}
+
+func cents(usd float64) string {
+	if usd < 0.005 {
+		return "less than 0.01"
+	}
+	return strconv.FormatFloat(usd, 'f', 2, 64)
+}
+
 // Cost makes the bill of a project. assume replaces what is assumed otherwise.
 func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
 	list, err := prices()
@@ -124,7 +157,7 @@ func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
 		}
 	}
 	for _, layer := range s.Layers {
-		if err := c.addCost(b, layer, list.Prices, numbers); err != nil {
+		if err := c.addCost(b, s.Layers, layer, list.Prices, numbers); err != nil {
 			return nil, err
 		}
 	}
@@ -132,20 +165,25 @@ func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
 }
 
 // addCost adds what one layer costs.
-func (c *Catalog) addCost(b *Bill, layer string, priceOf map[string]Price, numbers map[string]float64) error {
+func (c *Catalog) addCost(b *Bill, layers []string, layer string, priceOf map[string]Price, numbers map[string]float64) error {
 	file := path.Join(layer, costFile)
-	data, err := fs.ReadFile(c.fsys, file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var m costManifest
-	if err == nil {
-		err = decodeStrictly(data, &m)
-	}
+	m, err := remember(&c.costs, file, func() (m costManifest, err error) {
+		data, err := fs.ReadFile(c.fsys, file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return m, nil
+		case err == nil:
+			err = decodeStrictly(data, &m)
+		}
+		return m, err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	for _, item := range m.Items {
+		if slices.Contains(layers, item.Unless) {
+			continue
+		}
 		price, ok := priceOf[item.Price]
 		if !ok {
 			return fmt.Errorf("%s: %s: unknown price %q", file, item.What, item.Price)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A month has 730 hours, and so 30.4 days.
@@ -39,13 +41,24 @@ items:
   - { what: secrets, price: secret, count: 2, per: [secrets, zones] }
   - { what: keys, price: kms-key, count: 1, only: wanted }
   - { what: keys of many zones, price: kms-key, count: 1, if: hours }
+  - { what: calls, price: secrets-manager-call, count: 2 }
+  - { what: nothing, price: kms-key, count: 0 }
+  - { what: another layer's, price: kms-key, count: 1, unless: project }
 unknown: [this, this]
 `, map[string]float64{"secrets": 3, "hours": 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := bill.Total(); math.Abs(got-2*3*2*0.4) > 1e-9 {
+	if got := bill.Total(); math.Abs(got-2*3*2*0.4-2*0.000005) > 1e-9 {
 		t.Errorf("total %f", got)
+	}
+	table := CostTable{
+		AsOf: bill.AsOf, Region: bill.Region, Total: "4.80", Unknown: []string{"this"},
+		Lines:       []string{"secrets | 4.80", "calls | less than 0.01"},
+		Conditional: []string{"keys, if wanted | 1.00"},
+	}
+	if diff := cmp.Diff(table, bill.Table()); diff != "" {
+		t.Errorf("in words (-want +got):\n%s", diff)
 	}
 	if len(bill.Unknown) != 1 {
 		t.Errorf("unknown: %q", bill.Unknown)

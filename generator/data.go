@@ -15,13 +15,14 @@ const GoVersion = "1.26"
 //	ScheduleExpression  the schedule as Secrets Manager takes it: "rate(30 days)" or "cron(...)"
 //	OverdueAfterDays    the age of the last rotation, in days, from which the next one is overdue
 //	Command             the command line that makes this project again, quoted for a POSIX shell
+//	Cost                the bill of a month, the only field with parts: see CostTable
 //	GoVersion           "1.26"
 //
 // A template that refers to anything else does not render.
 type Data map[string]any
 
 // Data returns the fields for the templates of a project.
-func (s *Spec) Data() Data {
+func (s *Spec) Data() (Data, error) {
 	d := make(Data)
 	for _, q := range BaseQuestions() {
 		d[camel(q.Key)] = "" // whether the tree has anything to choose or not
@@ -45,7 +46,12 @@ func (s *Spec) Data() Data {
 		d["ScheduleExpression"] = sched.expression
 		d["OverdueAfterDays"] = sched.overdueAfterDays()
 	}
-	return d
+	bill, err := s.catalog.Cost(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	d["Cost"] = bill.Table()
+	return d, nil
 }
 
 // camel turns secret_name into SecretName, and ci into CI as Go spells it.

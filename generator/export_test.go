@@ -25,6 +25,10 @@ func (b Branches) Cover(c *Catalog, s *Spec) error {
 	if err != nil {
 		return err
 	}
+	data, err := s.Data()
+	if err != nil {
+		return err
+	}
 	for _, e := range plan {
 		if e.Action != Expand {
 			continue
@@ -43,8 +47,19 @@ func (b Branches) Cover(c *Catalog, s *Spec) error {
 		}
 		m := marker{source: e.Source}
 		m.mark(t.Root)
+		for _, word := range words.Templates() {
+			if word.Tree == nil {
+				continue
+			}
+			tree := word.Tree.Copy()
+			m.source = word.ParseName + ": " + word.Name()
+			m.mark(tree.Root)
+			if _, err := t.AddParseTree(word.Name(), tree); err != nil {
+				return err
+			}
+		}
 		var out bytes.Buffer
-		if err := t.Execute(&out, s.Data()); err != nil {
+		if err := t.Execute(&out, data); err != nil {
 			return err
 		}
 		for i, name := range m.names {

@@ -38,7 +38,11 @@ func (c *Catalog) Render(s *Spec, p Plan) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{Catalog: c, spec: s, data: s.Data(), words: words}
+	data, err := s.Data()
+	if err != nil {
+		return nil, err
+	}
+	r := &renderer{Catalog: c, spec: s, data: data, words: words}
 	files := make([]File, len(p))
 	errs := make([]error, len(p))
 	r.each(len(p), func(i int) {

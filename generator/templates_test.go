@@ -119,7 +119,11 @@ func TestTemplatesSubstituteOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for field := range spec.Data() {
+	known, err := spec.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field := range known {
 		data[field] = true
 	}
 	quoting := map[string]string{".tf": "hcl", ".tfvars": "hcl", ".hcl": "hcl", ".yml": "yaml", ".yaml": "yaml"}

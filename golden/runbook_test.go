@@ -152,8 +152,8 @@ func TestRunbookKnowsEveryCode(t *testing.T) {
 // situations are the failures that everybody meets, whose entries are found
 // without a code.
 var situations = []string{
-	"A step was killed", "No route to Secrets Manager", "No route to the database", "A right that only finishSecret lacks",
-	"The key refuses", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a former value", "A replica shows a former value",
+	"A step was killed", "No route to Secrets Manager", "A right that only finishSecret lacks",
+	"KMS refuses the key", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a former value", "A replica shows a former value",
 }
 
 // TestRunbookEntriesAreWhole holds every entry to the four things that whoever is
@@ -181,8 +181,40 @@ func TestRunbookEntriesAreWhole(t *testing.T) {
 				at = next
 			}
 		}
-		if missing := without(situations, titles); len(missing) > 0 {
+		server := "database"
+		if files["apikey/apikey.go"] != "" {
+			server = "provider"
+		}
+		if missing := without(append(situations, "No route to the "+server), titles); len(missing) > 0 {
 			t.Errorf("RUNBOOK.md does not have %q", missing)
+		}
+	})
+}
+
+// TestLinksIntoTheRunbookLead holds every link to a place in the runbook, the
+// alerts' among them, to a heading that is there.
+func TestLinksIntoTheRunbookLead(t *testing.T) {
+	heading := regexp.MustCompile("(?m)^##+ (.+)$")
+	punctuation := regexp.MustCompile("[^a-z0-9 -]")
+	link := regexp.MustCompile(`(?:runbook_url}|RUNBOOK\.md|\]\()#([a-z-]+)`)
+	everyProject(t, func(t *testing.T, files tree) {
+		var places, linked []string
+		for _, found := range heading.FindAllStringSubmatch(files["RUNBOOK.md"], -1) {
+			title := punctuation.ReplaceAllString(strings.ToLower(found[1]), "")
+			places = append(places, strings.ReplaceAll(title, " ", "-"))
+		}
+		for name, text := range files {
+			if name == "RUNBOOK.md" || name == "README.md" || path.Ext(name) == ".tf" {
+				for _, found := range link.FindAllStringSubmatch(text, -1) {
+					linked = append(linked, found[1])
+				}
+			}
+		}
+		if len(linked) == 0 {
+			t.Error("nothing links into RUNBOOK.md")
+		}
+		if lost := without(linked, places); len(lost) > 0 {
+			t.Errorf("links lead to %q, which RUNBOOK.md does not have", lost)
 		}
 	})
 }
