@@ -64,7 +64,7 @@ type renderer struct {
 }
 
 // words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by one that
-// includes it, by a protocol and by the target.
+// includes it, by a protocol and by the target. An empty text defines nothing anew: that is how text/template has it.
 func (c *Catalog) words(s *Spec) (*template.Template, error) {
 	return remember(&c.parsed, s.wording(), func() (*template.Template, error) {
 		all := template.New("").Funcs(funcs()).Option("missingkey=error")
