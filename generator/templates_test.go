@@ -2,12 +2,14 @@ package generator_test
 
 import (
 	"bytes"
+	"go/ast"
 	"go/format"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 	"text/template/parse"
@@ -214,12 +216,25 @@ func fields(pipe *parse.PipeNode) []string {
 	return names
 }
 
-// TestNoEngineIsNamed keeps engines and types out of the code of the generator and the command line: they are folders.
+// TestNoEngineIsNamed keeps engines, providers and types out of the code of the generator and the command line: they are folders. Providers
+// have names that are words of every day, so of them only a literal counts that is nothing else.
 func TestNoEngineIsNamed(t *testing.T) {
 	c := openTemplates(t)
 	var names []string
+	literals := make(map[string]bool)
 	for _, target := range c.Targets {
-		names = append(append(names, target.Name, target.Title), target.Aliases...)
+		all := append([]string{target.Name, target.Title}, target.Aliases...)
+		if target.Kind == "engine" {
+			names = append(names, all...)
+		}
+		for _, name := range all {
+			literals[strconv.Quote(name)] = true
+		}
+	}
+	for _, q := range generator.BaseQuestions() {
+		for _, choice := range q.Choices { // a service that runs CI may issue keys too
+			delete(literals, strconv.Quote(choice.Value))
+		}
 	}
 	for _, typ := range c.Types {
 		names = append(names, typ.Name)
@@ -242,6 +257,16 @@ func TestNoEngineIsNamed(t *testing.T) {
 					t.Errorf("%s/%s names %q", dir, e.Name(), name)
 				}
 			}
+			f, err := parser.ParseFile(token.NewFileSet(), e.Name(), text, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && literals[lit.Value] {
+					t.Errorf("%s/%s names %s", dir, e.Name(), lit.Value)
+				}
+				return true
+			})
 		}
 	}
 }
