@@ -181,7 +181,7 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 		{"a replica without a key of yours", keyed, map[string]string{"replicas": `{"eu-central-1"={}}`, "kms_key_arn": keyARN}, "give each region in replicas a kms_key_arn"},
 		{"a key in another region", keyed, map[string]string{"kms_key_arn": strings.Replace(keyARN, "west", "central", 1)}, "in another region than the secrets"},
 		{"a reader of another account without a key", single, map[string]string{"reader_arns": `["arn:aws:iam::444455556666:role/r"]`}, "customer managed key"},
-		{"no user", users, user(`{}`), "has a user_name"},
+		{"no user", users, user(`{}`), "too little for its first value"},
 		{"every user", users, user(`{user_name="*"}`), "has a user_name"},
 		{"users of every path", users, user(`{user_name="orders",user_path="/*/"}`), "begins and ends with a slash"},
 		{"half an account", users, map[string]string{"secrets": `{orders={account={user_name="orders"},admin_secret_arn="orders-admin"}}`}, "in full"},
