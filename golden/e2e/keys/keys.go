@@ -52,9 +52,9 @@ func Killed[W apikeytest.Wire | func(generic.Description) apikeytest.Wire](t *te
 	}
 }
 
-// behind is how far the clock of Secrets Manager and of the provider is behind the
-// function's: whatever a rotation leaves is old enough for the next one to sweep.
-const behind = 100 * 24 * time.Hour
+// later is how much time goes by before somebody starts anew: the clock of Secrets
+// Manager and of the provider is behind the function's by so much.
+const later = 100 * 24 * time.Hour
 
 // bench is a Secrets Manager, a Lambda and a provider joined by wires at which every
 // call is counted and can end the process that makes it.
@@ -77,7 +77,7 @@ func newBench(t *testing.T, wire apikeytest.Wire, single bool) *bench {
 		After:  func(c rehearsal.Call) error { return b.call(c.Op, true) },
 	}
 	b.provider.around = func(op string, done bool) error { return b.call(op, done) }
-	b.fresh(t)
+	b.fresh(t, 0)
 	path, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -94,9 +94,9 @@ func newBench(t *testing.T, wire apikeytest.Wire, single bool) *bench {
 	return b
 }
 
-// fresh begins anew: a Secrets Manager with nothing but the first version, and the
-// provider's book as it was at first.
-func (b *bench) fresh(t *testing.T) {
+// fresh begins another world: a Secrets Manager with nothing but the first version, and
+// the provider's book as it was at first. To the function all that is behind.
+func (b *bench) fresh(t *testing.T, behind time.Duration) {
 	b.World = rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
 		w.Pass(time.Since(w.Now()) - behind)
 		subject, ledger := b.wire.Subject(w, nil)
@@ -130,8 +130,12 @@ func (b *bench) killed(t *testing.T) {
 // It does not kill before calls as well: what is outside before call k+1 is what was
 // outside after call k, as rotationtest proves in process.
 func (b *bench) killedEverywhere(t *testing.T, steady, anew bool) Row {
+	behind := time.Duration(0) // what a rotation leaves is young, so the same one has to clean it up
+	if anew {
+		behind = later
+	}
 	begin := func() {
-		b.fresh(t)
+		b.fresh(t, behind)
 		if steady {
 			b.undisturbed(t)
 		}
@@ -143,7 +147,7 @@ func (b *bench) killedEverywhere(t *testing.T, steady, anew bool) Row {
 	row := Row{Steady: steady, Anew: anew, Points: len(calls)}
 	for k, call := range calls {
 		if !steady {
-			b.fresh(t) // a steady world stays one
+			b.fresh(t, behind) // a steady world stays one
 		}
 		gap, err := b.killedAfter(t, k+1, anew)
 		if gap {
