@@ -94,6 +94,20 @@ func (wire Wire) Rotate(t *testing.T, n int) {
 	}
 }
 
+// Full rotates with room for two keys: the former one makes room for the next (K3).
+func (wire Wire) Full(t *testing.T) {
+	t.Helper()
+	wire.Ledger = func(l *Ledger) { l.Room = 2 }
+	wire.Rotate(t, 10)
+}
+
+// KnownLate rotates at a provider that lets a key in only after a while (K7).
+func (wire Wire) KnownLate(t *testing.T) {
+	t.Helper()
+	wire.Ledger = func(l *Ledger) { l.Lag = 20 * time.Second }
+	wire.Rotate(t, 3)
+}
+
 // Answers holds the provider to K7 and C7: whatever is answered to one of its
 // calls, the step fails with the code that it means, or the call does not matter;
 // nothing of the answer is told; and the next try gets everything right.

@@ -35,7 +35,7 @@ type Description struct {
 	List   *List `json:"list"`
 	Revoke *Call `json:"revoke"`
 	Roll   *Call `json:"roll"`
-	// Orphans is "accepted" for an API that has neither a list nor idempotency
+	// Orphans is "accepted", and not "refused", for an API that has neither a list nor idempotency
 	// keys: a key that is made and not stored can then not be found again.
 	Orphans string `json:"orphans"`
 }

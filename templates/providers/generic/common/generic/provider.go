@@ -145,14 +145,7 @@ func (p *Provider) obtain(ctx context.Context, call *Call, account apikey.Accoun
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	if _, had := next.Get(apikey.KeyExpiry); had || !expires.IsZero() {
-		text := ""
-		if !expires.IsZero() {
-			text = expires.UTC().Format(time.RFC3339)
-		}
-		next = next.With(apikey.KeyExpiry, text)
-	}
-	return next, nil
+	return apikey.WithExpiry(next, expires), nil
 }
 
 // values are what a call's placeholders stand for, beside the secret's own keys.
