@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -78,11 +79,11 @@ func newBench(t *testing.T, wire apikeytest.Wire, single bool) *bench {
 	}
 	b.provider.around = func(op string, done bool) error { return b.call(op, done) }
 	b.fresh(t, 0)
-	path, err := os.Getwd()
+	path, err := filepath.Abs(Binary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.function = &rehearsal.Function{Path: path + "/" + Binary, Env: append(b.provider.listen(t),
+	b.function = &rehearsal.Function{Path: path, Env: append(b.provider.listen(t),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+serve(t, b.front),
 		"AWS_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID=role", "AWS_SECRET_ACCESS_KEY="+apikeytest.AdminKey, // with AWS the role is the admin

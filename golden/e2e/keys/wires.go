@@ -98,17 +98,17 @@ func tunnel(w http.ResponseWriter, call *http.Request, address string) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	defer far.Close()
+	defer func() { _ = far.Close() }()
 	near, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
-	defer near.Close()
+	defer func() { _ = near.Close() }()
 	if _, err := io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 		return
 	}
 	go func() {
-		defer near.Close()
+		defer func() { _ = near.Close() }()
 		_, _ = io.Copy(near, far)
 	}()
 	_, _ = io.Copy(far, near)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -126,9 +127,7 @@ func nextLink(header http.Header, query url.Values) bool {
 			return false
 		}
 		clear(query)
-		for name, text := range u.Query() {
-			query[name] = text
-		}
+		maps.Copy(query, u.Query())
 		return true
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -171,9 +172,7 @@ func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account,
 	for name, text := range call.Query {
 		request.Query.Set(name, fill.text(text))
 	}
-	for name, text := range v.query {
-		request.Query[name] = text
-	}
+	maps.Copy(request.Query, v.query)
 	key, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return nil, rotation.Within("admin secret", err)
