@@ -200,7 +200,7 @@ func (c golden) run(t testing.TB) result {
 
 // sizes are the numbers of bytes in what --dry-run prints, which change with
 // every edit of a file.
-var sizes = regexp.MustCompile(`(?m)^(\S+) +(?:BYTES|\d+)  |, \d+ bytes`)
+var sizes = regexp.MustCompile(`(?m)^(\S+ ) *(?:BYTES|\d+) +|, \d+ bytes`)
 
 func rotate(t testing.TB, args []string, dir string) string {
 	t.Helper()
