@@ -17,6 +17,7 @@ type row struct {
 	points           int  // calls after which the process was killed
 	deadEnds         int  // kills that no later delivery made good
 	lostRights       int  // kills after which a user logs in and cannot work
+	orphans          int  // kills after which a provider's keys were not as they should be
 	deadPoints       int  // kills that left AWSCURRENT dead until the next delivery
 	gap              string
 }
@@ -46,11 +47,11 @@ func printTable() {
 	}
 	slices.SortStableFunc(rows.all, func(a, b row) int { return cmp.Compare(a.server, b.server) })
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "server\tscenario\trotation\trecovery\tkill points\tdead ends\tlost rights\tdead points\tgap (ms)")
+	_, _ = fmt.Fprintln(table, "server\tscenario\trotation\trecovery\tkill points\tdead ends\tlost rights\torphans\tdead points\tgap (ms)")
 	for _, r := range rows.all {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.server, r.scenario,
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", r.server, r.scenario,
 			pick(r.steady, "steady", "first"), pick(r.anew, "new token", "same token"),
-			r.points, r.deadEnds, r.lostRights, r.deadPoints, r.gap)
+			r.points, r.deadEnds, r.lostRights, r.orphans, r.deadPoints, r.gap)
 	}
 	_ = table.Flush()
 }

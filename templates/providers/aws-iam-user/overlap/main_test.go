@@ -67,6 +67,17 @@ func TestRotations(t *testing.T) {
 type byAction struct{ next http.RoundTripper }
 
 func (b byAction) RoundTrip(call *http.Request) (*http.Response, error) {
+	host := call.URL.Host
+	call, err := withAction(call)
+	if err != nil {
+		return nil, err
+	}
+	call.Host = host
+	return b.next.RoundTrip(call)
+}
+
+// withAction returns a call at a path that is its action.
+func withAction(call *http.Request) (*http.Request, error) {
 	body, err := io.ReadAll(call.Body)
 	if err != nil {
 		return nil, err
@@ -76,8 +87,8 @@ func (b byAction) RoundTrip(call *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	call = call.Clone(call.Context())
-	call.Host, call.URL.Path, call.Body = call.URL.Host, "/"+form.Get("Action"), io.NopCloser(bytes.NewReader(body))
-	return b.next.RoundTrip(call)
+	call.URL.Path, call.Body = "/"+form.Get("Action"), io.NopCloser(bytes.NewReader(body))
+	return call, nil
 }
 
 // server answers as https://docs.aws.amazon.com/IAM/latest/APIReference/ has it, for a
@@ -94,7 +105,14 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST iam.amazonaws.com/CreateAccessKey", s.asRole(s.create))
 	mux.HandleFunc("POST iam.amazonaws.com/UpdateAccessKey", s.asRole(s.update))
 	mux.HandleFunc("POST iam.amazonaws.com/DeleteAccessKey", s.asRole(s.remove))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+		call, err := withAction(call)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "MalformedInput")
+			return
+		}
+		mux.ServeHTTP(w, call)
+	})
 }
 
 func (s *server) identify(w http.ResponseWriter, call *http.Request) {
@@ -223,8 +241,11 @@ func signed(call *http.Request, secret string) bool {
 	if err != nil {
 		return false
 	}
-	again.Header = call.Header.Clone()
-	again.Header.Del("Authorization")
+	_, names, _ := strings.Cut(call.Header.Get("Authorization"), "SignedHeaders=")
+	names, _, _ = strings.Cut(names, ",")
+	for name := range strings.SplitSeq(names, ";") { // others came on the way
+		again.Header[http.CanonicalHeaderKey(name)] = call.Header.Values(name)
+	}
 	at, err := time.Parse("20060102T150405Z", call.Header.Get("X-Amz-Date"))
 	if err != nil {
 		return false

@@ -33,11 +33,7 @@ func TestProof(t *testing.T) { wire.Prove(t) }
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a key that works only after a while is waited for.
-func TestKnownLate(t *testing.T) {
-	wire := wire
-	wire.Ledger = func(l *apikeytest.Ledger) { l.Lag = 20 * time.Second }
-	wire.Rotate(t, 3)
-}
+func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
 
 // K7: a restricted key is followed by one with the same policy, and proven with a
 // list that it may read.

@@ -58,6 +58,18 @@ func ID(value rotation.Value) string {
 	return id.Reveal()
 }
 
+// WithExpiry returns value with the end of its key. A zero one is none: the key is
+// then added to no secret, and emptied where it is.
+func WithExpiry(value rotation.Value, end time.Time) rotation.Value {
+	if !end.IsZero() {
+		return value.With(KeyExpiry, end.UTC().Format(time.RFC3339))
+	}
+	if _, had := value.Get(KeyExpiry); had {
+		return value.With(KeyExpiry, "")
+	}
+	return value
+}
+
 // Key is a live key as the provider lists it.
 type Key struct {
 	ID      string

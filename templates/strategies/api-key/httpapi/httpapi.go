@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
 )
 
 const (
@@ -87,6 +88,17 @@ func Basic(user string, password rotation.Sensitive) Auth {
 func (c *Client) Do(ctx context.Context, request Request, answer any) error {
 	_, err := c.DoHeader(ctx, request, answer)
 	return err
+}
+
+// AsAdmin is Do with the key of the account's admin secret, presented in the way that
+// auth has it.
+func (c *Client) AsAdmin(ctx context.Context, account apikey.Account, auth func(rotation.Sensitive) Auth, request Request, answer any) error {
+	key, err := apikey.Text(account.Admin, apikey.KeyValue)
+	if err != nil {
+		return rotation.Within("admin secret", err)
+	}
+	request.Auth = auth(key)
+	return c.Do(ctx, request, answer)
 }
 
 // DoHeader is Do that also returns the header of the answer.
@@ -214,7 +226,7 @@ func (c *Client) attempt(ctx context.Context, request *Request, target *url.URL,
 	if err != nil {
 		return nil, noAnswer(ctx, what, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,7 +36,7 @@ type Description struct {
 	List   *List `json:"list"`
 	Revoke *Call `json:"revoke"`
 	Roll   *Call `json:"roll"`
-	// Orphans is "accepted" for an API that has neither a list nor idempotency
+	// Orphans is "accepted", and not "refused", for an API that has neither a list nor idempotency
 	// keys: a key that is made and not stored can then not be found again.
 	Orphans string `json:"orphans"`
 }
@@ -126,9 +127,7 @@ func nextLink(header http.Header, query url.Values) bool {
 			return false
 		}
 		clear(query)
-		for name, text := range u.Query() {
-			query[name] = text
-		}
+		maps.Copy(query, u.Query())
 		return true
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -145,14 +146,7 @@ func (p *Provider) obtain(ctx context.Context, call *Call, account apikey.Accoun
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	if _, had := next.Get(apikey.KeyExpiry); had || !expires.IsZero() {
-		text := ""
-		if !expires.IsZero() {
-			text = expires.UTC().Format(time.RFC3339)
-		}
-		next = next.With(apikey.KeyExpiry, text)
-	}
-	return next, nil
+	return apikey.WithExpiry(next, expires), nil
 }
 
 // values are what a call's placeholders stand for, beside the secret's own keys.
@@ -178,9 +172,7 @@ func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account,
 	for name, text := range call.Query {
 		request.Query.Set(name, fill.text(text))
 	}
-	for name, text := range v.query {
-		request.Query[name] = text
-	}
+	maps.Copy(request.Query, v.query)
 	key, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return nil, rotation.Within("admin secret", err)

@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 func TestDescription(t *testing.T) {
 	paths, err := filepath.Glob("provider.json")
 	if err != nil || len(paths) == 0 {
-		paths, _ = filepath.Glob(filepath.FromSlash("../../features/style/*/generic/provider.json"))
+		paths, _ = filepath.Glob(filepath.FromSlash("../../features/style/*/generic/provider.json.tmpl"))
 	}
 	if len(paths) == 0 {
 		t.Fatal("there is no provider.json")

@@ -14,7 +14,7 @@ func Each(t *testing.T, test func(*testing.T, generic.Description)) {
 	t.Helper()
 	paths := []string{filepath.FromSlash("generic/provider.json")}
 	if _, err := os.Stat(paths[0]); err != nil {
-		paths, _ = filepath.Glob(filepath.FromSlash("../features/style/*/generic/provider.json"))
+		paths, _ = filepath.Glob(filepath.FromSlash("../features/style/*/generic/provider.json.tmpl"))
 	}
 	if len(paths) == 0 {
 		t.Fatal("there is no generic/provider.json")

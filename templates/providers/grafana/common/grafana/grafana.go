@@ -100,7 +100,10 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 // Create makes a token.
 func (p *Provider) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
 	var made token
-	ends := p.config.Now().Add(p.config.Lifetime)
+	var end time.Time
+	if p.config.Lifetime > 0 {
+		end = p.config.Now().Add(p.config.Lifetime)
+	}
 	err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
 		Name    string `json:"name"`
 		Seconds int64  `json:"secondsToLive"`
@@ -112,13 +115,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "Grafana has made a token and not said what it is")
 	}
 	next := account.Secret.With(apikey.KeyID, string(made.ID)).With(apikey.KeyValue, made.Key.Reveal())
-	if p.config.Lifetime > 0 {
-		return next.With(apikey.KeyExpiry, ends.UTC().Format(time.RFC3339)), nil
-	}
-	if _, ended := next.Get(apikey.KeyExpiry); ended {
-		next = next.With(apikey.KeyExpiry, "")
-	}
-	return next, nil
+	return apikey.WithExpiry(next, end), nil
 }
 
 // Revoke deletes a token.
@@ -129,15 +126,10 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 // asAdmin makes a call below the service account's tokens with the admin's, which has
 // serviceaccounts:read and serviceaccounts:write for the service account.
 func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
-	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
-	if err != nil {
-		return rotation.Within("admin secret", err)
-	}
 	id, err := apikey.Text(account.Secret, KeyServiceAccount)
 	if err != nil {
 		return err
 	}
-	request.Auth = httpapi.Bearer(admin)
 	request.Path = "/api/serviceaccounts/" + url.PathEscape(id.Reveal()) + "/tokens" + request.Path
-	return p.api.Do(ctx, request, answer)
+	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
 }

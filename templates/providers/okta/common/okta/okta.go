@@ -153,15 +153,15 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 // asAdmin makes a call below the app's client secrets with the admin's API token, whose
 // owner may manage the app.
 func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
-	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
-	if err != nil {
-		return rotation.Within("admin secret", err)
-	}
 	app, err := apikey.Text(account.Secret, KeyApp)
 	if err != nil {
 		return err
 	}
-	request.Auth = httpapi.Header("Authorization", "SSWS ", admin)
 	request.Path = "/api/v1/apps/" + url.PathEscape(app.Reveal()) + "/credentials/secrets" + request.Path
-	return p.api.Do(ctx, request, answer)
+	return p.api.AsAdmin(ctx, account, token, request, answer)
+}
+
+// token is an API token, which is no Bearer's.
+func token(token rotation.Sensitive) httpapi.Auth {
+	return httpapi.Header("Authorization", "SSWS ", token)
 }

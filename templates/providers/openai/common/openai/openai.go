@@ -122,13 +122,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "OpenAI has made a service account and not said its key")
 	}
 	next := account.Secret.With(apikey.KeyID, made.ID).With(apikey.KeyValue, made.Key.Value.Reveal())
+	var end time.Time
 	if made.Key.Expires > 0 {
-		return next.With(apikey.KeyExpiry, time.Unix(made.Key.Expires, 0).UTC().Format(time.RFC3339)), nil
+		end = time.Unix(made.Key.Expires, 0)
 	}
-	if _, ended := next.Get(apikey.KeyExpiry); ended {
-		next = next.With(apikey.KeyExpiry, "")
-	}
-	return next, nil
+	return apikey.WithExpiry(next, end), nil
 }
 
 // Revoke deletes a service account, and with it its key.
@@ -138,15 +136,10 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 
 // asAdmin makes a call below the project's service accounts with an Admin API key.
 func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
-	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
-	if err != nil {
-		return rotation.Within("admin secret", err)
-	}
 	project, err := apikey.Text(account.Secret, KeyProject)
 	if err != nil {
 		return err
 	}
-	request.Auth = httpapi.Bearer(admin)
 	request.Path = "/organization/projects/" + url.PathEscape(project.Reveal()) + "/service_accounts" + request.Path
-	return p.api.Do(ctx, request, answer)
+	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
 }

@@ -135,10 +135,5 @@ func pathOf(id string) string { return "/v3/api_keys/" + url.PathEscape(id) }
 // asAdmin makes a call with the admin's key, which has the scopes of api_keys and
 // those that it is to grant.
 func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
-	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
-	if err != nil {
-		return rotation.Within("admin secret", err)
-	}
-	request.Auth = httpapi.Bearer(admin)
-	return p.api.Do(ctx, request, answer)
+	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
 }

@@ -1,0 +1,59 @@
+package apikey_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/rotation"
+)
+
+// Labels are short, tell secrets and rotations apart, and begin alike for one
+// secret only.
+func TestLabel(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
+	tokens := []string{"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", strings.Repeat("a", 64), strings.Repeat("a", 63)}
+	seen := make(map[string]bool)
+	for _, name := range []string{"a-AbCdEf", "b-AbCdEf", strings.Repeat("n", 512) + "-AbCdEf"} {
+		for _, token := range tokens {
+			label := apikey.Label(arn+name, token)
+			if len(label) > 60 || seen[label] || !strings.HasPrefix(label, apikey.Prefix(arn+name)) {
+				t.Errorf("label %q of %d characters", label, len(label))
+			}
+			seen[label] = true
+		}
+	}
+	if apikey.Prefix(arn+"a-AbCdEf") == apikey.Prefix(arn+"b-AbCdEf") {
+		t.Error("two secrets have one prefix")
+	}
+}
+
+// K7: a key has to live on until the next rotation has surely replaced it.
+func TestOutlasts(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	due := now.AddDate(0, 1, 0)
+	for name, test := range map[string]struct {
+		value string
+		due   time.Time
+		want  rotation.Code
+	}{
+		"no end":              {`{}`, due, ""},
+		"an empty end":        {`{"expires_at":""}`, due, ""},
+		"long after":          {`{"expires_at":"2026-03-01T00:00:00Z"}`, due, ""},
+		"before":              {`{"expires_at":"2026-01-31T00:00:00Z"}`, due, rotation.CodeExpired},
+		"hours after":         {`{"expires_at":"2026-02-01T10:00:00Z"}`, due, rotation.CodeExpired},
+		"nobody knows when":   {`{"expires_at":"2026-01-31T00:00:00Z"}`, time.Time{}, ""},
+		"today, nobody knows": {`{"expires_at":"2026-01-01T10:00:00Z"}`, time.Time{}, rotation.CodeExpired},
+		"past, and so is due": {`{"expires_at":"2025-12-31T00:00:00Z"}`, now.AddDate(0, -1, 0), rotation.CodeExpired},
+		"no time":             {`{"expires_at":"in a month"}`, due, rotation.CodeBadSecret},
+	} {
+		value, err := rotation.ParseValue(rotation.NewSensitive(test.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rotation.CodeOf(apikey.Outlasts(value, now, test.due)); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+// Package apikeytest is a provider of API keys for tests: the book that it keeps
+// of its keys, which is the witness of what a rotation did, a provider in memory
+// over it, and what it takes to put a provider's own HTTP client before a scripted
+// server and through package rotationtest's faults.
+package apikeytest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/rotation"
+	"example.com/keys/rotationtest"
+)
+
+// Key is a live key.
+type Key struct {
+	ID, Secret, Label string
+	Created           time.Time
+}
+
+// The admin's key, and the key that the secret is seeded with. Neither may ever be
+// told.
+const (
+	AdminKey = "admin-key-sentinel-77aa"
+	FirstKey = "first-key-sentinel-11bb"
+)
+
+// Foreign is the label of a key that is none of the rotation's business.
+const Foreign = "somebody else's"
+
+// Ledger is a provider's book of keys. Set its fields before the first rotation.
+type Ledger struct {
+	// Room is how many keys can be alive at once, foreign ones left out; 0 is
+	// as many as one likes.
+	Room int
+	// Lag is how long a new key is not accepted yet.
+	Lag time.Duration
+	// Replays lets the provider answer to an idempotency key with the key that
+	// it made for it before, revoked or not.
+	Replays bool
+
+	world *rotationtest.World
+	mu    sync.Mutex
+	keys  []Key
+	past  map[string]Key // by idempotency key
+	made  int
+	wrong []error // what was revoked and must not have been
+}
+
+// NewLedger opens a book with one foreign key in it, and the key that the secret
+// is seeded with.
+func NewLedger(w *rotationtest.World) *Ledger {
+	l := &Ledger{world: w, past: make(map[string]Key)}
+	before := w.Now().Add(-time.Hour)
+	l.keys = []Key{
+		{ID: "foreign", Secret: "foreign-key", Label: Foreign, Created: before},
+		{ID: "first", Secret: FirstKey, Label: "made by hand", Created: before},
+	}
+	return l
+}
+
+// Create makes a key; ok is false if there is no room for it.
+func (l *Ledger) Create(label, once string) (key Key, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if past, ok := l.past[once]; ok && l.Replays {
+		return past, true
+	}
+	if l.Room > 0 && len(l.keys)-1 >= l.Room {
+		return Key{}, false
+	}
+	l.made++
+	key = Key{
+		ID: fmt.Sprintf("key%d", l.made), Secret: fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
+		Label: label, Created: l.world.Now(),
+	}
+	l.keys = append(l.keys, key)
+	l.past[once] = key
+	return key, true
+}
+
+// Register accepts a key that somebody else made. One that is accepted already
+// stays as it is.
+func (l *Ledger) Register(id, secret, label string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.ContainsFunc(l.keys, func(k Key) bool { return k.ID == id }) {
+		l.keys = append(l.keys, Key{ID: id, Secret: secret, Label: label, Created: l.world.Now()})
+	}
+}
+
+// Revoke ends a key and reports whether there was one. One that AWSCURRENT names
+// at this moment is noted down as a wrong, and so is AWSPREVIOUS's if there is
+// room for more.
+func (l *Ledger) Revoke(id string) bool {
+	stages := []string{rotation.StageCurrent}
+	if l.Room == 0 {
+		stages = append(stages, rotation.StagePrevious)
+	}
+	for _, stage := range stages {
+		if value, err := l.world.Value(stage); err == nil && apikey.ID(value) == id {
+			l.note(fmt.Errorf("key %s was revoked, which %s names", id, stage))
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := len(l.keys)
+	l.keys = slices.DeleteFunc(l.keys, func(k Key) bool { return k.ID == id })
+	return len(l.keys) < before
+}
+
+func (l *Ledger) note(wrong error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = append(l.wrong, wrong)
+}
+
+// Roll replaces a key by another, which keeps its id and its label.
+func (l *Ledger) Roll(id string) (Key, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.keys {
+		if l.keys[i].ID == id {
+			l.made++
+			l.keys[i].Secret = fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
+			return l.keys[i], true
+		}
+	}
+	return Key{}, false
+}
+
+// Keys returns the live keys.
+func (l *Ledger) Keys() []Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.keys)
+}
+
+// Accepts returns the key that a caller presents, if it is alive and known by now.
+func (l *Ledger) Accepts(secret string) (Key, bool) {
+	for _, key := range l.Keys() {
+		if key.Secret == secret && !l.world.Now().Before(key.Created.Add(l.Lag)) {
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
+// Subject returns the rotation of this provider's keys for
+// [rotationtest.NewWorld] and [rotationtest.Prove], with the book as its witness.
+// initial is the secret's first value, which names the key "first".
+func (l *Ledger) Subject(initial string, strategy func(*rotationtest.Process) (rotation.Strategy, error)) rotationtest.Subject {
+	return rotationtest.Subject{
+		Initial:   initial,
+		Strategy:  strategy,
+		Works:     l.works,
+		Recovered: l.recovered,
+		Tidy:      l.tidy,
+		Sensitive: []string{apikey.KeyValue},
+		Secrets:   []string{AdminKey, FirstKey, "key-sentinel"},
+	}
+}
+
+// Single is a subject of a provider that has one key, and replaces it: between its
+// answer and the move of the label AWSCURRENT is dead, and AWSPREVIOUS from then on.
+func Single(s rotationtest.Subject) rotationtest.Subject {
+	s.Single, s.GapPoints, s.Tidy = true, 4, nil
+	return s
+}
+
+// works asks for the key that the value names: what an application sends.
+func (l *Ledger) works(value rotation.Value) error {
+	if text, ok := value.Get(apikey.KeyValue); ok {
+		if _, ok := l.Accepts(text.Reveal()); ok {
+			return nil
+		}
+	}
+	return fmt.Errorf("key %s is not alive", apikey.ID(value))
+}
+
+// recovered returns nil if nothing was revoked that is in use, no
+// foreign key was touched, and no rotation has more than one key.
+func (l *Ledger) recovered() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wrong := slices.Clone(l.wrong)
+	count := make(map[string]int)
+	for _, key := range l.keys {
+		count[key.Label]++
+	}
+	for label, n := range count {
+		if strings.HasPrefix(label, apikey.Prefix(l.world.Secret)) && n > 1 {
+			wrong = append(wrong, fmt.Errorf("%d keys are alive that one rotation made", n))
+		}
+	}
+	if count[Foreign] != 1 {
+		wrong = append(wrong, errors.New("a foreign key is gone"))
+	}
+	return errors.Join(wrong...)
+}
+
+// tidy is recovered, and no key is alive but what AWSCURRENT and AWSPREVIOUS
+// name, and the foreign one; those two are.
+func (l *Ledger) tidy() error {
+	if err := l.recovered(); err != nil {
+		return err
+	}
+	named := map[string]bool{"foreign": true}
+	for _, stage := range []string{rotation.StageCurrent, rotation.StagePrevious} {
+		value, err := l.world.Value(stage)
+		if err != nil {
+			continue // no rotation has been yet
+		}
+		named[apikey.ID(value)] = true
+		if l.works(value) != nil {
+			return fmt.Errorf("%s's key %s is not alive", stage, apikey.ID(value))
+		}
+	}
+	for _, key := range l.Keys() {
+		if !named[key.ID] {
+			return fmt.Errorf("key %s is alive, which neither AWSCURRENT nor AWSPREVIOUS names", key.ID)
+		}
+	}
+	return nil
+}

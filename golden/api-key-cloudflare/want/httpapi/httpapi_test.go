@@ -1,0 +1,220 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/keys/httpapi"
+	"example.com/keys/rotation"
+)
+
+const sentinel = "sentinel-4d4d"
+
+// api is a client of a scripted server, which counts calls and pauses.
+type api struct {
+	httpapi.Client
+	calls  int
+	paused []time.Duration
+}
+
+func newAPI(t *testing.T, serve http.HandlerFunc) *api {
+	t.Helper()
+	a := new(api)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+		a.calls++
+		serve(w, call)
+	}))
+	t.Cleanup(server.Close)
+	a.Base = server.URL + "/v1"
+	a.Sleep = func(_ context.Context, d time.Duration) error {
+		a.paused = append(a.paused, d)
+		return nil
+	}
+	return a
+}
+
+func get() httpapi.Request { return httpapi.Request{Method: http.MethodGet, Path: "/keys"} }
+
+func wantCode(t *testing.T, err error, want rotation.Code) {
+	t.Helper()
+	if got := rotation.CodeOf(err); got != want {
+		t.Errorf("got %v, want the code %q", err, want)
+	}
+}
+
+// C8: a server that hangs is given up before the invocation's time is.
+func TestHang(t *testing.T) {
+	block := make(chan struct{})
+	a := newAPI(t, func(http.ResponseWriter, *http.Request) { <-block })
+	defer close(block)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	wantCode(t, a.Do(ctx, get(), nil), rotation.CodeDeadline)
+}
+
+// C7: an address at which nobody listens, and a server that is no server.
+func TestUnreachable(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAPI(t, nil)
+	a.Base = "http://" + listener.Addr().String()
+	listener.Close()
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeUnreachable)
+	if len(a.paused) != 3 {
+		t.Errorf("tried again %d times, want 3", len(a.paused))
+	}
+}
+
+// C6: a server whose authority is not known gets no key, and neither does one
+// without TLS.
+func TestTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the call was made") }))
+	defer server.Close()
+	server.Config.ErrorLog = nil
+	a := newAPI(t, nil)
+	a.Base = server.URL
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeTLS)
+	a.Base = "http://api.example.com"
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeBadConfig)
+}
+
+// C6: a redirect is not followed, within the host or to another.
+func TestRedirect(t *testing.T) {
+	elsewhere := newAPI(t, func(http.ResponseWriter, *http.Request) {})
+	a := newAPI(t, func(w http.ResponseWriter, call *http.Request) {
+		http.Redirect(w, call, elsewhere.Base, http.StatusTemporaryRedirect)
+	})
+	request := get()
+	request.Auth = httpapi.Bearer(rotation.NewSensitive(sentinel))
+	wantCode(t, a.Do(t.Context(), request, nil), rotation.CodeBadAnswer)
+	if elsewhere.calls != 0 || a.calls != 1 {
+		t.Errorf("%d calls here and %d elsewhere, want one here", a.calls, elsewhere.calls)
+	}
+}
+
+// K7: a call is repeated if that does no harm, as late as the server asks.
+func TestRepeat(t *testing.T) {
+	for name, test := range map[string]struct {
+		method     string
+		repeatable bool
+		status     int
+		header     string
+		calls      int
+		code       rotation.Code
+	}{
+		"a read":                        {http.MethodGet, false, 503, "", 4, rotation.CodeServer},
+		"a removal":                     {http.MethodDelete, false, 500, "", 4, rotation.CodeServer},
+		"a creation":                    {http.MethodPost, false, 503, "", 1, rotation.CodeServer},
+		"a creation with a key":         {http.MethodPost, true, 503, "", 4, rotation.CodeServer},
+		"a creation that came too soon": {http.MethodPost, false, 429, "", 4, rotation.CodeThrottled},
+		"asked to wait":                 {http.MethodGet, false, 429, "7", 4, rotation.CodeThrottled},
+		"asked to wait in GitHub's way": {http.MethodPost, false, 403, "7", 4, rotation.CodeThrottled},
+		"asked to wait for too long":    {http.MethodGet, false, 429, "3600", 1, rotation.CodeThrottled},
+		"refused":                       {http.MethodGet, false, 403, "", 1, rotation.CodePermission},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+				if test.header != "" {
+					w.Header().Set("Retry-After", test.header)
+				}
+				w.WriteHeader(test.status)
+			})
+			err := a.Do(t.Context(), httpapi.Request{Method: test.method, Path: "/keys", Repeatable: test.repeatable}, nil)
+			wantCode(t, err, test.code)
+			if a.calls != test.calls {
+				t.Errorf("%d calls, want %d", a.calls, test.calls)
+			}
+			for _, pause := range a.paused {
+				if test.header == "7" && pause != 7*time.Second {
+					t.Errorf("paused for %s, want 7s", pause)
+				}
+			}
+		})
+	}
+}
+
+// K7: a date says when to come back as well as a number of seconds does.
+func TestRetryAfterDate(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		w.Header().Set("Retry-After", now.Add(5*time.Second).Format(http.TimeFormat))
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeThrottled)
+	if len(a.paused) == 0 || a.paused[0] != 5*time.Second {
+		t.Errorf("paused for %v, want 5s", a.paused)
+	}
+}
+
+// C8: there is no attempt for which the time would not suffice.
+func TestNoTimeForAnotherAttempt(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "10")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	wantCode(t, a.Do(ctx, get(), nil), rotation.CodeThrottled)
+	if a.calls != 1 || len(a.paused) != 0 {
+		t.Errorf("%d calls, %d pauses, want one and none", a.calls, len(a.paused))
+	}
+}
+
+// C9: of a failure method, host, path and status are told, and neither a header nor
+// a body nor a query.
+func TestTellsNothing(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Echo", sentinel)
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"error":"`+sentinel+`"}`)
+	})
+	request := httpapi.Request{
+		Method: http.MethodPost, Path: "/keys", Query: map[string][]string{"q": {sentinel}},
+		Auth: httpapi.Bearer(rotation.NewSensitive(sentinel)), JSON: map[string]string{"key": sentinel},
+	}
+	for _, answer := range []any{nil, new(struct{})} {
+		err := a.Do(t.Context(), request, answer)
+		said := fmt.Sprintf("%v %+v %#v", err, err, err)
+		if strings.Contains(said, sentinel) || !strings.Contains(said, "POST 127.0.0.1") || !strings.Contains(said, "/v1/keys: 422") {
+			t.Errorf("got %s", said)
+		}
+	}
+	a.Base = "https://user:" + sentinel + "@api.example.com"
+	if err := a.Do(t.Context(), request, nil); strings.Contains(err.Error(), sentinel) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is sent is what was asked for, in each form of body and of credential.
+func TestRequest(t *testing.T) {
+	key := rotation.NewSensitive("k")
+	for want, request := range map[string]httpapi.Request{
+		`GET /v1/keys?a=1 "" "Bearer k" ""`:                                    {Method: http.MethodGet, Query: map[string][]string{"a": {"1"}}, Auth: httpapi.Bearer(key)},
+		`POST /v1/keys "application/json" "" "{\"a\":\"1\"}"`:                  {Method: http.MethodPost, JSON: map[string]string{"a": "1"}},
+		`POST /v1/keys "application/x-www-form-urlencoded" "Basic dTpr" "a=1"`: {Method: http.MethodPost, Form: map[string][]string{"a": {"1"}}, Auth: httpapi.Basic("u", key)},
+		`DELETE /v1/keys "" "Token k" ""`:                                      {Method: http.MethodDelete, Auth: httpapi.Header("Authorization", "Token ", key)},
+	} {
+		var got string
+		a := newAPI(t, func(_ http.ResponseWriter, call *http.Request) {
+			body, _ := io.ReadAll(call.Body)
+			got = fmt.Sprintf("%s %s %q %q %q", call.Method, call.RequestURI, call.Header.Get("Content-Type"), call.Header.Get("Authorization"), body)
+		})
+		request.Path = "/keys"
+		if err := a.Do(t.Context(), request, nil); err != nil {
+			t.Error(err)
+		}
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/keys/apikeytest"
+	"example.com/keys/cloudflare"
+	"example.com/keys/httpapi"
+	"example.com/keys/overlap"
+	"example.com/keys/rotation"
+)
+
+var wire = apikeytest.Wire{
+	Initial: `{"account_id":"acc"}`,
+	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
+	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+		return overlap.New(cloudflare.New(client), overlap.Config{})
+	},
+}
+
+// K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+func TestProof(t *testing.T) { wire.Prove(t) }
+
+// C7, K7: whatever Cloudflare answers is told by its code.
+func TestAnswers(t *testing.T) { wire.Answers(t) }
+
+// K3, K7: at the account's limit the former token makes room, and a token that
+// works only after a while is waited for.
+func TestLimits(t *testing.T) {
+	for name, special := range map[string]func(*apikeytest.Ledger){
+		"full":       func(l *apikeytest.Ledger) { l.Room = 2 },
+		"known late": func(l *apikeytest.Ledger) { l.Lag = 20 * time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			wire := wire
+			wire.Ledger = special
+			wire.Rotate(t, 10)
+		})
+	}
+}
+
+// server answers as
+// https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/
+// has it.
+type server struct{ ledger *apikeytest.Ledger }
+
+type object = map[string]any
+
+func (s server) routes() http.Handler {
+	mux := http.NewServeMux()
+	const tokens = "/client/v4/accounts/acc/tokens"
+	mux.HandleFunc("GET "+tokens+"/verify", s.verify)
+	mux.HandleFunc("GET "+tokens, s.asAdmin(s.list))
+	mux.HandleFunc("GET "+tokens+"/{id}", s.asAdmin(s.get))
+	mux.HandleFunc("POST "+tokens, s.asAdmin(s.create))
+	mux.HandleFunc("DELETE "+tokens+"/{id}", s.asAdmin(s.revoke))
+	return mux
+}
+
+func (s server) asAdmin(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, call *http.Request) {
+		if apikeytest.Presented(call) != apikeytest.AdminKey {
+			refuse(w, http.StatusForbidden, 10000, "Authentication error")
+			return
+		}
+		serve(w, call)
+	}
+}
+
+func (s server) verify(w http.ResponseWriter, call *http.Request) {
+	key, ok := s.ledger.Accepts(apikeytest.Presented(call))
+	if !ok {
+		refuse(w, http.StatusUnauthorized, 1000, "Invalid API Token")
+		return
+	}
+	answer(w, object{"id": key.ID, "status": "active"})
+}
+
+func (s server) list(w http.ResponseWriter, call *http.Request) {
+	page := []object{}
+	if call.URL.Query().Get("page") == "1" {
+		for _, key := range s.ledger.Keys() {
+			page = append(page, describe(key))
+		}
+	}
+	answer(w, page)
+}
+
+func (s server) get(w http.ResponseWriter, call *http.Request) {
+	for _, key := range s.ledger.Keys() {
+		if key.ID == call.PathValue("id") {
+			answer(w, describe(key))
+			return
+		}
+	}
+	refuse(w, http.StatusNotFound, 1003, "Invalid or missing Token id")
+}
+
+func (s server) create(w http.ResponseWriter, call *http.Request) {
+	var wanted struct {
+		Name     string
+		Policies []struct {
+			Effect    string
+			Resources map[string]string
+			Groups    []struct{ ID string } `json:"permission_groups"`
+		}
+	}
+	if json.NewDecoder(call.Body).Decode(&wanted) != nil || len(wanted.Policies) != 1 || wanted.Policies[0].Groups[0].ID != "dns" || len(wanted.Name) > 120 {
+		refuse(w, http.StatusBadRequest, 1001, "Invalid token")
+		return
+	}
+	key, ok := s.ledger.Create(wanted.Name, "")
+	if !ok {
+		refuse(w, http.StatusBadRequest, 1002, "The maximum number of tokens is reached")
+		return
+	}
+	made := describe(key)
+	made["value"] = key.Secret
+	answer(w, made)
+}
+
+func (s server) revoke(w http.ResponseWriter, call *http.Request) {
+	if !s.ledger.Revoke(call.PathValue("id")) {
+		refuse(w, http.StatusNotFound, 1003, "Invalid or missing Token id")
+		return
+	}
+	answer(w, object{"id": call.PathValue("id")})
+}
+
+func describe(key apikeytest.Key) object {
+	return object{
+		"id": key.ID, "name": key.Label, "status": "active", "issued_on": key.Created.Format(time.RFC3339),
+		"policies": []object{{
+			"id": "p", "effect": "allow", "resources": object{"com.cloudflare.api.account.acc": "*"},
+			"permission_groups": []object{{"id": "dns", "name": "DNS Read"}},
+		}},
+	}
+}
+
+func answer(w http.ResponseWriter, result any) {
+	_ = json.NewEncoder(w).Encode(object{"success": true, "errors": []object{}, "messages": []object{}, "result": result})
+}
+
+func refuse(w http.ResponseWriter, status, code int, message string) {
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(object{"success": false, "errors": []object{{"code": code, "message": message}}, "messages": []object{}, "result": nil})
+}

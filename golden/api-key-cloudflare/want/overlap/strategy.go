@@ -1,0 +1,327 @@
+// Package overlap rotates an API key at a provider where several keys can live
+// side by side: it makes a second one, proves it, makes it AWSCURRENT, and
+// revokes the key of two generations ago. Whoever still holds the former key goes
+// on working until the next rotation.
+//
+// Two things are never to happen: that a key is revoked which somebody may use,
+// and that a key lives on of which nobody knows. The first is why the labels are
+// read again before each revocation. The second is why keys bear a label that
+// says which rotation of which secret made them: the version that
+// the token names is the record that a key may exist, before it does.
+package overlap
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/rotation"
+)
+
+// Provider is a service that issues keys. Each method may be called again after
+// the process was killed in it, and by a second process at the same time.
+type Provider interface {
+	apikey.Verifier
+	// List returns all live keys among which those of this secret are, or
+	// [errors.ErrUnsupported] if the provider lists none.
+	List(ctx context.Context, account apikey.Account) ([]apikey.Key, error)
+	// Create makes a key and returns account's secret with it. A provider that
+	// knows idempotency keys returns the same key for the same once. Without
+	// room for a key it fails with [rotation.CodeQuota].
+	Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error)
+	// Revoke ends a key. One that is gone already is no error.
+	Revoke(ctx context.Context, account apikey.Account, id string) error
+}
+
+// A Chooser is a [Provider] that takes keys which are made here (K0). Create then
+// calls nobody, so the value is stored before the key exists.
+type Chooser interface {
+	// Register makes the provider accept value's key, under the label. A key
+	// that it accepts already is no error.
+	Register(ctx context.Context, account apikey.Account, value rotation.Value, label string) error
+}
+
+// A Replayer is a [Provider] that answers to an idempotency key with the key that
+// it made then, even if that was revoked since.
+type Replayer interface{ Replays() bool }
+
+// Unlabelled is a [Provider] whose keys bear no label of ours. What it lists must
+// belong to this secret alone: a key that no version names and that is younger
+// than AWSPREVIOUS's, or AWSCURRENT's, is taken for one that a rotation made and
+// did not store.
+type Unlabelled interface{ Unlabelled() bool }
+
+const (
+	// sweepAge is how old a key has to be that another rotation made and no
+	// label names: an invocation that could still store it has ended by then.
+	sweepAge = 15 * time.Minute
+	// formerVersions is among how many versions without a label the key of two
+	// generations ago is looked for, if it bears no label of ours.
+	formerVersions = 10
+	// tries is how often room for a key is made, and how often a key is made
+	// that turns out to be revoked, before that counts.
+	tries = 3
+)
+
+// Config is what the strategy is told by the function's environment.
+type Config struct {
+	// Immediate revokes the former key as soon as it is AWSPREVIOUS: for a key
+	// that is compromised.
+	Immediate bool
+}
+
+// ConfigFromEnv reads OVERLAP.
+func ConfigFromEnv(env *rotation.Env) (Config, error) {
+	return Config{
+		Immediate: env.OneOf("OVERLAP", "next-rotation", "next-rotation", "immediate") == "immediate",
+	}, env.Err()
+}
+
+// Strategy is a [rotation.Strategy].
+type Strategy struct {
+	provider Provider
+	config   Config
+}
+
+var (
+	_ rotation.Strategy = (*Strategy)(nil)
+	_ rotation.Keeper   = (*Strategy)(nil)
+	_ rotation.Cleaner  = (*Strategy)(nil)
+)
+
+// New returns the strategy for a provider.
+func New(provider Provider, config Config) *Strategy { return &Strategy{provider, config} }
+
+// Credential is the provider's.
+func (s *Strategy) Credential() []string { return s.provider.Credential() }
+
+// Overlaps is true unless the former key is not to live on.
+func (s *Strategy) Overlaps() bool { return !s.config.Immediate }
+
+// Next makes a key. At the provider's limit it first makes room for it.
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	account, err := apikey.Open(ctx, r, current)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	name := apikey.Name{Label: apikey.Label(r.SecretARN(), r.Token())}
+	name.Once = name.Label
+	var next rotation.Value
+	for range tries {
+		next, err = s.create(ctx, account, &name)
+		if rotation.CodeOf(err) != rotation.CodeQuota {
+			return next, err
+		}
+		freed, bad := s.makeRoom(ctx, r, account)
+		if bad != nil {
+			return rotation.Value{}, bad
+		}
+		if freed == "" {
+			return rotation.Value{}, err
+		}
+		name.Once += "-" + freed
+	}
+	return rotation.Value{}, err
+}
+
+// create makes a key that is alive. One that the provider replays and that is
+// gone calls for another idempotency key.
+func (s *Strategy) create(ctx context.Context, account apikey.Account, name *apikey.Name) (rotation.Value, error) {
+	replayer, ok := s.provider.(Replayer)
+	replays := ok && replayer.Replays()
+	for range tries {
+		next, err := s.provider.Create(ctx, account, *name)
+		if err != nil {
+			return rotation.Value{}, asAdmin(err)
+		}
+		id := apikey.ID(next)
+		if id == "" {
+			return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the provider has made a key and not said its id")
+		}
+		if !replays {
+			return next, nil
+		}
+		if alive, err := s.alive(ctx, account, next); err != nil || alive {
+			return next, err
+		}
+		// Perhaps it is only not known everywhere yet: then it goes now.
+		if err := s.provider.Revoke(ctx, account, id); err != nil {
+			return rotation.Value{}, asAdmin(err)
+		}
+		name.Once += "-" + id
+	}
+	return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the provider makes no key that is alive")
+}
+
+// alive reports whether the provider lists value's key, or else lets it in.
+func (s *Strategy) alive(ctx context.Context, account apikey.Account, value rotation.Value) (bool, error) {
+	keys, err := s.provider.List(ctx, account)
+	if errors.Is(err, errors.ErrUnsupported) {
+		_, err = s.provider.Verify(ctx, value)
+		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	return slices.ContainsFunc(keys, func(k apikey.Key) bool { return k.ID == apikey.ID(value) }), asAdmin(err)
+}
+
+// Stored revokes a key that was made for nothing (K2), unless a version names it
+// all the same.
+func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, value rotation.Value, ok bool) error {
+	if ok {
+		return nil
+	}
+	account, err := apikey.Open(ctx, r, value)
+	if err != nil {
+		return err
+	}
+	_, err = s.revoke(ctx, r, account, apikey.ID(value))
+	return err
+}
+
+// Set registers a key that was made here, and revokes every other key that the
+// same rotation made: only the stored one counts (K1). A stored one that was
+// revoked meanwhile is given up.
+func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := apikey.Open(ctx, r, pending.Value)
+	if err != nil {
+		return err
+	}
+	if chooser, ok := s.provider.(Chooser); ok {
+		if err := r.Recheck(ctx); err != nil {
+			return err
+		}
+		if err := chooser.Register(ctx, account, pending.Value, apikey.Label(r.SecretARN(), r.Token())); err != nil {
+			return asAdmin(err)
+		}
+	}
+	if _, err := s.sweep(ctx, r, account, own, everything); err != nil {
+		return err
+	}
+	_, err = apikey.Ride(ctx, r, s.provider, pending.Value)
+	if rotation.CodeOf(err) != rotation.CodeAuthRejected {
+		return err
+	}
+	ctx, cancel := r.Settling(ctx) // the ride has used up the time
+	defer cancel()
+	if alive, unknown := s.alive(ctx, account, pending.Value); unknown != nil || alive {
+		return err
+	}
+	return r.GiveUp(ctx, rotation.Errorf(rotation.CodeNotFound, "AWSPENDING's key does not exist at the provider any more: it is given up").Because(err))
+}
+
+// Test proves the pending key.
+func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
+	current, err := r.Current(ctx)
+	if err != nil {
+		return err
+	}
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	return apikey.Prove(ctx, r, s.provider, current.Value, pending.Value)
+}
+
+// Finish proves the pending key once more and promotes it.
+func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
+	if err := s.Test(ctx, r); err != nil {
+		return err
+	}
+	r.Report.Candidate = rotation.StagePending
+	return r.Promote(ctx)
+}
+
+// Works makes an authenticated call with value's key.
+func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotation.Value) error {
+	_, err := s.provider.Verify(ctx, value)
+	return err
+}
+
+// CleanUp revokes what no label names any more: the key of two generations ago,
+// and what rotations have left that did not come to their end. AWSPREVIOUS's key
+// lives on unless it is compromised (K5).
+func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
+	current, err := r.Current(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := apikey.Open(ctx, r, current.Value)
+	if err != nil {
+		return err
+	}
+	if _, err := s.sweep(ctx, r, account, outdated, everything); err != nil {
+		return unrevoked(err)
+	}
+	previous, ok := r.Previous(ctx)
+	if !ok {
+		return nil
+	}
+	id := apikey.ID(previous.Value)
+	if id == "" {
+		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when nobody uses it any more", apikey.KeyID)
+	}
+	if s.config.Immediate {
+		_, err = s.revoke(ctx, r, account, id, rotation.StagePrevious)
+	}
+	return unrevoked(err)
+}
+
+func unrevoked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return rotation.Errorf(rotation.CodeUnrevoked, "a key that is not needed any more is not revoked: %s", rotation.Within("revoking", err)).Because(err)
+}
+
+// Preflight looks whether AWSCURRENT's key works and the admin's may list keys.
+func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
+	var checks []rotation.Check
+	note := func(name string, err error) bool {
+		checks = append(checks, rotation.NewCheck(name, err))
+		return err == nil
+	}
+	note("AWSCURRENT's key works", s.Works(ctx, r, current))
+	_, err := apikey.Text(current, apikey.KeyID)
+	note("AWSCURRENT names its key, so that it can be revoked one day", err)
+	account, err := apikey.Open(ctx, r, current)
+	if !note("the admin secret can be read", err) {
+		return checks
+	}
+	if _, err = s.provider.List(ctx, account); !errors.Is(err, errors.ErrUnsupported) {
+		note("the admin may list keys", err)
+	}
+	return checks
+}
+
+// makeRoom revokes one key and returns its id, "" if there is none that may go:
+// one of ours that no label names, or else AWSPREVIOUS's (K3).
+func (s *Strategy) makeRoom(ctx context.Context, r *rotation.Rotation, account apikey.Account) (string, error) {
+	if freed, err := s.sweep(ctx, r, account, outdated, 1); err != nil || freed != "" {
+		return freed, err
+	}
+	previous, ok := r.Previous(ctx)
+	if !ok || apikey.ID(previous.Value) == "" {
+		return "", nil
+	}
+	if _, err := s.provider.Verify(ctx, account.Secret); err != nil {
+		return "", rotation.Within("AWSCURRENT", err)
+	}
+	id := apikey.ID(previous.Value)
+	done, err := s.revoke(ctx, r, account, id, rotation.StagePrevious)
+	if err != nil || !done {
+		return "", err
+	}
+	r.Log.WarnContext(ctx, "the provider has no room for another key: AWSPREVIOUS's key was revoked before its time", "key", id)
+	return id, nil
+}
+
+// asAdmin says whose credential a failed call was made with.
+func asAdmin(err error) error { return rotation.Within("admin", err) }

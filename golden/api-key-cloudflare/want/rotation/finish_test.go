@@ -1,0 +1,332 @@
+package rotation_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"example.com/keys/rotation"
+)
+
+// C11: finish may come any number of times; it promotes once and tidies up.
+func TestFinishAgain(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	promotions := 0
+	b.on(promote, func(do func() error) error {
+		promotions++
+		return do()
+	})
+	for range 3 {
+		b.must(b.deliver(token, rotation.StepFinish))
+	}
+	if promotions != 1 {
+		t.Errorf("AWSCURRENT was moved %d times", promotions)
+	}
+	b.must(b.Settled(token))
+}
+
+// C11: killed between its two moves, finish leaves AWSPENDING, and the next one
+// takes it away.
+func TestFinishAfterPromotion(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.on(abandon, func(func() error) error { return api("ThrottlingException") })
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeStoreThrottle)
+	b.wantHolder(rotation.StageCurrent, token)
+	b.around = nil
+	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
+	b.wantNoCall("Finish", promote)
+}
+
+// C11: an answer that was lost is looked up, not taken for a failure.
+func TestPromoteLosesAnswer(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.on(promote, func(do func() error) error {
+		b.must(do())
+		return errBroken
+	})
+	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
+}
+
+// C11: what a failed move says about AWSCURRENT. Only what certainly did not
+// happen may be undone by the strategy.
+func TestNotPromoted(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer   error // to the move
+		describe error // to looking it up
+		want     rotation.Code
+		certain  bool
+	}{
+		"denied":                      {api("AccessDeniedException"), nil, rotation.CodeStoreDenied, true},
+		"throttled":                   {api("ThrottlingException"), nil, rotation.CodeStoreThrottle, true},
+		"denied, then no answer":      {api("AccessDeniedException"), errBroken, rotation.CodeStoreDenied, false},
+		"ill":                         {&types.InternalServiceError{}, nil, rotation.CodeStore, false},
+		"no answer":                   {errBroken, nil, rotation.CodeStore, false},
+		"no answer, then no answer":   {errBroken, errBroken, rotation.CodeStore, false},
+		"out of time":                 {context.DeadlineExceeded, nil, rotation.CodeDeadline, false},
+		"the service's own exception": {&types.InvalidRequestException{}, nil, rotation.CodeStore, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, seed)
+			token, before := b.created(), b.Holder(rotation.StageCurrent)
+			b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+				b.around = func(_ context.Context, call string, do func() error) error {
+					switch {
+					case call == promote:
+						return test.answer
+					case call == describe && test.describe != nil:
+						return test.describe
+					}
+					return do()
+				}
+				err := r.Promote(ctx)
+				if got := rotation.NotPromoted(err); got != test.certain {
+					t.Errorf("NotPromoted(%v) is %t", err, got)
+				}
+				return err
+			}
+			b.wantCode(b.deliver(token, rotation.StepFinish), test.want)
+			b.wantHolder(rotation.StageCurrent, before)
+			b.wantHolder(rotation.StagePending, token)
+		})
+	}
+}
+
+// C11: AWSCURRENT moved while the token still holds AWSPENDING. Everything is
+// asked again, from a fresh Describe, before the second try.
+func TestPromoteConflict(t *testing.T) {
+	b := newBench(t, seed)
+	first := b.Holder(rotation.StageCurrent)
+	second := b.rotated()
+	token := b.created()
+	tries := 0
+	b.around = func(_ context.Context, call string, do func() error) error {
+		if call == promote {
+			if tries++; tries == 1 {
+				b.move(rotation.StageCurrent, second, first)
+			}
+		}
+		return do()
+	}
+	var seen []string
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		current, err := r.Current(ctx)
+		b.must(err)
+		seen = append(seen, current.ID)
+		return r.Promote(ctx)
+	}
+	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
+	if !slices.Equal(seen, []string{second, first}) {
+		t.Errorf("the strategy saw AWSCURRENT on %q, want the second look to be fresh", seen)
+	}
+	b.wantHolder(rotation.StagePrevious, first)
+}
+
+// C5, C11: the second try compares anew: a pending value that fits the former
+// AWSCURRENT and not the present one is refused.
+func TestPromoteConflictComparesAnew(t *testing.T) {
+	b := newBench(t, seed)
+	first, other := b.Holder(rotation.StageCurrent), b.Token()
+	b.put(other, `{"host": "other-db", "password": "x"}`, "MINE")
+	token := b.created()
+	b.on(promote, func(do func() error) error {
+		b.move(rotation.StageCurrent, first, other)
+		return do()
+	})
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeTampered)
+	b.wantHolder(rotation.StageCurrent, other)
+}
+
+// C11: whoever keeps losing gives up rather than fight.
+func TestPromoteConflictsAlways(t *testing.T) {
+	b := newBench(t, seed)
+	holders := []string{b.Holder(rotation.StageCurrent), b.rotated()}
+	token := b.created()
+	tries := 0
+	b.on(promote, func(do func() error) error {
+		tries++
+		b.move(rotation.StageCurrent, holders[1], holders[0])
+		slices.Reverse(holders)
+		return do()
+	})
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeCurrentMoved)
+	if tries > 5 {
+		t.Errorf("fought %d times", tries)
+	}
+	b.wantHolder(rotation.StageCurrent, holders[1])
+	b.wantHolder(rotation.StagePending, token)
+}
+
+// C11: AWSCURRENT went elsewhere and the token is not pending any more, because
+// somebody put a value by hand or because this delivery stood still for one or
+// two rotations. Nothing is touched.
+func TestCurrentMoved(t *testing.T) {
+	for name, meanwhile := range map[string]func(*bench, string) string{
+		"put by hand": func(b *bench, _ string) string {
+			token := b.Token()
+			b.put(token, seed)
+			return token
+		},
+		"its own and another rotation": func(b *bench, token string) string {
+			b.must(b.deliver(token, rotation.StepFinish))
+			return b.rotated()
+		},
+		"another rotation": func(b *bench, token string) string {
+			b.must(b.GiveUp(token))
+			return b.rotated()
+		},
+		"two other rotations": func(b *bench, token string) string {
+			b.must(b.GiveUp(token))
+			b.rotated()
+			return b.rotated()
+		},
+	} {
+		for _, frozen := range []string{"Finish", promote} {
+			t.Run(name+"/"+frozen, func(t *testing.T) {
+				b := newBench(t, seed)
+				token := b.created()
+				var current string
+				b.on(frozen, func(do func() error) error {
+					b.around = nil
+					current = meanwhile(b, token)
+					b.calls = nil
+					return do()
+				})
+				b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeCurrentMoved)
+				b.wantHolder(rotation.StageCurrent, current)
+				b.wantNoCall(abandon)
+			})
+		}
+	}
+}
+
+// C19: Recheck stops a strategy that stood still, before it changes anything.
+func TestRecheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile  func(*bench, string)
+		want       rotation.Code
+		superseded bool
+	}{
+		"nothing": {func(*bench, string) {}, "", false},
+		"its own rotation": {func(b *bench, token string) {
+			b.move(rotation.StageCurrent, b.Holder(rotation.StageCurrent), token)
+		}, rotation.CodeServer, true},
+		"given up": {func(b *bench, token string) { b.must(b.GiveUp(token)) }, rotation.CodeUnknownToken, false},
+		"AWSCURRENT moved": {func(b *bench, token string) {
+			other := b.Token()
+			b.put(other, seed, "MINE")
+			b.move(rotation.StageCurrent, b.Holder(rotation.StageCurrent), other)
+		}, rotation.CodeCurrentMoved, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, seed)
+			token := b.created()
+			b.set = func(ctx context.Context, r *rotation.Rotation) error {
+				test.meanwhile(b, token)
+				err := r.Recheck(ctx)
+				b.wantCode(err, test.want)
+				if got := rotation.Superseded(err); got != test.superseded {
+					t.Errorf("Superseded(%v) is %t", err, got)
+				}
+				return err
+			}
+			if err := b.deliver(token, rotation.StepSet); (err == nil) != (test.want == "" || test.superseded) {
+				t.Errorf("setSecret ended with %v", err)
+			}
+		})
+	}
+}
+
+// C18: a strategy that cannot prove the pending credential promotes nothing.
+func TestFinishProves(t *testing.T) {
+	b := newBench(t, seed)
+	token, before := b.created(), b.Holder(rotation.StageCurrent)
+	b.finish = func(context.Context, *rotation.Rotation) error {
+		return rotation.Errorf(rotation.CodeAuthRejected, "setSecret never ran")
+	}
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeAuthRejected)
+	b.wantHolder(rotation.StageCurrent, before)
+	b.wantHolder(rotation.StagePending, token)
+}
+
+// C18: a strategy that promotes nothing and calls that a success is told so, and
+// not asked for ever.
+func TestFinishPromotesNothing(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	asked := 0
+	b.finish = func(context.Context, *rotation.Rotation) error {
+		if asked++; asked > 9 {
+			panic("asked for ever")
+		}
+		return nil
+	}
+	if err := b.deliver(token, rotation.StepFinish); err == nil || asked > 9 {
+		t.Errorf("asked %d times, and then %v", asked, err)
+	}
+	b.wantHolder(rotation.StagePending, token)
+}
+
+// C12: between the two moves finish waits for the replicas. One that fails, or
+// is not done in time, is reported and does not stand in the way.
+func TestReplicas(t *testing.T) {
+	status := func(statuses ...types.StatusType) (replicas []types.ReplicationStatusType) {
+		for _, s := range statuses {
+			replicas = append(replicas, types.ReplicationStatusType{Region: aws.String("us-east-1"), Status: s})
+		}
+		return replicas
+	}
+	const in, out, failed = types.StatusTypeInSync, types.StatusTypeInProgress, types.StatusTypeFailed
+	for name, test := range map[string]struct {
+		script [][]types.ReplicationStatusType // from the first Describe of the step
+		looks  int                             // between the moves
+		want   string                          // the code of the report
+	}{
+		"none":          {nil, 0, ""},
+		"in sync":       {[][]types.ReplicationStatusType{status(in), status(in, in)}, 1, ""},
+		"soon in sync":  {[][]types.ReplicationStatusType{status(in), status(out, in), status(out, out), status(in, in)}, 3, ""},
+		"failed":        {[][]types.ReplicationStatusType{status(in), status(out, in), status(in, failed)}, 2, "replica-failed"},
+		"failed before": {[][]types.ReplicationStatusType{status(failed)}, 1, "replica-failed"},
+		"never in sync": {[][]types.ReplicationStatusType{status(out)}, 3, "replica-failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, seed)
+			token := b.created()
+			b.must(b.Store.ScriptReplication(b.Secret, test.script...))
+			// The time of the invocation ends in the third pause.
+			ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
+			defer cancel()
+			pauses := 0
+			b.pause = func(ctx context.Context, d time.Duration) error {
+				if pauses++; pauses == 3 {
+					cancel()
+				}
+				return ctx.Err()
+			}
+			b.calls = nil
+			_, err := b.handler().Handle(ctx, b.event(token, rotation.StepFinish))
+			b.must(err, b.Settled(token))
+
+			want := []string{describe, getPending, getCurrent, "Finish", promote}
+			want = append(append(want, slices.Repeat([]string{describe}, test.looks)...), abandon)
+			b.wantCalls(want...)
+			var got string
+			for _, line := range b.said(true) {
+				if code, ok := line["code"].(string); ok {
+					got = code
+				}
+			}
+			metrics := b.said(false)
+			failures := metrics[len(metrics)-1]["ReplicaFailures"]
+			if wantFailures := map[bool]float64{test.want != "": 1}[true]; got != test.want || failures != wantFailures {
+				t.Errorf("got code %q and %v failures, want %q and %v", got, failures, test.want, wantFailures)
+			}
+		})
+	}
+}

@@ -1,0 +1,85 @@
+# What is rotated and how stands in secrets.tf and the files that it refers to. This folder needs of them:
+#
+#   var.secrets              the secrets by a short key; each has at least name and arn, of which one may be null
+#   local.settings           environment variables of the function
+#   local.first_values       by key, what "make seed" stores but for the credential, of secrets that have no value yet
+#   local.secret_actions     rights on the secrets beyond those that every rotation needs
+#   local.admin_secret_arns  other secrets that the function reads
+#   local.admin_kms_key_arns customer managed keys that encrypt those
+
+locals {
+  package = "${path.module}/../dist/function.zip"
+
+  environment = merge(var.environment, local.network_settings, local.settings, {
+    ALLOWED_SECRETS   = join(",", concat(values(local.secret_arns), local.admin_secret_arns))
+    ROTATION_DISABLED = tostring(var.rotation_disabled)
+  })
+}
+
+# No dead-letter queue: Secrets Manager invokes synchronously and tries again itself. No reserved concurrency: a
+# throttled invocation is a failed rotation. Traces only by choice: log and metrics say what a step waited for, and
+# X-Ray costs.
+#tfsec:ignore:aws-lambda-enable-tracing
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  description   = "Rotates secrets: ${join(", ", keys(var.secrets))}."
+  role          = aws_iam_role.this.arn
+
+  filename                = local.package
+  source_code_hash        = fileexists(local.package) ? filebase64sha256(local.package) : null
+  code_signing_config_arn = var.code_signing_config_arn
+  runtime                 = "provided.al2023"
+  architectures           = ["arm64"]
+  handler                 = "bootstrap"
+  memory_size             = var.memory_size
+  timeout                 = var.timeout
+
+  environment {
+    variables = local.environment
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = local.vpc_config
+
+    content {
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(local.package)
+      error_message = "dist/function.zip is missing: run \"make package\"."
+    }
+
+    precondition {
+      condition     = length(join("", concat(keys(local.environment), values(local.environment)))) <= 4096
+      error_message = "The function's environment exceeds 4 KB, the most that Lambda takes: deploy some of the secrets with a function of their own."
+    }
+  }
+
+  # Lambda creates the network interfaces of a VPC function with the role's rights.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_permission" "secrets_manager" {
+  for_each = local.secret_arns
+
+  statement_id   = "SecretsManager-${each.key}"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "secretsmanager.amazonaws.com"
+  source_account = local.account_id
+  source_arn     = each.value
+}
