@@ -10,6 +10,7 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,16 +84,29 @@ func newBench(t *testing.T, wire apikeytest.Wire, single bool) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.function = &rehearsal.Function{Path: path, Env: append(b.provider.listen(t),
+	wiring, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := b.provider.listen(t)
+	if needsBase(wiring) {
+		env = append(env, "API_BASE_URL=https://api.example.com")
+	}
+	b.function = &rehearsal.Function{Path: path, Env: append(env,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+serve(t, b.front),
 		"AWS_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID=role", "AWS_SECRET_ACCESS_KEY="+apikeytest.AdminKey, // with AWS the role is the admin
-		"API_BASE_URL=https://api.example.com", // of providers that have no address of their own
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
 		"MIN_ROTATION_AGE=0",
 	)}
 	t.Cleanup(b.function.Close)
 	return b
+}
+
+// needsBase reports whether a function says that it cannot start without the API's
+// address: some providers have one of their own.
+func needsBase(wiring []byte) bool {
+	return bytes.Contains(wiring, []byte(`Refuse("API_BASE_URL"`)) || bytes.Contains(wiring, []byte("generic.FromEnv"))
 }
 
 // fresh begins another world: a Secrets Manager with nothing but the first version, and

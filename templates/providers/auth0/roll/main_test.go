@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	tenant  = "https://example.eu.auth0.com"
+	tenant  = "https://api.example.com"
 	rotator = "rotator" // the admin's application
 	api     = "https://api.example.com/"
 )
@@ -57,8 +57,8 @@ const managementToken = "token-" + apikeytest.AdminKey
 
 func (s server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST example.eu.auth0.com/oauth/token", s.token)
-	mux.HandleFunc("PATCH example.eu.auth0.com/api/v2/clients/{id}", s.patch)
+	mux.HandleFunc("POST /oauth/token", s.token)
+	mux.HandleFunc("PATCH /api/v2/clients/{id}", s.patch)
 	return mux
 }
 

@@ -67,8 +67,8 @@ type object = map[string]any
 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	const keys = "api.datadoghq.com/api/v2/api_keys"
-	mux.HandleFunc("GET api.datadoghq.com/api/v1/validate", s.validate)
+	const keys = "/api/v2/api_keys"
+	mux.HandleFunc("GET /api/v1/validate", s.validate)
 	mux.HandleFunc("GET "+keys, s.asAdmin(s.list))
 	mux.HandleFunc("GET "+keys+"/{id}", s.asAdmin(s.get))
 	mux.HandleFunc("POST "+keys, s.asAdmin(s.create))
