@@ -150,9 +150,9 @@ func (p project) scan(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if filepath.Ext(name) == ".tfvars" {
-			args = append(args, "--var-file", filepath.Join(dir, name))
-		}
+	}
+	for _, name := range []string{"terraform.tfvars", "secrets.auto.tfvars", "deployment.tfvars"} { // the last word is the deployment's
+		args = append(args, "--var-file", filepath.Join(dir, name))
 	}
 	if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
 		t.Errorf("tfsec: %v\n%s", err, out)

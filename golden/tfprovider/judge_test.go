@@ -222,7 +222,7 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 func TestShippedTests(t *testing.T) {
 	t.Parallel()
 	for _, answers := range [][]string{
-		{"--type=rds-single-user", "--set=region=us-east-1", "--set=replicas=eu-west-1,us-west-2", "--set=schedule=12h", "--set=window=4h"},
+		{"--type=rds-single-user", "--set=region=us-east-1", "--set=replicas=eu-west-1,us-west-2", "--set=schedule=rate(12 hours)", "--set=window=4h"},
 		{"--type=api-key", "--provider=grafana", "--set=mode=overlap", "--set=kms=existing", "--set=schedule=cron(0 4 1 * ? *)", "--set=window=20h"},
 	} {
 		t.Run(strings.Join(answers, " "), func(t *testing.T) {
