@@ -27,20 +27,11 @@ func TestProof(t *testing.T) { wire.Prove(t) }
 // C7, K7: whatever Cloudflare answers is told by its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
-// K3, K7: at the account's limit the former token makes room, and a token that
-// works only after a while is waited for.
-func TestLimits(t *testing.T) {
-	for name, special := range map[string]func(*apikeytest.Ledger){
-		"full":       func(l *apikeytest.Ledger) { l.Room = 2 },
-		"known late": func(l *apikeytest.Ledger) { l.Lag = 20 * time.Second },
-	} {
-		t.Run(name, func(t *testing.T) {
-			wire := wire
-			wire.Ledger = special
-			wire.Rotate(t, 10)
-		})
-	}
-}
+// K3: at the account's limit the former token makes room.
+func TestFull(t *testing.T) { wire.Full(t) }
+
+// K7: a token that works only after a while is waited for.
+func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
 
 // server answers as
 // https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/

@@ -12,6 +12,7 @@ import (
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/postgres"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/postgrestest"
 	"example.com/orders-db/roles"
 	"example.com/orders-db/rotation"
@@ -113,7 +114,7 @@ func TestBootstrap(t *testing.T) {
 		t.Run(n.owner, func(t *testing.T) {
 			b := newBench(t, n)
 			a := b.Role(t, n.userA, "first", "LOGIN")
-			b.Exec(t, b.Admin, "GRANT CREATE ON SCHEMA public TO PUBLIC", "GRANT CREATE ON DATABASE "+postgres.Identifier(b.Admin.Database)+" TO PUBLIC")
+			b.Exec(t, b.Admin, "GRANT CREATE ON SCHEMA public TO PUBLIC", "GRANT CREATE ON DATABASE "+postgresconn.Identifier(b.Admin.Database)+" TO PUBLIC")
 			b.Exec(t, a, "CREATE TABLE public.old (n int)", "CREATE SCHEMA made_by_a", "CREATE FUNCTION made_by_a.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
 
 			b.mustBootstrap(n)
@@ -154,7 +155,7 @@ func TestBootstrap(t *testing.T) {
 						t.Errorf("the rotator changes %q: %v", other, err)
 					}
 				}
-				if err := b.try(rotator, "SET ROLE "+postgres.Identifier(n.userA)); err == nil {
+				if err := b.try(rotator, "SET ROLE "+postgresconn.Identifier(n.userA)); err == nil {
 					t.Error("the rotator can act as a user")
 				}
 			}

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Stores the first value of the secret: the document that Terraform knows, and the password that is typed here or
-# comes on standard input. The password stands in no file, no argument list and no history, and is never shown.
+# Stores the first value of the secret whose key is given, or of each that has none: the document that Terraform knows,
+# and the password that is typed here or comes on standard input, a line each. The password stands in no file, no argument
+# list, no history and no Terraform state, and is never shown.
 set -eu
 export LC_ALL=C
 
@@ -10,48 +11,63 @@ fail() {
 }
 
 cd "$(dirname "$0")/terraform"
-output() { ${TERRAFORM:-terraform} output -raw "$1"; }
-arn=$(output secret_arn)
-case $arn in
-arn:*) ;;
-*) fail "nothing is deployed yet: run \"make deploy\"" ;;
-esac
-region=$(output region)
-document=$(output seed_document)
+output() { ${TERRAFORM:-terraform} output -json "$1" </dev/null; }
+arns=$(output secret_arns) && [ "$(printf %s "$arns" | jq 'length > 0')" = true ] ||
+	fail "nothing is deployed yet: run \"make deploy\""
+documents=$(output first_values)
+region=$(output region | jq -r .)
+store() { aws --region "$region" secretsmanager "$@"; }
 
-# A value that rotation has taken over may be the only copy of a working password. Before that it can be corrected; what
-# was there stays as AWSPREVIOUS.
-state=$(aws --region "$region" secretsmanager describe-secret --secret-id "$arn" \
-	--query '[to_string(RotationEnabled), join(`","`, values(VersionIdsToStages || `{}`)[])]' --output text)
-case $state in
-[Tt]rue*AWSCURRENT*) fail "the secret has a value and rotation is on: RUNBOOK.md says how to repair a secret" ;;
-*AWSCURRENT*)
-	[ -t 0 ] || fail "the secret has a value already: run this on a terminal to replace it"
-	printf 'The secret has a value already. Replace it? (yes/no) '
-	IFS= read -r answer
-	[ "$answer" = yes ] || fail "nothing is changed"
-	;;
-esac
+ask() {
+	if [ -t 0 ]; then
+		trap 'stty echo' EXIT
+		trap 'exit 130' INT TERM
+		stty -echo
+		printf 'password: ' && IFS= read -r password && echo
+		printf 'the same again: ' && IFS= read -r again && echo
+		stty echo
+		[ "$password" = "$again" ] || fail "the two differ"
+	else
+		IFS= read -r password || true # the last line need not end
+	fi
+	case $password in
+	'') fail "the password is empty" ;;
+	*[[:cntrl:]]*) fail "the password holds a control character" ;;
+	esac
+}
 
-echo "$document"
-if [ -t 0 ]; then
-	trap 'stty echo' EXIT
-	trap 'exit 130' INT TERM
-	stty -echo
-	printf 'password: ' && IFS= read -r password && echo
-	printf 'the same again: ' && IFS= read -r again && echo
-	[ "$password" = "$again" ] || fail "the two differ"
-else
-	IFS= read -r password || true # the last line need not end
-fi
-case $password in
-'') fail "the password is empty" ;;
-*[[:cntrl:]]*) fail "the password holds a control character" ;;
-esac
+seed() {
+	arn=$(printf %s "$arns" | jq -er --arg key "$1" '.[$key]') ||
+		fail "there is no secret $1, only $(printf %s "$arns" | jq -r 'keys | join(", ")')"
 
-# printf is a built-in command of the shell: nothing of this is another program's argument.
-escaped=$(printf '%s\n' "$password" | sed 's/[\\"]/\\&/g')
-printf '%s,"password":"%s"}' "${document%\}}" "$escaped" |
-	aws --region "$region" secretsmanager put-secret-value --secret-id "$arn" --secret-string file:///dev/stdin \
-		--query VersionId --output text
-echo 'stored; now set seeded = true in terraform/terraform.tfvars and run "make deploy"'
+	# A value that rotation has taken over may be the only copy of a working password. Before that it can be corrected; what
+	# was there stays as AWSPREVIOUS.
+	state=$(store describe-secret --secret-id "$arn" --output text </dev/null \
+		--query '[to_string(RotationEnabled), join(`","`, values(VersionIdsToStages || `{}`)[])]')
+	case $state in
+	*AWSCURRENT*) [ -n "$chosen" ] || return 0 ;;
+	esac
+	case $state in
+	[Tt]rue*AWSCURRENT*) fail "the secret $1 has a value and rotation is on: RUNBOOK.md says how to repair a secret" ;;
+	*AWSCURRENT*)
+		[ -t 0 ] || fail "the secret $1 has a value already: run this on a terminal to replace it"
+		printf 'The secret %s has a value already. Replace it? (yes/no) ' "$1"
+		IFS= read -r answer
+		[ "$answer" = yes ] || fail "nothing is changed"
+		;;
+	esac
+
+	document=$(printf %s "$documents" | jq -ec --arg key "$1" '.[$key]') ||
+		fail "the secret $1 has no value, and terraform/secrets.auto.tfvars says too little for one"
+	printf '%s: %s\n' "$1" "$document"
+	ask
+
+	# printf is a built-in command of the shell: the password is no program's argument.
+	printf %s "$password" | jq -cRs --argjson document "$document" '$document + {password: .}' |
+		store put-secret-value --secret-id "$arn" --secret-string file:///dev/stdin --query VersionId --output text
+}
+
+chosen=${1-}
+for key in ${chosen:-$(printf %s "$arns" | jq -r 'keys[]')}; do
+	seed "$key"
+done

@@ -2,15 +2,8 @@ locals {
   # What the account of each secret in var.secrets has to say, and what else the function's environment has.
   account_keys      = ["user_name"]
   provider_settings = {}
-}
 
-# The function's own role makes and ends access keys, of these users and no other. Nobody needs a right to ask who they
-# are.
-resource "aws_iam_role_policy" "access_keys" {
-  name = "access-keys"
-  role = aws_iam_role.this.id
-
-  policy = jsonencode({
+  access_key_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Sid    = "AccessKeys"
@@ -27,6 +20,14 @@ resource "aws_iam_role_policy" "access_keys" {
       ]
     }]
   })
+}
+
+# The function's own role makes and ends access keys, of these users and no other. Nobody needs a right to ask who they
+# are.
+resource "aws_iam_role_policy" "access_keys" {
+  name   = "access-keys"
+  role   = aws_iam_role.this.id
+  policy = local.access_key_policy
 
   lifecycle {
     precondition {
@@ -37,6 +38,12 @@ resource "aws_iam_role_policy" "access_keys" {
     precondition {
       condition     = alltrue([for secret in values(var.secrets) : can(regex("^/([^*?]+/)?$", lookup(secret.account, "user_path", "/")))])
       error_message = "A user_path begins and ends with a slash."
+    }
+
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    precondition {
+      condition     = length("${local.role_policy}${local.access_key_policy}") <= 10240
+      error_message = "The rights of the function exceed 10240 characters, the most that IAM takes in a role: deploy some of the secrets with a function of their own."
     }
   }
 }

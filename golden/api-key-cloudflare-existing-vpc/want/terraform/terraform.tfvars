@@ -17,7 +17,7 @@ overdue_after_days = 32
 # Say "existing" if one of them does, or "create" to make one.
 trail = "unknown"
 
-# Where the function runs: subnets that reach the database and Secrets Manager.
+# Where the function runs: subnets that reach the provider and Secrets Manager.
 # subnet_ids         = ["subnet-...", "subnet-..."]
 # security_group_ids = ["sg-..."]
 

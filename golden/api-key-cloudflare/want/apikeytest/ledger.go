@@ -40,9 +40,15 @@ type Ledger struct {
 	Room int
 	// Lag is how long a new key is not accepted yet.
 	Lag time.Duration
+	// Known is what the provider knows of a key that the secret has, nil for the
+	// key itself: of a pair, only the public one.
+	Known func(key string) string
 	// Replays lets the provider answer to an idempotency key with the key that
 	// it made for it before, revoked or not.
 	Replays bool
+	// Prefix begins every key that is made here, and the first one, where a
+	// provider's keys tell by their beginning what they are.
+	Prefix string
 
 	world *rotationtest.World
 	mu    sync.Mutex
@@ -64,6 +70,13 @@ func NewLedger(w *rotationtest.World) *Ledger {
 	return l
 }
 
+// first returns the key that the secret is seeded with.
+func (l *Ledger) first() string {
+	first := &l.keys[1]
+	first.Secret = l.Prefix + FirstKey
+	return first.Secret
+}
+
 // Create makes a key; ok is false if there is no room for it.
 func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	l.mu.Lock()
@@ -76,7 +89,7 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	}
 	l.made++
 	key = Key{
-		ID: fmt.Sprintf("key%d", l.made), Secret: fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
+		ID: fmt.Sprintf("key%d", l.made), Secret: l.Prefix + fmt.Sprintf("key-sentinel-%d-5c5c", l.made),
 		Label: label, Created: l.world.Now(),
 	}
 	l.keys = append(l.keys, key)
@@ -123,13 +136,25 @@ func (l *Ledger) note(wrong error) {
 // Roll replaces a key by another, which keeps its id and its label.
 func (l *Ledger) Roll(id string) (Key, bool) {
 	l.mu.Lock()
+	l.made++
+	secret := fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
+	l.mu.Unlock()
+	return l.Replace(id, secret)
+}
+
+// Replace is Roll to a key that somebody else made. One that is it already stays as
+// it is.
+func (l *Ledger) Replace(id, secret string) (Key, bool) {
+	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.keys {
-		if l.keys[i].ID == id {
-			l.made++
-			l.keys[i].Secret = fmt.Sprintf("key-sentinel-%d-5c5c", l.made)
-			return l.keys[i], true
+	for i, key := range l.keys {
+		if key.ID != id {
+			continue
 		}
+		if key.Secret != secret {
+			l.keys[i].Secret, l.keys[i].Created = secret, l.world.Now()
+		}
+		return l.keys[i], true
 	}
 	return Key{}, false
 }
@@ -176,7 +201,11 @@ func Single(s rotationtest.Subject) rotationtest.Subject {
 // works asks for the key that the value names: what an application sends.
 func (l *Ledger) works(value rotation.Value) error {
 	if text, ok := value.Get(apikey.KeyValue); ok {
-		if _, ok := l.Accepts(text.Reveal()); ok {
+		secret := text.Reveal()
+		if l.Known != nil {
+			secret = l.Known(secret)
+		}
+		if _, ok := l.Accepts(secret); ok {
 			return nil
 		}
 	}

@@ -226,7 +226,7 @@ func (c *Client) attempt(ctx context.Context, request *Request, target *url.URL,
 	if err != nil {
 		return nil, noAnswer(ctx, what, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:

@@ -178,7 +178,8 @@ func TestSeedWithoutID(t *testing.T) {
 // K4: a revocation that fails is told, the promotion stands, and the next rotation
 // makes it good.
 func TestRevokeFails(t *testing.T) {
-	b := newBench(t, kind{plain, func(p apikeytest.Provider) overlap.Provider { return &stubborn{Provider: p} }}, overlap.Config{})
+	refuses := false
+	b := newBench(t, kind{plain, func(p apikeytest.Provider) overlap.Provider { return stubborn{p, &refuses} }}, overlap.Config{})
 	b.rotate()
 	refuses = true
 	b.rotate()
@@ -192,12 +193,13 @@ func TestRevokeFails(t *testing.T) {
 }
 
 // stubborn is a provider that revokes nothing while it refuses.
-type stubborn struct{ apikeytest.Provider }
+type stubborn struct {
+	apikeytest.Provider
+	refuses *bool
+}
 
-var refuses bool
-
-func (s *stubborn) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	if refuses {
+func (s stubborn) Revoke(ctx context.Context, account apikey.Account, id string) error {
+	if *s.refuses {
 		return rotation.Errorf(rotation.CodePermission, "not allowed")
 	}
 	return s.Provider.Revoke(ctx, account, id)

@@ -276,6 +276,7 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 	case CodeSameValue:
 		// It could never be promoted, and would stand in the next one's way.
 		err = r.GiveUp(ctx, err)
+	default:
 	}
 	if Superseded(err) {
 		return nil

@@ -284,8 +284,22 @@ func (r *Rotation) SecretARN() string { return r.event.SecretID }
 // Token names the rotation and its version.
 func (r *Rotation) Token() string { return r.event.ClientRequestToken }
 
-// Due is when Secrets Manager rotates next, zero if it has not said so.
+// Due is when Secrets Manager rotates next after this rotation, zero if it has not
+// said so.
 func (r *Rotation) Due() time.Time { return r.due }
+
+// dueAfter counts from now what lies between two rotations: the date that the
+// service gives is still the one before this rotation, and may be past or near.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
+func (r *Rotation) dueAfter(out *secretsmanager.DescribeSecretOutput) time.Time {
+	due := aws.ToTime(out.NextRotationDate)
+	if rules := out.RotationRules; rules != nil && rules.AutomaticallyAfterDays != nil {
+		if counted := r.Now().AddDate(0, 0, int(*rules.AutomaticallyAfterDays)); counted.After(due) {
+			return counted
+		}
+	}
+	return due
+}
 
 // Now is the function's clock.
 func (r *Rotation) Now() time.Time { return r.h.now() }
@@ -307,7 +321,7 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 	if err != nil {
 		return nil, storeError(ctx, "DescribeSecret", err)
 	}
-	r.current, r.previous, r.due = "", "", aws.ToTime(out.NextRotationDate)
+	r.current, r.previous, r.due = "", "", r.dueAfter(out)
 	for version, stages := range out.VersionIdsToStages {
 		if slices.Contains(stages, StageCurrent) {
 			r.current = version

@@ -67,6 +67,13 @@ resource "aws_lambda_function" "this" {
       condition     = length(join("", concat(keys(local.environment), values(local.environment)))) <= 4096
       error_message = "The function's environment exceeds 4 KB, the most that Lambda takes: deploy some of the secrets with a function of their own."
     }
+
+    # Lambda stores each permission below as a statement, of some 300 characters beside the names. 512 are for others.
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    precondition {
+      condition     = sum(concat([512], [for key, arn in local.secret_arns : 300 + length("${key}${var.name}${arn}")])) <= 20 * 1024
+      error_message = "The permissions of Secrets Manager to invoke the function exceed 20 KB, the most that Lambda takes: deploy some of the secrets with a function of their own."
+    }
   }
 
   # Lambda creates the network interfaces of a VPC function with the role's rights.

@@ -91,15 +91,8 @@ locals {
     Action   = action
     Resource = ["*"] # X-Ray knows no narrower one
   } if var.tracing]
-}
 
-# The stars are those that AWS leaves no choice but: the streams of one log group, and network interfaces.
-#tfsec:ignore:aws-iam-no-policy-wildcards
-resource "aws_iam_role_policy" "this" {
-  name = "rotate"
-  role = aws_iam_role.this.id
-
-  policy = jsonencode({
+  role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
       local.secret_statements,
@@ -111,4 +104,20 @@ resource "aws_iam_role_policy" "this" {
       local.vpc_statements,
     )
   })
+}
+
+# The stars are those that AWS leaves no choice but: the streams of one log group, and network interfaces.
+#tfsec:ignore:aws-iam-no-policy-wildcards
+resource "aws_iam_role_policy" "this" {
+  name   = "rotate"
+  role   = aws_iam_role.this.id
+  policy = local.role_policy
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  lifecycle {
+    precondition {
+      condition     = length(local.role_policy) <= 10240
+      error_message = "The rights of the function exceed 10240 characters, the most that IAM takes in a role: deploy some of the secrets with a function of their own."
+    }
+  }
 }

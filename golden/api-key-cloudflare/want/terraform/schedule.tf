@@ -9,18 +9,19 @@ variable "schedule_expression" {
   validation {
     condition = anytrue([
       can(regex("^rate\\((1 day|([2-9]|[1-9][0-9]{1,2}) days)\\)$", var.schedule_expression)),
-      can(regex("^rate\\(([4-9]|[1-9][0-9]{1,3}|1[0-9]{4}|2[0-3][0-9]{3}) hours\\)$", var.schedule_expression)),
-      can(regex("^cron\\(0 [0-9*,/-]+ (\\? [^ ?]+ [^ ?]+|[^ ?]+ [^ ?]+ \\?) \\*\\)$", var.schedule_expression)),
-    ])
+      try(tonumber(regex("^rate\\(([1-9][0-9]*) hours\\)$", var.schedule_expression)[0]), 0) >= 4,
+      can(regex("^cron\\(0 [0-9*,/-]+ (\\? [0-9A-Z*][0-9A-Z,*/-]* [1-7A-Z*][0-9A-Z,*/#-]*|(L|[0-9]{1,2}W|[0-9*][0-9,*/-]*) [0-9A-Z*][0-9A-Z,*/-]* \\?) \\*\\)$", var.schedule_expression)),
+    ]) && try(tonumber(regex("^rate\\(([0-9]+) hours\\)$", var.schedule_expression)[0]), 0) <= 999 * 24
     error_message = "The schedule is a rate of 4 hours to 999 days, as in rate(30 days), or a cron(0 HOURS DAY MONTH WEEKDAY *) in which either DAY or WEEKDAY is ?."
   }
 
   validation {
     condition = alltrue([
       for item in split(",", try(regex("^cron\\(0 ([^ ]+)", var.schedule_expression)[0], "0")) :
-      can(regex("^(\\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$", item))
+      can(regex("^(\\*|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?$", item)) &&
+      try(tonumber(regex("^([0-9]+)-", item)[0]) <= tonumber(regex("-([0-9]+)", item)[0]), true)
     ])
-    error_message = "The hours of a cron are numbers, ranges and steps, as in 4, 4,16 or 4-20/8."
+    error_message = "The hours of a cron are numbers, ranges and steps from 0 to 23, as in 4, 4,16 or 4-20/8. A range over midnight is two: 20-23/4,0-4/4."
   }
 }
 
@@ -93,8 +94,8 @@ output "schedules" {
   value       = local.schedules
 
   precondition {
-    condition     = min(local.hours_apart...) >= 4 && max(local.opening_hours...) < 24
-    error_message = "The schedule opens windows more often than every 4 hours, or at an hour that no day has."
+    condition     = min(local.hours_apart...) >= 4
+    error_message = "The schedule opens windows more often than every 4 hours."
   }
 
   precondition {

@@ -22,6 +22,10 @@ import (
 // and MariaDB's usual one.
 const Plugin = "mysql_native_password"
 
+// MaxName is how many characters a user's name may have.
+// https://mariadb.com/kb/en/create-user/#user-name-component
+const MaxName mysqlconn.NameLimit = 128
+
 // Target opens sessions.
 type Target struct{ *mysqlconn.Target }
 
@@ -29,7 +33,7 @@ type Target struct{ *mysqlconn.Target }
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := mysqlconn.New(roots, passwordLength)
+	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
 		return nil, err
 	}
@@ -77,18 +81,18 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 	if user == s.Name().User {
 		return s.Name(), nil
 	}
-	doing := fmt.Sprintf("look up %q", user)
-	rows, err := s.Select(ctx, doing, "SELECT host FROM mysql.user WHERE is_role = 'N' AND user = "+mysqlconn.Literal(user))
-	switch {
-	case err != nil:
-		return mysqlconn.Name{}, err
-	case len(rows) == 0:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeServer, "%s: the user does not exist", doing)
-	case len(rows) > 1:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(rows))
-	default:
-		return mysqlconn.Name{User: user, Host: rows[0][0]}, nil
+	names, err := s.Names(ctx, user)
+	return mysqlconn.Only(user, names, err)
+}
+
+// Names returns the accounts of a user.
+func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), "SELECT host FROM mysql.user WHERE is_role = 'N' AND user = "+mysqlconn.Literal(user))
+	names := make([]mysqlconn.Name, len(rows))
+	for i, row := range rows {
+		names[i] = mysqlconn.Name{User: user, Host: row[0]}
 	}
+	return names, err
 }
 
 // Try implements [database.Session]. Whether an admin may change users it finds
@@ -137,30 +141,44 @@ func (s *Session) Identify(ctx context.Context, doing, user string, passwords ..
 	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s IDENTIFIED VIA %s", name, strings.Join(methods, " OR ")))
 }
 
-// Diagnose implements [database.Diagnoser]. It also refuses a user that
-// authenticates by other means than [Plugin].
+// Diagnose implements [database.Diagnoser]. It also refuses what [Session.Check]
+// does.
 func (s *Session) Diagnose(ctx context.Context, user string) error {
 	name, err := s.Account(ctx, user)
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(ctx, fmt.Sprintf("look up %q", user), "SHOW CREATE USER "+name.String())
-	if err != nil {
-		return err
-	}
-	methods, rest := methodsOf(rows[0][0])
+	rest, foreign := s.look(ctx, name)
 	switch {
 	case strings.Contains(rest, " ACCOUNT LOCK"):
 		return rotation.Errorf(rotation.CodeLocked, "user %q is locked", user)
 	case strings.HasSuffix(rest, " PASSWORD EXPIRE"):
 		return rotation.Errorf(rotation.CodeExpired, "the password of user %q has expired", user)
+	default:
+		return foreign
 	}
+}
+
+// Check refuses a user that authenticates by other means than [Plugin].
+func (s *Session) Check(ctx context.Context, name mysqlconn.Name) error {
+	_, err := s.look(ctx, name)
+	return err
+}
+
+// look returns what SHOW CREATE USER says behind the means of authentication,
+// and an error if one of them is not [Plugin].
+func (s *Session) look(ctx context.Context, name mysqlconn.Name) (rest string, err error) {
+	rows, err := s.Query(ctx, fmt.Sprintf("look up %q", name.User), "SHOW CREATE USER "+name.String())
+	if err != nil {
+		return "", err
+	}
+	methods, rest := methodsOf(rows[0][0])
 	for _, plugin := range methods {
 		if plugin != Plugin {
-			return rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", user, plugin, Plugin)
+			return rest, rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", name.User, plugin, Plugin)
 		}
 	}
-	return nil
+	return rest, nil
 }
 
 // methodsOf reads, from what SHOW CREATE USER returns, the authentication

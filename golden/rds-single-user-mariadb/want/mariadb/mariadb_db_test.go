@@ -118,3 +118,40 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestEveryLength rotates users whose names and passwords have each length that
+// there may be, and refuses the next one. (C10, T6)
+func TestEveryLength(t *testing.T) {
+	server := mysqltest.New(t)
+	admin := login(t, newTarget(t, server), server.Admin)
+	for characters := 1; characters <= int(MaxName); characters++ {
+		length := 16 + characters%26 // to 41
+		target, err := New(server.Roots, length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := server.User(t, strings.Repeat("n", characters), "%", "First-password1", "")
+		for by, session := range map[string]*Session{"user": login(t, target, account), "admin": admin} {
+			account.Password, err = target.PasswordPolicy().Generate()
+			if err == nil {
+				err = session.Change(t.Context(), account.User, account.Password)
+			}
+			if err == nil {
+				err = target.Prove(t.Context(), account)
+			}
+			if err != nil {
+				t.Errorf("%d characters, a password of %d, by the %s: %v", characters, length, by, err)
+			}
+		}
+	}
+	for _, length := range []int{15, 42} {
+		_, err := New(server.Roots, length)
+		wantCode(t, err, rotation.CodeBadConfig)
+	}
+	longest := server.User(t, strings.Repeat("ü", int(MaxName)), "%", "First-password1", "")
+	login(t, newTarget(t, server), longest)
+	longest.User += "ü" // some servers take it for the same
+	_, err := newTarget(t, server).Login(t.Context(), longest)
+	wantCode(t, err, rotation.CodeBadUsers)
+	wantCode(t, newTarget(t, server).Prove(t.Context(), longest), rotation.CodeBadUsers)
+}

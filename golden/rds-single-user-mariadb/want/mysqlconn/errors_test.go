@@ -57,7 +57,9 @@ func TestErrors(t *testing.T) {
 		{refusal(1129), rotation.CodePermission, rotation.CodeServer, same},
 		{refusal(3159), rotation.CodePermission, rotation.CodeServer, same},
 		{refusal(1049), rotation.CodeServer, rotation.CodeServer, same},
+		{refusal(1021), rotation.CodeNoSpace, rotation.CodeNoSpace, same},
 		{refusal(1040), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
+		{refusal(1114), rotation.CodeNoSpace, rotation.CodeNoSpace, same},
 		{refusal(1203), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
 		{refusal(1226), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
 		{refusal(1053), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
@@ -111,7 +113,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestVersions has how servers write theirs. (S6)
+// TestVersions has how servers write theirs.
 func TestVersions(t *testing.T) {
 	for text, want := range map[string]Version{
 		"8.0.36":                             {Major: 8, Minor: 0, Patch: 36},

@@ -69,13 +69,14 @@ func (t timeouts) within(ctx context.Context) timeouts {
 type Target struct {
 	roots    *x509.CertPool
 	policy   database.PasswordPolicy
+	names    NameLimit
 	timeouts timeouts
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
-func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
+// for and asks for passwords of passwordLength characters, of a server with such
+// names. What it cannot work with is a [rotation.CodeBadConfig].
+func New(roots *x509.CertPool, passwordLength int, names NameLimit) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
 	// The rules of validate_password and simple_password_check, where they are
 	// in force, ask for one of these too.
@@ -83,7 +84,7 @@ func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	if err := policy.Validate(); err != nil {
 		return nil, err
 	}
-	return &Target{roots: roots, policy: policy, timeouts: sessionTimeouts}, nil
+	return &Target{roots: roots, policy: policy, names: names, timeouts: sessionTimeouts}, nil
 }
 
 // PasswordPolicy returns what a new password must look like.
@@ -116,6 +117,9 @@ func (t *Target) open(ctx context.Context, account database.Account, begin func(
 	if ctx.Err() != nil {
 		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(ctx.Err())
 	}
+	if err := t.names.Check(account.User); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
 	defer cancel()
 	s, err := t.connect(ctx, account)
@@ -143,7 +147,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	config := mysql.NewConfig()
 	config.User = account.User
 	config.Passwd = account.Password.Reveal()
-	config.DBName = account.Database
+	if !account.Admin {
+		config.DBName = account.Database
+	}
 	config.Net, config.Addr = "tcp", address
 	config.Logger = &mysql.NopLogger{} // what went wrong is in the errors
 	config.ConnectionAttributes = "program_name:rotation"

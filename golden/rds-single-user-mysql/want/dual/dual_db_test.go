@@ -40,7 +40,7 @@ func login(t testing.TB, target Target, account database.Account) *Session {
 func TestOverlap(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)
-	for _, plugin := range plugins {
+	for _, plugin := range mysql.Plugins {
 		if len(server.Exec(t, server.Admin, "SELECT 1 FROM information_schema.plugins WHERE plugin_status = 'ACTIVE' AND plugin_name = "+mysqltest.Literal(plugin))) == 0 {
 			continue // mysql_native_password is gone from newer servers
 		}

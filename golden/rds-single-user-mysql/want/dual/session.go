@@ -46,9 +46,6 @@ var (
 	_ statements            = (*Session)(nil)
 )
 
-// plugins are the authentication plugins that know a secondary password.
-var plugins = []string{"caching_sha2_password", "sha256_password", "mysql_native_password"}
-
 // Overlaps implements [singleuser.Overlapper]. Whether the user may keep its own
 // former password it finds out by asking to replace one that it does not have:
 // a missing right is what the server says first.
@@ -60,7 +57,7 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if err != nil {
 		return err
 	}
-	if plugin := pluginOf(rows[0][0]); !slices.Contains(plugins, plugin) {
+	if plugin := pluginOf(rows[0][0]); !slices.Contains(mysql.Plugins, plugin) {
 		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q knows one password", plugin)
 	}
 	if asAdmin {

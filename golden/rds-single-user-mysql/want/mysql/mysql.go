@@ -2,7 +2,8 @@
 // are alike to it, from 5.7 on.
 //
 // A new password reaches the server as text, over TLS: what a user may do for
-// itself the server does with text only. MySQL leaves it out of all its logs.
+// itself, or with a second password, the server does with text only. MySQL leaves
+// it out of all its logs.
 // https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
 package mysql
 
@@ -17,6 +18,14 @@ import (
 	"example.com/orders-db/rotation"
 )
 
+// Plugins are the authentication plugins that keep passwords in the server: of
+// these a user may have two.
+var Plugins = []string{"caching_sha2_password", "sha256_password", "mysql_native_password"}
+
+// MaxName is how many characters a user's name may have.
+// https://dev.mysql.com/doc/refman/8.4/en/user-names.html
+const MaxName mysqlconn.NameLimit = 32
+
 // Target opens sessions.
 type Target struct{ *mysqlconn.Target }
 
@@ -24,7 +33,7 @@ type Target struct{ *mysqlconn.Target }
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := mysqlconn.New(roots, passwordLength)
+	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +80,19 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 	if user == s.Name().User {
 		return s.Name(), nil
 	}
-	doing := fmt.Sprintf("look up %q", user)
+	names, err := s.Names(ctx, user)
+	return mysqlconn.Only(user, names, err)
+}
+
+// Names returns the accounts of a user that the session's user may see.
+func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
 	catalogue := "mysql.user"
 	if s.Version().AtLeast(8, 0, 21) { // whoever may create users may read this one
 		catalogue = "information_schema.user_attributes"
 	}
-	rows, err := s.Select(ctx, doing, fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))
 	if err != nil {
-		return mysqlconn.Name{}, err
+		return nil, err
 	}
 	var names []mysqlconn.Name
 	for _, row := range rows {
@@ -86,14 +100,7 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 			names = append(names, mysqlconn.Name{User: row[0], Host: row[1]})
 		}
 	}
-	switch len(names) {
-	case 0:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeServer, "%s: the user does not exist, or the session's user may not see it", doing)
-	case 1:
-		return names[0], nil
-	default:
-		return mysqlconn.Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(names))
-	}
+	return names, nil
 }
 
 // Try implements [database.Session]. It asks for a change that must replace

@@ -21,6 +21,7 @@ import (
 // https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html
 // https://mariadb.com/kb/en/mariadb-error-code-reference/
 const (
+	numberDiskFull            = 1021
 	numberTooManyConnections  = 1040
 	numberNoDatabaseAccess    = 1044
 	numberAccessDenied        = 1045
@@ -30,6 +31,7 @@ const (
 	numberHostNotPrivileged   = 1130
 	numberNoTableAccess       = 1142
 	numberNoColumnAccess      = 1143
+	numberTableFull           = 1114
 	numberUserTooMany         = 1203
 	numberLockTimeout         = 1205
 	numberDeadlock            = 1213
@@ -185,6 +187,8 @@ func refused(refusal *mysql.MySQLError, doing string) error {
 		return say(rotation.CodeUnreachable, "the server has no connection to spare for the user")
 	case numberShutdown, numberKilled, numberIdle:
 		return say(rotation.CodeUnreachable, "the server ended the session")
+	case numberDiskFull, numberTableFull:
+		return say(rotation.CodeNoSpace, "the server's disk is full")
 	case numberCannotUser:
 		return say(rotation.CodeServer, "the user, or the role, does not exist")
 	default:

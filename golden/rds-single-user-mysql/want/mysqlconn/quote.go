@@ -1,6 +1,11 @@
 package mysqlconn
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"example.com/orders-db/rotation"
+)
 
 // Identifier quotes the name of a database, a table or a column. Statements
 // that define users take no parameters, so names and texts become part of them.
@@ -29,3 +34,30 @@ func ParseName(text string) Name {
 
 // String returns the name for use in a statement.
 func (n Name) String() string { return Literal(n.User) + "@" + Literal(n.Host) }
+
+// Only returns the one account that a user must have, out of all that it has,
+// unless looking for them has failed already.
+func Only(user string, names []Name, err error) (Name, error) {
+	switch {
+	case err != nil:
+		return Name{}, err
+	case len(names) == 0:
+		return Name{}, rotation.Errorf(rotation.CodeServer, "user %q does not exist, or the session's user may not see it", user)
+	case len(names) > 1:
+		return Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(names))
+	default:
+		return names[0], nil
+	}
+}
+
+// NameLimit is how many characters of a user's name a server reads.
+type NameLimit int
+
+// Check refuses a name of which the server would read only the beginning, and
+// take it for another user's, as [rotation.CodeBadUsers].
+func (l NameLimit) Check(name string) error {
+	if length := utf8.RuneCountInString(name); length > int(l) {
+		return rotation.Errorf(rotation.CodeBadUsers, "the name %q has %d characters, and the server reads %d", name, length, l)
+	}
+	return nil
+}

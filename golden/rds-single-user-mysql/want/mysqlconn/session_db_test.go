@@ -17,7 +17,7 @@ import (
 
 func newTarget(t testing.TB, server *mysqltest.Server) *Target {
 	t.Helper()
-	target, err := New(server.Roots, 32)
+	target, err := New(server.Roots, 32, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,19 +64,20 @@ func TestLogin(t *testing.T) {
 		roots   *x509.CertPool
 		want    rotation.Code
 	}{
-		"right":            {account: right},
-		"without TLS":      {account: with(func(a *database.Account) { a.Plaintext = true })},
-		"wrong password":   {account: with(func(a *database.Account) { a.Password = rotation.NewSensitive("another") }), want: rotation.CodeAuthRejected},
-		"locked":           {account: user("locked"), want: rotation.CodeLocked},
-		"expired":          {account: user("expired"), want: rotation.CodeExpired},
-		"anonymous":        {account: user("nobody"), want: rotation.CodeIdentity},
-		"TLS required":     {account: func() database.Account { a := user("tls"); a.Plaintext = true; return a }(), want: rotation.CodeAuthRejected},
-		"no database":      {account: with(func(a *database.Account) { a.Database = "nowhere" }), want: rotation.CodePermission},
-		"no such database": {account: func() database.Account { a := server.Admin; a.Database = "nowhere"; return a }(), want: rotation.CodeServer},
-		"wrong name":       {account: with(func(a *database.Account) { a.ServerName = "db.test" }), want: rotation.CodeTLS},
-		"wrong authority":  {account: right, roots: x509.NewCertPool(), want: rotation.CodeTLS},
-		"no host":          {account: with(func(a *database.Account) { a.Host = "nowhere.invalid" }), want: rotation.CodeUnreachable},
-		"no port":          {account: with(func(a *database.Account) { a.Port = 1 }), want: rotation.CodeUnreachable},
+		"right":              {account: right},
+		"without TLS":        {account: with(func(a *database.Account) { a.Plaintext = true })},
+		"wrong password":     {account: with(func(a *database.Account) { a.Password = rotation.NewSensitive("another") }), want: rotation.CodeAuthRejected},
+		"locked":             {account: user("locked"), want: rotation.CodeLocked},
+		"expired":            {account: user("expired"), want: rotation.CodeExpired},
+		"anonymous":          {account: user("nobody"), want: rotation.CodeIdentity},
+		"TLS required":       {account: func() database.Account { a := user("tls"); a.Plaintext = true; return a }(), want: rotation.CodeAuthRejected},
+		"no database":        {account: with(func(a *database.Account) { a.Database = "nowhere" }), want: rotation.CodePermission},
+		"no database, admin": {account: with(func(a *database.Account) { a.Database, a.Admin = "nowhere", true })},
+		"no such database":   {account: func() database.Account { a := server.Admin; a.Database = "nowhere"; return a }(), want: rotation.CodeServer},
+		"wrong name":         {account: with(func(a *database.Account) { a.ServerName = "db.test" }), want: rotation.CodeTLS},
+		"wrong authority":    {account: right, roots: x509.NewCertPool(), want: rotation.CodeTLS},
+		"no host":            {account: with(func(a *database.Account) { a.Host = "nowhere.invalid" }), want: rotation.CodeUnreachable},
+		"no port":            {account: with(func(a *database.Account) { a.Port = 1 }), want: rotation.CodeUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := *target

@@ -31,6 +31,8 @@ const (
 // Server is the server that the environment names.
 type Server struct {
 	Roots *x509.CertPool
+	// CAFile is where Roots came from.
+	CAFile string
 	// Admin is the login that creates what a test needs.
 	Admin database.Account
 	// Version is what the server says of itself.
@@ -52,13 +54,13 @@ func New(t testing.TB) *Server {
 	password, _ := u.User.Password()
 	port, _ := strconv.Atoi(u.Port())
 	s := &Server{
-		Roots: x509.NewCertPool(),
+		Roots: x509.NewCertPool(), CAFile: u.Query().Get("ca"),
 		Admin: database.Account{
 			User: u.User.Username(), Password: rotation.NewSensitive(password),
 			Host: u.Hostname(), Port: port, ServerName: u.Hostname(),
 		},
 	}
-	pem, err := os.ReadFile(u.Query().Get("ca"))
+	pem, err := os.ReadFile(s.CAFile)
 	if err != nil {
 		t.Fatal(err)
 	}

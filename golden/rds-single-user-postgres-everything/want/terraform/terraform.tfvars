@@ -1,21 +1,22 @@
-# The values of one deployment. They hold no secret: commit them.
+# The values of one deployment; what is rotated stands in secrets.auto.tfvars. They hold no secret: commit them.
 
-name        = "orders-db"
-secret_name = "prod/orders"
+name = "orders-db"
 
 region = "eu-west-1"
 
-# Set it to true once "make seed" has stored the first value.
-seeded = false
-
 schedule_expression = "cron(0 4 ? * SUN *)"
 
-# The database, and the user whose credential the secret holds first.
-# host     = "orders.abcdefghijkl.eu-west-1.rds.amazonaws.com"
-# dbname   = "orders"
-# username = "orders_a"
+# The age of the last rotation that is an alarm: the longest time between two of this schedule, and two days for retries.
+overdue_after_days = 9
 
-change_as = "admin"
+# Who is told when a rotation fails, and where RUNBOOK.md can be read.
+# alert_emails = ["on-call@example.com"]
+# runbook_url  = "https://github.com/example/rotator/blob/main/RUNBOOK.md"
 
-# The administrator that sets the password.
-# admin_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-admin-AbCdEf"
+# Failures are told only where a CloudTrail trail records management events: "make trails" lists those of the region.
+# Say "existing" if one of them does, or "create" to make one.
+trail = "unknown"
+
+# Regions that have a read-only copy of each secret, such as eu-central-1 = {}.
+replicas = {
+}

@@ -10,6 +10,8 @@ import (
 	"example.com/orders-db/rotation"
 )
 
+const proxy = "orders.proxy-1a2b.eu-west-1.rds.amazonaws.com"
+
 var engines = []string{"postgres", "aurora-postgresql"}
 
 func parse(t *testing.T, text string) rotation.Value {
@@ -64,15 +66,21 @@ func TestParseAccount(t *testing.T) {
 // without its value, and nothing makes a connection without TLS but "false".
 func TestParseAccountRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ key, text string }{
-		"no user":             {"username", `{"password": "sentinel", "host": "db"}`},
-		"no password":         {"password", `{"username": "app", "host": "db"}`},
-		"no host":             {"host", `{"username": "app", "password": "sentinel"}`},
-		"empty user":          {"username", `{"username": "", "password": "sentinel", "host": "db"}`},
-		"empty password":      {"password", `{"username": "app", "password": "", "host": "db"}`},
-		"null host":           {"host", `{"username": "app", "password": "sentinel", "host": null}`},
-		"password, an object": {"password", `{"username": "app", "password": {"a": "sentinel"}, "host": "db"}`},
-		"NUL in the user":     {"username", `{"username": "app\u0000sentinel", "password": "pw", "host": "db"}`},
-		"NUL in the host":     {"host", `{"username": "app", "password": "pw", "host": "db\u0000sentinel"}`},
+		"no user":                    {"username", `{"password": "sentinel", "host": "db"}`},
+		"no password":                {"password", `{"username": "app", "host": "db"}`},
+		"no host":                    {"host", `{"username": "app", "password": "sentinel"}`},
+		"empty user":                 {"username", `{"username": "", "password": "sentinel", "host": "db"}`},
+		"empty password":             {"password", `{"username": "app", "password": "", "host": "db"}`},
+		"null host":                  {"host", `{"username": "app", "password": "sentinel", "host": null}`},
+		"password, an object":        {"password", `{"username": "app", "password": {"a": "sentinel"}, "host": "db"}`},
+		"NUL in the user":            {"username", `{"username": "app\u0000sentinel", "password": "pw", "host": "db"}`},
+		"NUL in the host":            {"host", `{"username": "app", "password": "pw", "host": "db\u0000sentinel"}`},
+		"NUL in the database's host": {"database_host", `{"username": "app", "password": "pw", "host": "db", "database_host": "db\u0000sentinel"}`},
+		"a proxy":                    {"host", `{"username": "app", "password": "pw", "host": "sentinel.proxy-1a2b.eu-west-1.rds.amazonaws.com"}`},
+		"a proxy's own endpoint":     {"host", `{"username": "app", "password": "pw", "host": "Sentinel.endpoint.Proxy-1a2b.eu-west-1.rds.amazonaws.com."}`},
+		"a proxy in China":           {"host", `{"username": "app", "password": "pw", "host": "sentinel.proxy-1a2b.rds.cn-north-1.amazonaws.com.cn"}`},
+		"a proxy for the database":   {"host", `{"username": "app", "password": "pw", "host": "db", "database_host": "sentinel.proxy-1a2b.eu-west-1.rds.amazonaws.com"}`},
+		"no host but the database's": {"host", `{"username": "app", "password": "pw", "database_host": "db"}`},
 		// NUL ends a parameter of a PostgreSQL session, and another begins.
 		"NUL in the database": {"dbname", `{"username": "app", "password": "pw", "host": "db", "dbname": "a\u0000sentinel"}`},
 		"another engine":      {"engine", `{"username": "app", "password": "pw", "host": "db", "engine": "sentinel"}`},
@@ -102,6 +110,21 @@ func TestParseAccountRefuses(t *testing.T) {
 	}
 }
 
+// T9: where applications go by a proxy, the rotation passes it by, and needs to
+// be told where the database is.
+func TestAccountBehindAProxy(t *testing.T) {
+	for keys, want := range map[string]string{
+		`"host": "` + proxy + `", "database_host": "db.example.com"`:                            "db.example.com db.example.com",
+		`"host": "` + proxy + `", "database_host": "10.0.0.1", "tls_server_name": "db.example"`: "10.0.0.1 db.example",
+		`"host": "db", "database_host": null`:                                                   "db db",
+	} {
+		account, err := database.ParseAccount(parse(t, `{"username": "app", "password": "pw", `+keys+`}`), engines)
+		if got := account.Host + " " + account.ServerName; got != want || err != nil {
+			t.Errorf("%s: goes to %s, want %s; error %v", keys, got, want, err)
+		}
+	}
+}
+
 // S7, T7: an admin secret lends a user and a password, and its host if it has
 // one. Whatever else stands in it stays the rotated secret's business.
 func TestAsAdmin(t *testing.T) {
@@ -110,19 +133,21 @@ func TestAsAdmin(t *testing.T) {
 		ServerName: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", AdminARN: "arn:admin", Alternate: "app_b",
 	}
 	const writer = "c.cluster-1.eu-west-1.rds.amazonaws.com"
-	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer}
+	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer, Admin: true}
 	at := func(host string) database.Account {
 		a := admin
 		a.Host, a.ServerName = host, host
 		return a
 	}
 	for text, want := range map[string]database.Account{
-		`{"username": "root", "password": "rootpw"}`:                                              admin,
-		`{"username": "root", "password": "rootpw", "host": "other"}`:                             at("other"),
-		`{"username": "root", "password": "rootpw", "host": "` + writer + `"}`:                    admin,
-		`{"username": "root", "password": "rootpw", "host": "` + strings.ToUpper(app.Host) + `"}`: admin, // the replica that the application reads from takes no changes
-		`{"username": "root", "password": "rootpw", "host": ""}`:                                  admin,
-		`{"username": "root", "password": "rootpw", "ssl": false, "dbname": "x"}`:                 admin,
+		`{"username": "root", "password": "rootpw"}`:                                                    admin,
+		`{"username": "root", "password": "rootpw", "host": "other"}`:                                   at("other"),
+		`{"username": "root", "password": "rootpw", "host": "` + writer + `"}`:                          admin,
+		`{"username": "root", "password": "rootpw", "host": "` + strings.ToUpper(app.Host) + `"}`:       admin, // the replica that the application reads from takes no changes
+		`{"username": "root", "password": "rootpw", "host": "` + proxy + `"}`:                           admin, // T9
+		`{"username": "root", "password": "rootpw", "host": "` + proxy + `", "database_host": "other"}`: at("other"),
+		`{"username": "root", "password": "rootpw", "host": ""}`:                                        admin,
+		`{"username": "root", "password": "rootpw", "ssl": false, "dbname": "x"}`:                       admin,
 	} {
 		got, err := app.AsAdmin(parse(t, text))
 		if diff := cmp.Diff(want, got, revealed); diff != "" || err != nil {

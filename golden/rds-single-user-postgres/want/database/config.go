@@ -17,10 +17,11 @@ type Config struct {
 	PasswordLength int
 }
 
-// ConfigFromEnv reads DB_CA_FILE and PASSWORD_LENGTH.
-func ConfigFromEnv(env *rotation.Env) (Config, error) {
+// ConfigFromEnv reads DB_CA_FILE and PASSWORD_LENGTH. An engine that Amazon RDS
+// does not vouch for names its authorities, in PEM form.
+func ConfigFromEnv(env *rotation.Env, authorities ...[]byte) (Config, error) {
 	config := Config{PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength)}
-	roots, err := RootCAs(env.String("DB_CA_FILE", ""))
+	roots, err := RootCAs(env.String("DB_CA_FILE", ""), authorities...)
 	if err != nil {
 		env.Refuse("DB_CA_FILE", "cannot be used: "+err.Error())
 	}

@@ -24,6 +24,13 @@ func TestWriter(t *testing.T) {
 		{"c.cluster-ro-1a2b.eu-west-1.docdb.amazonaws.com", "c.cluster-1a2b.eu-west-1.docdb.amazonaws.com", true},
 		{"c.cluster-ro-1a2b.docdb.cn-north-1.amazonaws.com.cn", "c.cluster-1a2b.docdb.cn-north-1.amazonaws.com.cn", true},
 
+		// The reader endpoint of a Multi-AZ cluster looks like Aurora's.
+		{"multi-az.cluster-ro-123456789012.us-east-1.rds.amazonaws.com", "multi-az.cluster-123456789012.us-east-1.rds.amazonaws.com", true},
+		{"c.Cluster-Custom-1a2b.EU-West-1.rds.amazonaws.com.", "c.Cluster-Custom-1a2b.EU-West-1.rds.amazonaws.com.", true},
+
+		{"multi-az-instance-1.1a2b.us-east-1.rds.amazonaws.com", "multi-az-instance-1.1a2b.us-east-1.rds.amazonaws.com", false},
+		{"dw.1a2b.eu-west-1.redshift.amazonaws.com", "dw.1a2b.eu-west-1.redshift.amazonaws.com", false},
+		{"wg.123456789012.eu-west-1.redshift-serverless.amazonaws.com", "wg.123456789012.eu-west-1.redshift-serverless.amazonaws.com", false},
 		{"c.cluster-1a2b.eu-west-1.rds.amazonaws.com", "c.cluster-1a2b.eu-west-1.rds.amazonaws.com", false},
 		{"i.1a2b.eu-west-1.rds.amazonaws.com", "i.1a2b.eu-west-1.rds.amazonaws.com", false},
 		{"cluster-ro-1.1a2b.eu-west-1.rds.amazonaws.com", "cluster-ro-1.1a2b.eu-west-1.rds.amazonaws.com", false}, // an instance of that name

@@ -68,6 +68,15 @@ func TestRootCAs(t *testing.T) {
 	if !replaced.Equal(want) || replaced.Equal(embedded) {
 		t.Error("a file of one certificate must replace the embedded bundle, not join it")
 	}
+	if own, err := RootCAs("", pem.EncodeToMemory(one)); err != nil || !own.Equal(want) {
+		t.Errorf("an engine's own authorities must take the place of the embedded bundle: %v", err)
+	}
+	if own, err := RootCAs(private, rdsCA); err != nil || !own.Equal(want) {
+		t.Errorf("a file must take the place of an engine's own authorities: %v", err)
+	}
+	if _, err := RootCAs("", []byte("no certificate here")); !errors.Is(err, errNoCertificate) {
+		t.Errorf("an engine without a certificate: got error %v, want %v", err, errNoCertificate)
+	}
 	if _, err := RootCAs(noise); !errors.Is(err, errNoCertificate) {
 		t.Errorf("file without a certificate: got error %v, want %v", err, errNoCertificate)
 	}

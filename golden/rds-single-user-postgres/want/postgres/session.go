@@ -5,30 +5,21 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"example.com/orders-db/database"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/rotation"
 )
 
 var _ database.Session = (*Session)(nil)
 
-// maxNameLength is how many bytes of a name count. The server cuts longer ones
-// off without an error, and what is left may be another user.
-const maxNameLength = 63
-
-const closeTimeout = time.Second
-
-// Session is one connection that has logged in. It is for one goroutine.
+// Session is a session on PostgreSQL. It is for one goroutine.
 type Session struct {
-	conn *pgconn.PgConn
-	user string // who logged in
+	*postgresconn.Session
 
 	actsAs             string // the role that the log-in ended in
 	readOnly           bool
@@ -64,18 +55,15 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 		settings = append(settings, setting("idle_session_timeout", limits.idle))
 	}
 	results, err := s.Exec(ctx, "set up the session", settings...)
-	switch {
-	case rotation.CodeOf(err) == rotation.CodeDeadline: // the log-in's, not the caller's
-		return rotation.Errorf(rotation.CodeUnreachable, "the server does not answer after the log-in").Because(err)
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 5 {
 		return rotation.Errorf(rotation.CodeServer, "the server does not answer as PostgreSQL does")
 	}
 	facts := results[1][0]
-	if facts[0] != s.user {
-		return identityError(s.user, facts[0])
+	if err := s.Identify(facts[0]); err != nil {
+		return err
 	}
 	s.actsAs = facts[1]
 	s.readOnly = facts[2] == "t"
@@ -93,16 +81,13 @@ func setting(name string, d time.Duration) string {
 	return fmt.Sprintf("SET %s = %d", name, max(1, d.Milliseconds()))
 }
 
-// User returns the user who logged in.
-func (s *Session) User() string { return s.user }
-
 // ActsAs returns the role that sessions of the user act as: that of ALTER ROLE
 // ... SET role if it took effect at the log-in, else the user. This session
 // itself has gone back to being the user.
 func (s *Session) ActsAs() string { return s.actsAs }
 
 // Version returns the server's major version, 0 if it does not say.
-func (s *Session) Version() int { return majorVersion(s.conn.ParameterStatus("server_version")) }
+func (s *Session) Version() int { return majorVersion(s.Said("server_version")) }
 
 // majorVersion reads versions such as 15.4, 18beta1 and 9.6.24.
 func majorVersion(version string) int {
@@ -135,12 +120,12 @@ func claimKey(user string) int64 {
 // any password. What it sets is the verifier of no password at all: the server
 // cannot tell, and whatever it logs is worth nothing.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
-	if user != s.user {
+	if user != s.User() {
 		if err := s.Diagnose(ctx, user); err != nil {
 			return err
 		}
 	}
-	verifier := md5Verifier(user, rotation.NewSensitive(rand.Text()))
+	verifier := postgresconn.MD5Verifier(user, rotation.NewSensitive(rand.Text()))
 	if s.usesSCRAM() {
 		verifier = scramOfNothing(s.scramIterations)
 	}
@@ -174,16 +159,13 @@ func (s *Session) setPassword(ctx context.Context, user string, password rotatio
 
 func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sensitive, doing string, statements func(alter string) []string) error {
 	doing = fmt.Sprintf("%s %q", doing, user)
-	if err := CheckName(user); err != nil {
+	if err := s.CheckName(user); err != nil {
 		return err
 	}
 	// The user is named even if it is the session's own: what CURRENT_USER
 	// means depends on who set which role.
-	alter := fmt.Sprintf("ALTER ROLE %s PASSWORD %s", Identifier(user), Literal(verifier.Reveal()))
-	if _, err := s.exec(ctx, statements(alter)...); err != nil {
-		return changeError(err, doing)
-	}
-	return nil
+	alter := fmt.Sprintf("ALTER ROLE %s PASSWORD %s", postgresconn.Identifier(user), postgresconn.Literal(verifier.Reveal()))
+	return s.Alter(ctx, doing, statements(alter)...)
 }
 
 // Verifier returns what takes password's place in a statement, in the form in
@@ -191,7 +173,7 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 // out by the other.
 func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
 	if !s.usesSCRAM() {
-		return md5Verifier(user, password), nil
+		return postgresconn.MD5Verifier(user, password), nil
 	}
 	return scramVerifier(password, newSalt(), s.scramIterations)
 }
@@ -204,7 +186,7 @@ func (s *Session) usesSCRAM() bool { return s.passwordEncryption == "scram-sha-2
 // wrong password.
 func (s *Session) Diagnose(ctx context.Context, user string) error {
 	results, err := s.Exec(ctx, fmt.Sprintf("look up %q", user),
-		"SELECT rolcanlogin, COALESCE(rolvaliduntil <= now(), false) FROM pg_roles WHERE rolname = "+Literal(user))
+		"SELECT rolcanlogin, COALESCE(rolvaliduntil <= now(), false) FROM pg_roles WHERE rolname = "+postgresconn.Literal(user))
 	if err != nil {
 		return err
 	}
@@ -215,60 +197,6 @@ func (s *Session) Diagnose(ctx context.Context, user string) error {
 		case row[1] == "t":
 			return rotation.Errorf(rotation.CodeExpired, "user %q is past its VALID UNTIL", user)
 		}
-	}
-	return nil
-}
-
-// Rows are a statement's rows as text. NULL is "".
-type Rows [][]string
-
-// Exec sends the statements in one message and returns the rows of each. They
-// are one transaction unless they say otherwise: all of them happen, or none.
-// doing names their purpose in errors and must be safe to print; statements
-// never appear in one.
-func (s *Session) Exec(ctx context.Context, doing string, statements ...string) ([]Rows, error) {
-	results, err := s.exec(ctx, statements...)
-	if err != nil {
-		return nil, statementError(err, doing)
-	}
-	return results, nil
-}
-
-// exec is Exec with the driver's error.
-func (s *Session) exec(ctx context.Context, statements ...string) ([]Rows, error) {
-	read, err := s.conn.Exec(ctx, strings.Join(statements, ";\n")).ReadAll()
-	if err != nil {
-		if s.conn.TxStatus() != 'I' && !s.conn.IsClosed() {
-			_, rollback := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
-			err = errors.Join(err, rollback)
-		}
-		return nil, err
-	}
-	results := make([]Rows, len(read))
-	for i, result := range read {
-		for _, values := range result.Rows {
-			row := make([]string, len(values))
-			for j, value := range values {
-				row[j] = string(value)
-			}
-			results[i] = append(results[i], row)
-		}
-	}
-	return results, nil
-}
-
-// Close implements [database.Session].
-func (s *Session) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	_ = s.conn.Close(ctx)
-}
-
-// CheckName refuses a name of which the server would read only the beginning,
-// as [rotation.CodeBadUsers].
-func CheckName(name string) error {
-	if len(name) > maxNameLength {
-		return rotation.Errorf(rotation.CodeBadUsers, "the name %q is longer than the %d bytes that PostgreSQL reads", name, maxNameLength)
 	}
 	return nil
 }

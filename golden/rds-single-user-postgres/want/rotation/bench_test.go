@@ -234,7 +234,7 @@ type strategy struct{ *bench }
 func (s strategy) Credential() []string { return []string{"password"} }
 func (s strategy) Overlaps() bool       { return s.overlaps }
 
-func (s strategy) Next(ctx context.Context, current rotation.Value) (next rotation.Value, err error) {
+func (s strategy) Next(ctx context.Context, _ *rotation.Rotation, current rotation.Value) (next rotation.Value, err error) {
 	err = s.call(ctx, "Next", func() (err error) {
 		next, err = s.next(current)
 		return err

@@ -32,6 +32,7 @@ const (
 	CodeDisabled         Code = "disabled"           // ROTATION_DISABLED is set
 	CodeCurrentMoved     Code = "current-moved"      // AWSCURRENT went elsewhere while the step ran
 	CodeReplicaFailed    Code = "replica-failed"     // a replica did not take the new version
+	CodeAwaitingOperator Code = "awaiting-operator"  // a person has to supply the new credential first
 )
 
 // What the server or service behind the credential says.
@@ -50,6 +51,13 @@ const (
 	CodeLockedOut      Code = "locked-out"      // no known version of the secret can log in
 	CodeOutcomeUnknown Code = "outcome-unknown" // a change may or may not have happened
 	CodeRolledBack     Code = "rolled-back"     // the change was undone, and that is proven
+	CodeNoSpace        Code = "no-space"        // the server's disk has no room for the change
+	CodeNotFound       Code = "not-found"       // what the call names does not exist
+	CodeQuota          Code = "quota"           // there is no room for another key
+	CodeScopes         Code = "scopes"          // the new key may do less than the present one
+	CodeThrottled      Code = "throttled"       // the server asks to slow down
+	CodeBadAnswer      Code = "bad-answer"      // the answer is not what the service documents
+	CodeUnrevoked      Code = "unrevoked"       // a key that nothing names any more is still in force
 	CodeServer         Code = "server"          // any other refusal of the server
 )
 

@@ -166,6 +166,7 @@ func TestEvent(t *testing.T) {
 		"snake case":        {`{"Step": "create_secret", "SecretId": "` + b.Secret + `", "ClientRequestToken": "` + token + `"}`, rotation.CodeBadEvent},
 		"another secret":    {`{"Step": "createSecret", "SecretId": "other", "ClientRequestToken": "` + token + `"}`, rotation.CodeSecretNotAllowed},
 		"another preflight": {`{"Preflight": true, "SecretId": "other"}`, rotation.CodeSecretNotAllowed},
+		"another's age":     {`{"Age": true, "SecretId": "other"}`, rotation.CodeSecretNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.calls = nil
@@ -210,14 +211,18 @@ func TestTamperedPending(t *testing.T) {
 	}
 }
 
-// C11: a rotation to the same value would change nothing and say that it did.
+// C11: a rotation to the same value would change nothing and say that it did. It
+// is given up before it stands in the next one's way.
 func TestSameValue(t *testing.T) {
-	for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+	for step, more := range map[string][]string{
+		rotation.StepSet:    {"UpdateSecretVersionStage AWSPENDING"},
+		rotation.StepFinish: nil,
+	} {
 		b := newBench(t, seed)
 		token := b.requested()
 		b.put(token, strings.ReplaceAll(seed, " ", "\n"), rotation.StagePending)
 		b.wantCode(b.deliver(token, step), rotation.CodeSameValue)
-		b.wantCalls(describe, getPending, getCurrent)
+		b.wantCalls(append([]string{describe, getPending, getCurrent}, more...)...)
 	}
 }
 

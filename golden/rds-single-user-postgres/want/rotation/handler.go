@@ -17,8 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// Event is what Secrets Manager sends for one step of a rotation, or what a
-// person sends for a preflight.
+// Event is what Secrets Manager sends for one step of a rotation, what a
+// person sends for a preflight, or what a schedule sends to have the age of the
+// last rotation measured.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 // (that page writes the steps in snake case; what arrives is camel case).
 type Event struct {
@@ -30,6 +31,7 @@ type Event struct {
 	// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 	RotationToken Sensitive
 	Preflight     bool
+	Age           bool
 }
 
 // The steps of a rotation as they stand in the event.
@@ -40,6 +42,7 @@ const (
 	StepFinish = "finishSecret"
 
 	stepPreflight = "preflight"
+	stepAge       = "age"
 )
 
 const (
@@ -125,8 +128,11 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (answer a
 	if err := json.Unmarshal(payload, &r.event); err != nil || r.event.SecretID == "" {
 		return nil, Errorf(CodeBadEvent, "the event is not a rotation event of Secrets Manager")
 	}
-	if r.event.Preflight {
+	switch {
+	case r.event.Preflight:
 		r.event.Step, r.event.ClientRequestToken = stepPreflight, ""
+	case r.event.Age:
+		r.event.Step, r.event.ClientRequestToken = stepAge, ""
 	}
 	if !h.config.allows(r.event.SecretID) {
 		return nil, Errorf(CodeSecretNotAllowed, "%s is not in ALLOWED_SECRETS", oneLine(r.event.SecretID))
@@ -135,8 +141,11 @@ func (h *Handler) Handle(ctx context.Context, payload json.RawMessage) (answer a
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
 
-	if r.event.Preflight {
+	switch {
+	case r.event.Preflight:
 		return h.preflight(ctx, r), nil
+	case r.event.Age:
+		return nil, r.describe(ctx) // the metrics are the answer
 	}
 	return nil, h.step(ctx, r)
 }
@@ -194,7 +203,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	if err != nil {
 		return err
 	}
-	next, err := h.strategy.Next(ctx, current.Value)
+	next, err := h.strategy.Next(ctx, r, current.Value)
 	if err != nil {
 		return err
 	}
@@ -207,17 +216,38 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	if !r.event.RotationToken.IsZero() {
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
+	keeper, keeps := h.strategy.(Keeper)
 	_, err = h.store.PutSecretValue(ctx, input)
+	if err == nil {
+		r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
+		if keeps {
+			return keeper.Stored(ctx, r, next, true)
+		}
+		return nil
+	}
+	if keeps {
+		h.disown(ctx, r, keeper, next)
+	}
 	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
 		// Another delivery stored its value first. That one counts.
 		_, err := r.Pending(ctx)
 		return err
 	}
-	if err != nil {
-		return storeError(ctx, "PutSecretValue", err)
+	return storeError(ctx, "PutSecretValue", err)
+}
+
+// disown tells the keeper that its value was not stored, if that is certain: a
+// call that failed may have been carried out, and only the version knows.
+func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value) {
+	ctx, cancel := r.Settling(ctx)
+	defer cancel()
+	stored, err := r.version(ctx, r.event.ClientRequestToken, "")
+	if err == nil && stored.Value.Text() == value.Text() || err != nil && !errors.Is(err, errNoValue) {
+		return
 	}
-	r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
-	return nil
+	if err := keeper.Stored(ctx, r, value, false); err != nil {
+		r.Log.WarnContext(ctx, "what was made for a value that is not stored could not be put away", "code", CodeOf(err), "detail", printable(err).Detail)
+	}
 }
 
 // mayBegin says why a rotation that has not generated anything must not begin.
@@ -239,10 +269,15 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 	if err := h.awaitPending(ctx, r); err != nil {
 		return err
 	}
-	if err := h.compare(ctx, r); err != nil {
-		return err
+	err := h.compare(ctx, r)
+	switch CodeOf(err) {
+	case "":
+		err = h.strategy.Set(ctx, r)
+	case CodeSameValue:
+		// It could never be promoted, and would stand in the next one's way.
+		err = r.GiveUp(ctx, err)
+	default:
 	}
-	err := h.strategy.Set(ctx, r)
 	if Superseded(err) {
 		return nil
 	}
@@ -295,6 +330,11 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	if len(secret.ReplicationStatus) > 0 {
 		// The promotion stands, whatever a replica does.
 		r.Report.Replicas = h.awaitReplicas(ctx, r)
+	}
+	if cleaner, ok := h.strategy.(Cleaner); ok {
+		if err := cleaner.CleanUp(ctx, r); err != nil {
+			r.Report.Degraded = err
+		}
 	}
 	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
 	defer cancel()

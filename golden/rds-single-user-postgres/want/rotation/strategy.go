@@ -16,8 +16,9 @@ type Strategy interface {
 	// Overlaps reports whether the former credential is promised to live on
 	// for a while, which [Config.MinRotationAge] then protects.
 	Overlaps() bool
-	// Next makes the value of the pending version out of AWSCURRENT's.
-	Next(ctx context.Context, current Value) (Value, error)
+	// Next makes the value of the pending version out of AWSCURRENT's. Another
+	// delivery may have its value stored instead, now or later.
+	Next(ctx context.Context, r *Rotation, current Value) (Value, error)
 	// Set prepares the pending credential as far as it can without harm to
 	// AWSCURRENT.
 	Set(ctx context.Context, r *Rotation) error
@@ -31,6 +32,24 @@ type Strategy interface {
 	// Preflight tells, without writing anything, whether a rotation of
 	// current would find all that it needs.
 	Preflight(ctx context.Context, r *Rotation, current Value) []Check
+}
+
+// A Keeper is a [Strategy] whose Next does something outside the secret, and
+// that must know what became of the value.
+type Keeper interface {
+	// Stored is called in the invocation of Next: with ok if the value is the
+	// pending version's now, and without if it certainly is not. It is not
+	// called if nobody can tell.
+	Stored(ctx context.Context, r *Rotation, value Value, ok bool) error
+}
+
+// A Cleaner is a [Strategy] that has something to put away once its pending
+// credential is AWSCURRENT.
+type Cleaner interface {
+	// CleanUp is called in every finishSecret after the promotion, however
+	// often the step is delivered. The promotion stands if it fails: that is
+	// reported, and the next rotation's has to do it.
+	CleanUp(ctx context.Context, r *Rotation) error
 }
 
 // Check is one line of a preflight report.
@@ -64,4 +83,7 @@ type Report struct {
 	Degraded error
 	// Replicas says what kept a replica from the new version, if anything did.
 	Replicas error
+	// Age is how long ago the last rotation succeeded, or the secret was
+	// created if none has; nil in a step of a rotation, which may change it.
+	Age *time.Duration
 }

@@ -1,8 +1,10 @@
 package rotationtest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"example.com/orders-db/rotation"
 )
@@ -50,7 +52,13 @@ func Prove(t *testing.T, subject func(*World) Subject) {
 	}
 }
 
+// apart is the time between two rotations, and between the end of one that was
+// given up and the next.
+const apart = 24 * time.Hour
+
+// rotateOnce is an undisturbed rotation, after which everything is in order.
 func (w *World) rotateOnce() error {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return err
@@ -58,7 +66,18 @@ func (w *World) rotateOnce() error {
 	if err := w.Rotate(token, 1); err != nil {
 		return err
 	}
-	return w.Settled(token)
+	if err := w.Settled(token); err != nil {
+		return err
+	}
+	return ask(w.Tidy)
+}
+
+// ask asks the subject, if it has anything to say.
+func ask(question func() error) error {
+	if question == nil {
+		return nil
+	}
+	return question()
 }
 
 // proveKilled disturbs one call of one rotation. Each run is a world of its own.
@@ -100,6 +119,7 @@ func proveKilled(t *testing.T, fresh func(testing.TB) *World) {
 
 // disturb lets one rotation meet a fault and recovers from it.
 func (w *World) disturb(n int, fault Fault, recover func(*World, string) (string, error)) (gap bool, err error) {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return false, err
@@ -117,8 +137,11 @@ func (w *World) disturb(n int, fault Fault, recover func(*World, string) (string
 	if err != nil {
 		return gap, fmt.Errorf("no recovery: %w", err)
 	}
-	w.Outside.Overdue()
-	if err := w.Settled(token); err != nil {
+	if err := errors.Join(w.Settled(token), ask(w.Recovered)); err != nil {
+		return gap, err
+	}
+	w.Outside.Overdue() // what this leaves behind the next rotation finds
+	if err := w.Settled(token); err != nil && !w.Single {
 		return gap, err
 	}
 	if err := w.Silent(first); err != nil {
@@ -139,6 +162,7 @@ func (w *World) startAnew(token string) (string, error) {
 	if err := w.GiveUp(token); err != nil {
 		return token, err
 	}
+	w.Pass(apart)
 	token = w.Token()
 	if err := w.Request(token); err != nil {
 		return token, err
@@ -194,6 +218,7 @@ func proveFrozen(t *testing.T, fresh func(testing.TB) *World) {
 // n-th call, lets meanwhile happen, thaws it and sets everything right. more is
 // false if the step has less than n calls.
 func (w *World) freezeAt(at, n int, meanwhile func(*World, string, string) error) (more bool, err error) {
+	w.Pass(apart)
 	token := w.Token()
 	if err := w.Request(token); err != nil {
 		return false, err
@@ -219,7 +244,7 @@ func (w *World) freezeAt(at, n int, meanwhile func(*World, string, string) error
 	before := w.Holder(rotation.StageCurrent)
 	frozen.Thaw()
 	late := wait() // may well be an error: it came too late
-	if err := w.CurrentWorks(); err != nil {
+	if err := w.CurrentWorks(); err != nil && !w.Single {
 		return true, fmt.Errorf("after it thawed: %w", err)
 	}
 	if after := w.Holder(rotation.StageCurrent); after != before && after != token {

@@ -59,7 +59,7 @@ func key(v rotation.Value) string {
 func (s *keys) Credential() []string { return []string{"password"} }
 func (s *keys) Overlaps() bool       { return false }
 
-func (s *keys) Next(_ context.Context, current rotation.Value) (rotation.Value, error) {
+func (s *keys) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	s.api.mu.Lock()
 	defer s.api.mu.Unlock()
 	s.api.made++
@@ -216,4 +216,24 @@ func frozen(t *testing.T, subject func(*World) Subject) error {
 		}
 	}
 	return nil
+}
+
+// What a subject finds left behind is found, too: after the recovery, and after one
+// more rotation.
+func TestProveAsksTheSubject(t *testing.T) {
+	left := errors.New("something is left behind")
+	for name, edit := range map[string]func(*Subject){
+		"recovered": func(s *Subject) { s.Recovered = func() error { return left } },
+		"tidy":      func(s *Subject) { s.Tidy = func() error { return left } },
+		"before":    func(s *Subject) { s.Before = func() error { return left } },
+	} {
+		w := NewWorld(t, func(w *World) Subject {
+			s := planted(keys{})(w)
+			edit(&s)
+			return s
+		})
+		if _, err := w.disturb(1, KillBefore, (*World).retry); !errors.Is(err, left) {
+			t.Errorf("%s: found %v", name, err)
+		}
+	}
 }

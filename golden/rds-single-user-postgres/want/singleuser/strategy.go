@@ -87,7 +87,7 @@ func (s *Strategy) Overlaps() bool {
 }
 
 // Next is AWSCURRENT with a new password.
-func (s *Strategy) Next(_ context.Context, current rotation.Value) (rotation.Value, error) {
+func (s *Strategy) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	if _, err := s.account(current); err != nil {
 		return rotation.Value{}, err
 	}

@@ -1,31 +1,38 @@
+# What is rotated and how stands in secrets.tf and the files that it refers to. This folder needs of them:
+#
+#   var.secrets              the secrets by a short key; each has at least name and arn, of which one may be null
+#   local.settings           environment variables of the function
+#   local.first_values       by key, what "make seed" stores but for the credential, of secrets that have no value yet
+#   local.secret_actions     rights on the secrets beyond those that every rotation needs
+#   local.admin_secret_arns  other secrets that the function reads
+#   local.admin_kms_key_arns customer managed keys that encrypt those
+
 locals {
   package = "${path.module}/../dist/function.zip"
 
-  environment = merge(var.environment, local.settings, {
-    ALLOWED_SECRETS   = join(",", concat([aws_secretsmanager_secret.this.arn], local.admin_secret_arns))
+  environment = merge(var.environment, local.network_settings, local.settings, {
+    ALLOWED_SECRETS   = join(",", concat(values(local.secret_arns), local.admin_secret_arns))
     ROTATION_DISABLED = tostring(var.rotation_disabled)
   })
 }
 
 # No dead-letter queue: Secrets Manager invokes synchronously and tries again itself. No reserved concurrency: a
-# throttled invocation is a failed rotation.
+# throttled invocation is a failed rotation. Traces only by choice: log and metrics say what a step waited for, and
+# X-Ray costs.
+#tfsec:ignore:aws-lambda-enable-tracing
 resource "aws_lambda_function" "this" {
   function_name = var.name
-  description   = "Rotates the secret ${var.secret_name}."
+  description   = "Rotates secrets: ${join(", ", keys(var.secrets))}."
   role          = aws_iam_role.this.arn
 
-  filename         = local.package
-  source_code_hash = fileexists(local.package) ? filebase64sha256(local.package) : null
-  runtime          = "provided.al2023"
-  architectures    = ["arm64"]
-  handler          = "bootstrap"
-
-  # The function needs 20 MB, but its share of a CPU grows with its memory, and how long a new password takes to
-  # become current is CPU time.
-  memory_size = 512
-
-  # The function stops by itself a little before this, with an error that says what it was waiting for.
-  timeout = 60
+  filename                = local.package
+  source_code_hash        = fileexists(local.package) ? filebase64sha256(local.package) : null
+  code_signing_config_arn = var.code_signing_config_arn
+  runtime                 = "provided.al2023"
+  architectures           = ["arm64"]
+  handler                 = "bootstrap"
+  memory_size             = var.memory_size
+  timeout                 = var.timeout
 
   environment {
     variables = local.environment
@@ -36,12 +43,17 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this.name
   }
 
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
   dynamic "vpc_config" {
     for_each = local.vpc_config
 
     content {
-      subnet_ids         = vpc_config.value.subnet_ids
-      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6
     }
   }
 
@@ -53,7 +65,14 @@ resource "aws_lambda_function" "this" {
 
     precondition {
       condition     = length(join("", concat(keys(local.environment), values(local.environment)))) <= 4096
-      error_message = "The function's environment exceeds 4 KB, the most that Lambda takes."
+      error_message = "The function's environment exceeds 4 KB, the most that Lambda takes: deploy some of the secrets with a function of their own."
+    }
+
+    # Lambda stores each permission below as a statement, of some 300 characters beside the names. 512 are for others.
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    precondition {
+      condition     = sum(concat([512], [for key, arn in local.secret_arns : 300 + length("${key}${var.name}${arn}")])) <= 20 * 1024
+      error_message = "The permissions of Secrets Manager to invoke the function exceed 20 KB, the most that Lambda takes: deploy some of the secrets with a function of their own."
     }
   }
 
@@ -62,10 +81,12 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_lambda_permission" "secrets_manager" {
-  statement_id   = "SecretsManager"
+  for_each = local.secret_arns
+
+  statement_id   = "SecretsManager-${each.key}"
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.this.function_name
   principal      = "secretsmanager.amazonaws.com"
-  source_account = data.aws_caller_identity.current.account_id
-  source_arn     = aws_secretsmanager_secret.this.arn
+  source_account = local.account_id
+  source_arn     = each.value
 }

@@ -26,14 +26,20 @@ locals {
     MIN_ROTATION_AGE  = var.min_rotation_age
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
   })
+
+  # To find the former versions.
+  secret_actions = ["secretsmanager:ListSecretVersionIds"]
+
+  admin_acts   = var.change_as == "admin"
+  first_values = local.database_values
 }
 
-output "seed_document" {
-  description = "First value of the secret but for the password, which \"make seed\" adds."
-  value       = jsonencode({ for key, value in local.database_document : key => value if value != null })
+output "change_as" {
+  description = "Who changes the password."
+  value       = var.change_as
 
   precondition {
-    condition     = var.change_as == "self" || var.admin_secret_arn != null
-    error_message = "With change_as = \"admin\", admin_secret_arn names the administrator's secret."
+    condition     = var.change_as == "self" || alltrue([for secret in values(var.secrets) : secret.admin_secret_arn != null])
+    error_message = "With change_as = \"admin\", each secret's admin_secret_arn names the administrator's secret."
   }
 }

@@ -8,48 +8,10 @@ variable "name" {
   }
 }
 
-variable "secret_name" {
-  description = "Name of the secret, which is created here and given its first value by \"make seed\"."
-  type        = string
-}
-
-variable "recovery_window_in_days" {
-  description = "Days for which a deleted secret can be restored: 7 to 30, or 0 to delete at once."
-  type        = number
-  default     = 30
-}
-
 variable "seeded" {
-  description = "Whether the secret has its first value. Rotation is switched on only then: it cannot begin with nothing."
-  type        = bool
-  default     = false
-}
-
-variable "schedule_expression" {
-  description = "When to rotate: rate(30 days) or cron(0 3 ? * SUN *), in UTC."
-  type        = string
-
-  validation {
-    condition     = can(regex("^(rate|cron)\\(.+\\)$", var.schedule_expression))
-    error_message = "The schedule is a rate(...) or a cron(...)."
-  }
-}
-
-variable "window" {
-  description = "Hours within which a due rotation may begin, such as 3h, null for the service's default."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.window == null || can(regex("^[1-9][0-9]?h$", var.window))
-    error_message = "The window is a number of hours such as 3h."
-  }
-}
-
-variable "rotate_immediately" {
-  description = "Whether switching rotation on, or changing its schedule, rotates at once. False only tests the credential."
-  type        = bool
-  default     = false
+  description = "Keys of the secrets that have a value and passed the preflight; \"make deploy\" keeps the list in seeded.auto.tfvars.json. Rotation of a secret is switched on only then: it cannot begin with nothing."
+  type        = set(string)
+  default     = []
 }
 
 variable "rotation_disabled" {
@@ -62,6 +24,40 @@ variable "environment" {
   description = "Further environment variables of the function, such as AWS_ENDPOINT_URL_SECRETS_MANAGER."
   type        = map(string)
   default     = {}
+}
+
+variable "memory_size" {
+  description = "Memory of the function in MB. It needs 20, but its share of a CPU grows with its memory, and how long a new value takes to become current is CPU time."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240
+    error_message = "Lambda takes 128 to 10240 MB."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds after which Lambda kills the function. It stops by itself a little before that, with an error that says what it was waiting for."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.timeout >= 30 && var.timeout <= 900
+    error_message = "The timeout is 30 to 900 seconds: below 30 a slow log-in is a failed rotation."
+  }
+}
+
+variable "tracing" {
+  description = "Whether AWS X-Ray records invocations."
+  type        = bool
+  default     = false
+}
+
+variable "code_signing_config_arn" {
+  description = "ARN of a code signing configuration that the package must satisfy, null for none."
+  type        = string
+  default     = null
 }
 
 variable "log_retention_in_days" {

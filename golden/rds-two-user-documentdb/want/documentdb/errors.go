@@ -27,6 +27,7 @@ const (
 	codeInterruptedShutdown  = 11600
 	codeInterruptedChange    = 11602
 	codeNotPrimaryOrRead     = 13435
+	codeOutOfDiskSpace       = 14031
 	codeUserExists           = 51003
 )
 
@@ -97,6 +98,8 @@ func refused(answer mongo.CommandError, doing string) error {
 		return say(rotation.CodeServer, "the server does not know the command")
 	case codeMaxTimeExpired:
 		return say(rotation.CodeDeadline, "the server cancelled it")
+	case codeOutOfDiskSpace:
+		return say(rotation.CodeNoSpace, "the server's disk is full")
 	// A change that was under way then may be in force or not.
 	case codeShutdown, codeSteppedDown, codeInterruptedShutdown, codeInterruptedChange:
 		return say(rotation.CodeUnreachable, "the server is stopping, or changing its part")

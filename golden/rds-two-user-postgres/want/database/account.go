@@ -6,6 +6,8 @@
 package database
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,18 +17,19 @@ import (
 
 // The keys of a database secret, as AWS's own rotation functions use them.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
-// KeyAlternate and KeyServerName are this project's additions.
+// The last three are this project's additions.
 const (
-	KeyEngine     = "engine"
-	KeyHost       = "host"
-	KeyPort       = "port"
-	KeyDatabase   = "dbname"
-	KeyUser       = "username"
-	KeyPassword   = "password"
-	KeyAdmin      = "masterarn"
-	KeyTLS        = "ssl"
-	KeyAlternate  = "alternate_username" // two users: the other user's name
-	KeyServerName = "tls_server_name"    // the name in the certificate, where host is an alias of it
+	KeyEngine       = "engine"
+	KeyHost         = "host"
+	KeyPort         = "port"
+	KeyDatabase     = "dbname"
+	KeyUser         = "username"
+	KeyPassword     = "password"
+	KeyAdmin        = "masterarn"
+	KeyTLS          = "ssl"
+	KeyAlternate    = "alternate_username" // two users: the other user's name
+	KeyServerName   = "tls_server_name"    // the name in the certificate, where host is an alias of it
+	KeyDatabaseHost = "database_host"      // the database itself, where applications reach it by a proxy
 )
 
 // Account is one login as a secret describes it.
@@ -43,6 +46,9 @@ type Account struct {
 	ServerName string
 	AdminARN   string // the admin secret, "" if the secret names none
 	Alternate  string // the other user of a pair, "" if the secret names none
+	// Admin is true for an administrator. It may change users, and need not be
+	// let into the database.
+	Admin bool
 }
 
 // ParseAccount reads an account from a secret whose engine, if it names one,
@@ -59,7 +65,7 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 	a := Account{
 		User:       text(KeyUser),
 		Password:   rotation.NewSensitive(text(KeyPassword)),
-		Host:       text(KeyHost),
+		Host:       cmp.Or(text(KeyDatabaseHost), text(KeyHost)),
 		Database:   text(KeyDatabase),
 		ServerName: text(KeyServerName),
 		AdminARN:   text(KeyAdmin),
@@ -73,10 +79,13 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 			return bad(key, "is missing or empty")
 		}
 	}
-	for _, key := range []string{KeyHost, KeyUser, KeyPassword, KeyDatabase, KeyAlternate} {
+	for _, key := range []string{KeyHost, KeyDatabaseHost, KeyUser, KeyPassword, KeyDatabase, KeyAlternate} {
 		if strings.ContainsRune(text(key), 0) {
 			return bad(key, "holds a NUL character")
 		}
+	}
+	if isProxy(a.Host) {
+		return bad(KeyHost, fmt.Sprintf("is an RDS Proxy, which knows only the credentials of registered secrets: put the database's own host into %q", KeyDatabaseHost))
 	}
 	if port := text(KeyPort); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
@@ -108,7 +117,7 @@ func (a Account) SameLogin(b Account) bool {
 // AsAdmin returns the login of the admin secret v on the server of a. Admin
 // secrets that RDS manages hold a user and a password only; one that also
 // names a host (the writer, where a reads from a replica) is believed, since it
-// is on the function's own list.
+// is on the function's own list. A proxy is passed by: it leads to a's server.
 func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	admin := a.Writer()
 	user, _ := v.Get(KeyUser)
@@ -116,9 +125,11 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	if user.IsZero() || password.IsZero() {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
-	admin.User, admin.Password, admin.AdminARN, admin.Alternate = user.Reveal(), password, "", ""
-	if host, _ := v.Get(KeyHost); !host.IsZero() && !strings.EqualFold(host.Reveal(), a.Host) {
-		admin.Host, admin.ServerName = host.Reveal(), host.Reveal()
+	admin.User, admin.Password, admin.AdminARN, admin.Alternate, admin.Admin = user.Reveal(), password, "", "", true
+	own, _ := v.Get(KeyDatabaseHost)
+	named, _ := v.Get(KeyHost)
+	if host := cmp.Or(own.Reveal(), named.Reveal()); host != "" && !strings.EqualFold(host, a.Host) && !isProxy(host) {
+		admin.Host, admin.ServerName = host, host
 	}
 	return admin, nil
 }

@@ -7,13 +7,16 @@ import (
 	"example.com/orders-db/rotation"
 )
 
-// The cluster endpoints of Aurora, of Multi-AZ clusters and of DocumentDB, in
-// every partition.
+// The cluster endpoints of Aurora, of Multi-AZ clusters and of DocumentDB, and
+// those of RDS Proxy, in every partition.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/multi-az-db-clusters-concepts-connection-management.html
 // https://docs.aws.amazon.com/documentdb/latest/developerguide/endpoints.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-endpoints.html
 var (
 	readerEndpoint = regexp.MustCompile(`(?i)^([^.]+\.cluster-)ro-([^.]+` + region + `)$`)
 	customEndpoint = regexp.MustCompile(`(?i)^[^.]+\.cluster-custom-[^.]+` + region + `$`)
+	proxyEndpoint  = regexp.MustCompile(`(?i)^[^.]+\.(?:endpoint\.)?proxy-[^.]+` + region + `$`)
 )
 
 // region is how the names go on. China has the region behind the service.
@@ -54,3 +57,7 @@ func (a Account) RideOut(wait func(time.Duration) error, prove func() error) err
 		}
 	}
 }
+
+// isProxy reports whether host is an RDS Proxy. It stands before one database,
+// whose own host it does not tell.
+func isProxy(host string) bool { return proxyEndpoint.MatchString(host) }

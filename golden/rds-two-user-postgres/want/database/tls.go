@@ -1,6 +1,7 @@
 package database
 
 import (
+	"bytes"
 	"crypto/x509"
 	_ "embed"
 	"errors"
@@ -15,11 +16,14 @@ import (
 var rdsCA []byte
 
 // RootCAs returns the certificates that a database server may be vouched for with: those in the PEM file named, or
-// the embedded ones of Amazon RDS if file is empty. Never the system's: a public authority must not be able to
-// answer for the database. A pool without a certificate is an error, for it would refuse every server only when
-// the first rotation is due.
-func RootCAs(file string) (*x509.CertPool, error) {
-	certificates, source := rdsCA, "embedded rds-ca.pem"
+// if file is empty the engine's own, or if it has none those of Amazon RDS. Never the system's: any public authority
+// could then answer for the database. A pool without a certificate is an error, for it would refuse every server only
+// when the first rotation is due.
+func RootCAs(file string, own ...[]byte) (*x509.CertPool, error) {
+	certificates, source := bytes.Join(own, nil), "the engine's own"
+	if len(own) == 0 {
+		certificates, source = rdsCA, "embedded rds-ca.pem"
+	}
 	if file != "" {
 		read, err := os.ReadFile(file)
 		if err != nil {

@@ -374,6 +374,31 @@ func (s *Session) Reconcile(_ context.Context, active, inactive string, revoke b
 	return extra, nil
 }
 
+// Rights returns what a user may do, and whether there is one.
+func (s *Session) Rights(name string) (rights []string, exists bool, err error) {
+	err = s.call("look up "+name, func() error {
+		return s.do("", "", func(server *Server) error {
+			if u := server.users[name]; u != nil {
+				rights, exists = slices.Clone(u.rights), true
+			}
+			return nil
+		})
+	})
+	return rights, exists, err
+}
+
+// Regrant is one statement of an engine's own, after which a user may do what
+// change makes of what it may do now.
+func (s *Session) Regrant(op, name string, change func(rights []string) []string) error {
+	return s.send(op, name, func(server *Server) error {
+		if err := s.may(name); err != nil {
+			return err
+		}
+		server.users[name].rights = change(server.users[name].rights)
+		return nil
+	})
+}
+
 // Activate sets a password and unlocks.
 func (s *Session) Activate(_ context.Context, user string, password rotation.Sensitive) error {
 	return s.send("activate", user, func(server *Server) error {

@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"crypto/hmac"
-	"crypto/md5"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 
 	"golang.org/x/text/secure/precis"
@@ -42,13 +40,6 @@ func scramOfNothing(iterations int) rotation.Sensitive {
 func scramText(salt []byte, iterations int, storedKey, serverKey []byte) rotation.Sensitive {
 	base64 := base64.StdEncoding.EncodeToString
 	return rotation.NewSensitive(fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, base64(salt), base64(storedKey), base64(serverKey)))
-}
-
-// md5Verifier returns what a server stores for user's password under md5.
-// Clients that know no better are locked out by anything else.
-func md5Verifier(user string, password rotation.Sensitive) rotation.Sensitive {
-	sum := md5.Sum([]byte(password.Reveal() + user))
-	return rotation.NewSensitive("md5" + hex.EncodeToString(sum[:]))
 }
 
 // normalise prepares password as the driver does when it logs in, so that what

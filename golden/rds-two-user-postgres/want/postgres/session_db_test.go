@@ -52,8 +52,8 @@ func TestChangeUnderEveryName(t *testing.T) {
 	target := newTarget(t, server)
 	for i, name := range []string{
 		"plain", "orders_clone", "Orders", "with space", "tab\tand\nline", `double"quote`, `single'quote`, `back\slash`,
-		"semi;colon", "dollar$$name$$", "--comment", "/*comment*/", "public_", "none_", "übergröße", "日本語", "😀",
-		strings.Repeat("x", 63), strings.Repeat("ü", 31) + "x", "current_user", "user",
+		"semi;colon", "back`tick", "per%cent", "dollar$$name$$", "--comment", "/*comment*/", "public_", "none_", "übergröße", "日本語", "😀",
+		strings.Repeat("x", 32), strings.Repeat("x", 63), strings.Repeat("ü", 31) + "x", "current_user", "user",
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := server.Role(t, name, "first", "LOGIN")
@@ -81,6 +81,31 @@ func TestChangeUnderEveryName(t *testing.T) {
 			_, err := target.Login(t.Context(), account)
 			wantCode(t, err, rotation.CodeAuthRejected)
 		})
+	}
+}
+
+// TestEveryPasswordLength: whatever length may be asked for rotates. (C10)
+func TestEveryPasswordLength(t *testing.T) {
+	server := postgrestest.New(t)
+	account := server.Role(t, "lengths", "first", "LOGIN")
+	for length := database.MinPasswordLength; length <= maxPasswordLength; length++ {
+		target, err := New(server.Roots, length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := account
+		if next.Password, err = target.PasswordPolicy().Generate(); err != nil {
+			t.Fatal(err)
+		}
+		session := login(t, target, account)
+		if err := session.Change(t.Context(), account.User, next.Password); err != nil {
+			t.Fatalf("length %d: %v", length, err)
+		}
+		session.Close()
+		if err := target.Prove(t.Context(), next); err != nil {
+			t.Fatalf("length %d: %v", length, err)
+		}
+		account = next
 	}
 }
 

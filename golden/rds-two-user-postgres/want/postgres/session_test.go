@@ -1,11 +1,8 @@
 package postgres
 
 import (
-	"strings"
 	"testing"
 	"time"
-
-	"example.com/orders-db/rotation"
 )
 
 func TestMajorVersion(t *testing.T) {
@@ -46,14 +43,5 @@ func TestTimeoutsOutlastEachOther(t *testing.T) {
 	s := sessionTimeouts
 	if s.idle <= 0 || s.lock <= s.idle || s.statement <= s.lock {
 		t.Errorf("idle %v, lock %v, statement %v", s.idle, s.lock, s.statement)
-	}
-}
-
-func TestCheckName(t *testing.T) {
-	if err := CheckName(strings.Repeat("ü", 31) + "x"); err != nil {
-		t.Error(err)
-	}
-	if err := CheckName(strings.Repeat("ü", 32)); rotation.CodeOf(err) != rotation.CodeBadUsers {
-		t.Errorf("got %v, want %q", err, rotation.CodeBadUsers)
 	}
 }

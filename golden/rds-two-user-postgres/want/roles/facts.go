@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/orders-db/postgres"
+	"example.com/orders-db/postgresconn"
 )
 
 // facts are what the server's shared catalogues, which every role can read, say
@@ -74,7 +74,7 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 	if s.Version() < 16 {
 		set, options = "MEMBER", "true, true"
 	}
-	names := postgres.Literal(a) + ", " + postgres.Literal(b)
+	names := postgresconn.Literal(a) + ", " + postgresconn.Literal(b)
 	results, err := s.Exec(ctx, "read the users' rights",
 		fmt.Sprintf(`SELECT r.rolname, r.rolreplication, r.rolconnlimit, COALESCE(r.rolvaliduntil, 'infinity')
 			FROM pg_roles r WHERE r.rolname IN (%s)`, names),

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/orders-db/postgres"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/rotation"
 )
 
@@ -58,11 +58,11 @@ type mending struct {
 }
 
 func (m *mending) alter(format string, args ...any) {
-	m.statements = append(m.statements, "ALTER ROLE "+postgres.Identifier(m.user.name)+" "+fmt.Sprintf(format, args...))
+	m.statements = append(m.statements, "ALTER ROLE "+postgresconn.Identifier(m.user.name)+" "+fmt.Sprintf(format, args...))
 }
 
 func (m *mending) grant(role string, as membership) {
-	grant := fmt.Sprintf("GRANT %s TO %s", postgres.Identifier(role), postgres.Identifier(m.user.name))
+	grant := fmt.Sprintf("GRANT %s TO %s", postgresconn.Identifier(role), postgresconn.Identifier(m.user.name))
 	switch {
 	case m.version >= 16:
 		grant += fmt.Sprintf(" WITH ADMIN %s, INHERIT %s, SET %s", boolean(as.admin), boolean(as.inherit), boolean(as.set))
@@ -73,9 +73,9 @@ func (m *mending) grant(role string, as membership) {
 }
 
 func (m *mending) revoke(from membership) {
-	revoke := fmt.Sprintf("REVOKE %s FROM %s", postgres.Identifier(from.role), postgres.Identifier(m.user.name))
+	revoke := fmt.Sprintf("REVOKE %s FROM %s", postgresconn.Identifier(from.role), postgresconn.Identifier(m.user.name))
 	if m.version >= 16 { // each grantor's grant stands for itself
-		revoke += " GRANTED BY " + postgres.Identifier(from.grantor)
+		revoke += " GRANTED BY " + postgresconn.Identifier(from.grantor)
 	}
 	m.statements = append(m.statements, revoke)
 }
@@ -94,7 +94,7 @@ func (m *mending) act(role string) {
 	case u.name == role:
 		m.alter("RESET role")
 	default:
-		m.alter("SET role = %s", postgres.Literal(role))
+		m.alter("SET role = %s", postgresconn.Literal(role))
 	}
 }
 
@@ -119,7 +119,7 @@ func (m *mending) limit(active *user) {
 		m.alter("CONNECTION LIMIT %s", active.connLimit)
 	}
 	if m.user.validUntil != active.validUntil {
-		m.alter("VALID UNTIL %s", postgres.Literal(active.validUntil))
+		m.alter("VALID UNTIL %s", postgresconn.Literal(active.validUntil))
 	}
 	if m.user.replication != active.replication {
 		m.alter("%s", map[string]string{"t": "REPLICATION", "f": "NOREPLICATION"}[active.replication])
@@ -135,7 +135,7 @@ func (m *mending) configure(active *user) {
 	for _, at := range changed(active.settings, m.user.settings) {
 		in := ""
 		if at.database != "" {
-			in = fmt.Sprintf("IN DATABASE %s ", postgres.Identifier(at.database))
+			in = fmt.Sprintf("IN DATABASE %s ", postgresconn.Identifier(at.database))
 		}
 		name := dotted(at.name)
 		value, wanted := active.settings[at]
@@ -143,10 +143,10 @@ func (m *mending) configure(active *user) {
 		case !wanted:
 			m.alter("%sRESET %s", in, name)
 		case slices.Contains(lists, at.name):
-			m.statements = append(m.statements, fmt.Sprintf("SELECT pg_catalog.set_config(%s, %s, true)", postgres.Literal(at.name), postgres.Literal(value)))
+			m.statements = append(m.statements, fmt.Sprintf("SELECT pg_catalog.set_config(%s, %s, true)", postgresconn.Literal(at.name), postgresconn.Literal(value)))
 			m.alter("%sSET %s FROM CURRENT", in, name)
 		default:
-			m.alter("%sSET %s = %s", in, name, postgres.Literal(value))
+			m.alter("%sSET %s = %s", in, name, postgresconn.Literal(value))
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (m *mending) excess(f facts, active *user, role string, revoke bool) []stri
 func dotted(name string) string {
 	parts := strings.Split(name, ".")
 	for i, part := range parts {
-		parts[i] = postgres.Identifier(part)
+		parts[i] = postgresconn.Identifier(part)
 	}
 	return strings.Join(parts, ".")
 }

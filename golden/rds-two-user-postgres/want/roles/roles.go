@@ -21,6 +21,7 @@ import (
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/postgres"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/rotation"
 	"example.com/orders-db/twouser"
 )
@@ -51,11 +52,11 @@ var _ twouser.Session = (*Session)(nil)
 
 // Create implements [twouser.Session].
 func (s *Session) Create(ctx context.Context, user string) error {
-	if err := postgres.CheckName(user); err != nil {
+	if err := s.CheckName(user); err != nil {
 		return err
 	}
 	doing := fmt.Sprintf("create %q", user)
-	results, err := s.Exec(ctx, doing, "SELECT FROM pg_roles WHERE rolname = "+postgres.Literal(user))
+	results, err := s.Exec(ctx, doing, "SELECT FROM pg_roles WHERE rolname = "+postgresconn.Literal(user))
 	if err != nil || len(results[0]) > 0 {
 		return err
 	}
@@ -65,7 +66,7 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	statements := []string{fmt.Sprintf("CREATE ROLE %s NOLOGIN PASSWORD %s", postgres.Identifier(user), postgres.Literal(verifier.Reveal()))}
+	statements := []string{fmt.Sprintf("CREATE ROLE %s NOLOGIN PASSWORD %s", postgresconn.Identifier(user), postgresconn.Literal(verifier.Reveal()))}
 	if s.Version() >= 16 {
 		// The admin is to administer the user and not to become it.
 		statements = append([]string{"SET createrole_self_grant = ''"}, statements...)
@@ -76,26 +77,16 @@ func (s *Session) Create(ctx context.Context, user string) error {
 
 // Rehearse implements [twouser.Session] with a transaction that is rolled back.
 func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
-	doing := fmt.Sprintf("rehearse a clone of %q", active)
-	if _, err := s.Exec(ctx, doing, "BEGIN"); err != nil {
-		return err
-	}
-	rehearsed := s.rehearse(ctx, active, inactive)
-	if _, err := s.Exec(ctx, doing, "ROLLBACK"); err != nil {
-		return err
-	}
-	return rehearsed
-}
-
-func (s *Session) rehearse(ctx context.Context, active, inactive string) error {
-	if err := s.Create(ctx, inactive); err != nil {
-		return err
-	}
-	if _, err := s.Reconcile(ctx, active, inactive, false); err != nil {
-		return err
-	}
-	if err := s.Parity(ctx, active, inactive); err != nil {
-		return err
-	}
-	return s.Activate(ctx, inactive, rotation.NewSensitive(rand.Text()))
+	return s.Undone(ctx, fmt.Sprintf("rehearse a clone of %q", active), func() error {
+		if err := s.Create(ctx, inactive); err != nil {
+			return err
+		}
+		if _, err := s.Reconcile(ctx, active, inactive, false); err != nil {
+			return err
+		}
+		if err := s.Parity(ctx, active, inactive); err != nil {
+			return err
+		}
+		return s.Activate(ctx, inactive, rotation.NewSensitive(rand.Text()))
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/postgres"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/postgrestest"
 	"example.com/orders-db/rotation"
 )
@@ -224,7 +225,7 @@ func TestClone(t *testing.T) {
 			b.Role(t, "clone_group", "first", "NOLOGIN")
 			b.forget(names[1])
 			t.Cleanup(func() { b.forget(names[1]) })
-			id := postgres.Identifier
+			id := postgresconn.Identifier
 			b.run("GRANT clone_group TO "+id(base.User)+" WITH ADMIN OPTION",
 				"ALTER ROLE "+id(base.User)+` SET search_path = "$user", public, "odd; name"`,
 				"ALTER ROLE "+id(base.User)+` SET application_name = 'it''s \ one'`,
@@ -241,7 +242,7 @@ func TestClone(t *testing.T) {
 			if got, want := strings.Join(settings[0], "|"), names[0]+`|"$user", public, "odd; name"|it's \ one|8MB`; got != want {
 				t.Errorf("the clone's session has\n%s\nwant\n%s", got, want)
 			}
-			limits := b.run("SELECT rolconnlimit, rolvaliduntil = '2999-01-01' FROM pg_roles WHERE rolname = " + postgres.Literal(names[1]))
+			limits := b.run("SELECT rolconnlimit, rolvaliduntil = '2999-01-01' FROM pg_roles WHERE rolname = " + postgresconn.Literal(names[1]))
 			if got := strings.Join(limits[0], " "); got != "20 t" {
 				t.Errorf("the clone's limits are %s", got)
 			}

@@ -58,14 +58,16 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 	if r.Report.Gap != nil {
 		metrics = append(metrics, metric{"CredentialGap", "Milliseconds", milliseconds(*r.Report.Gap)})
 	}
+	directives := []directive{{Namespace, [][]string{{"SecretId", "Step"}}, metrics}}
+	if r.Report.Age != nil { // whoever asked for it: an alarm reads it by the secret alone
+		age := metric{"RotationAge", "Seconds", r.Report.Age.Seconds()}
+		directives = append(directives, directive{Namespace, [][]string{{"SecretId"}}, []metric{age}})
+		metrics = append(metrics, age) // for its value
+	}
 	line := map[string]any{
 		"_aws": map[string]any{
-			"Timestamp": h.now().UnixMilli(),
-			"CloudWatchMetrics": []directive{{
-				Namespace:  Namespace,
-				Dimensions: [][]string{{"SecretId", "Step"}},
-				Metrics:    metrics,
-			}},
+			"Timestamp":         h.now().UnixMilli(),
+			"CloudWatchMetrics": directives,
 		},
 		"SecretId":  cmp.Or(oneLine(r.event.SecretID), "unknown"), // a dimension may not be empty
 		"Step":      cmp.Or(oneLine(r.event.Step), "unknown"),

@@ -40,6 +40,7 @@ type Rotation struct {
 	event Event
 	// The holders of the labels as last described, "" for none.
 	current, previous string
+	due               time.Time // the next rotation, zero if that is not known
 	end               time.Time // of the invocation, zero if it has none
 }
 
@@ -125,6 +126,31 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 			r.Log.WarnContext(ctx, "a former version cannot be read", "former", aws.ToString(entry.VersionId), "code", CodeOf(err))
 		default:
 			return nil, err
+		}
+	}
+	return versions, nil
+}
+
+// Labelled reads the labels afresh and returns what each of them names, by
+// label. Versions that have no value yet are left out; one that cannot be read
+// is an error, since whatever it names may be in use. What the step found when
+// it began stays what [Rotation.Recheck] and [Rotation.Promote] hold it to.
+func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
+	secret, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
+	if err != nil {
+		return nil, storeError(ctx, "DescribeSecret", err)
+	}
+	versions := make(map[string]Version)
+	for id, labels := range secret.VersionIdsToStages {
+		v, err := r.version(ctx, id, "")
+		if errors.Is(err, errNoValue) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, label := range labels {
+			versions[label] = v
 		}
 	}
 	return versions, nil
@@ -219,17 +245,22 @@ func (r *Rotation) GiveUp(ctx context.Context, why error) error {
 
 // abandon takes AWSPENDING off the token's version. Already gone is as good.
 func (r *Rotation) abandon(ctx context.Context) error {
+	return r.Unlabel(ctx, StagePending, r.event.ClientRequestToken)
+}
+
+// Unlabel takes a label off a version. Already gone is as good.
+func (r *Rotation) Unlabel(ctx context.Context, label, version string) error {
 	_, err := r.h.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId:            &r.event.SecretID,
-		VersionStage:        aws.String(StagePending),
-		RemoveFromVersionId: &r.event.ClientRequestToken,
+		VersionStage:        &label,
+		RemoveFromVersionId: &version,
 	})
 	if err == nil {
 		return nil
 	}
 	failure := storeError(ctx, "UpdateSecretVersionStage", err)
-	if secret, _ := r.describeSecret(ctx); secret != nil && !slices.Contains(secret.VersionIdsToStages[r.event.ClientRequestToken], StagePending) {
-		return nil // it was gone already
+	if secret, _ := r.describeSecret(ctx); secret != nil && !slices.Contains(secret.VersionIdsToStages[version], label) {
+		return nil
 	}
 	return failure
 }
@@ -246,6 +277,29 @@ func (r *Rotation) Settling(ctx context.Context) (context.Context, context.Cance
 
 // Wait pauses for d or until ctx ends.
 func (r *Rotation) Wait(ctx context.Context, d time.Duration) error { return r.h.sleep(ctx, d) }
+
+// SecretARN names the secret.
+func (r *Rotation) SecretARN() string { return r.event.SecretID }
+
+// Token names the rotation and its version.
+func (r *Rotation) Token() string { return r.event.ClientRequestToken }
+
+// Due is when Secrets Manager rotates next after this rotation, zero if it has not
+// said so.
+func (r *Rotation) Due() time.Time { return r.due }
+
+// dueAfter counts from now what lies between two rotations: the date that the
+// service gives is still the one before this rotation, and may be past or near.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
+func (r *Rotation) dueAfter(out *secretsmanager.DescribeSecretOutput) time.Time {
+	due := aws.ToTime(out.NextRotationDate)
+	if rules := out.RotationRules; rules != nil && rules.AutomaticallyAfterDays != nil {
+		if counted := r.Now().AddDate(0, 0, int(*rules.AutomaticallyAfterDays)); counted.After(due) {
+			return counted
+		}
+	}
+	return due
+}
 
 // Now is the function's clock.
 func (r *Rotation) Now() time.Time { return r.h.now() }
@@ -267,7 +321,7 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 	if err != nil {
 		return nil, storeError(ctx, "DescribeSecret", err)
 	}
-	r.current, r.previous = "", ""
+	r.current, r.previous, r.due = "", "", r.dueAfter(out)
 	for version, stages := range out.VersionIdsToStages {
 		if slices.Contains(stages, StageCurrent) {
 			r.current = version
@@ -276,7 +330,8 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 			r.previous = version
 		}
 	}
-	if r.event.ClientRequestToken == "" { // a preflight is about no version
+	if r.event.ClientRequestToken == "" { // the event is about no version
+		r.Report.Age = new(r.h.now().Sub(*cmp.Or(out.LastRotatedDate, out.CreatedDate, new(r.h.now()))))
 		return out, nil
 	}
 	stages, known := out.VersionIdsToStages[r.event.ClientRequestToken]

@@ -172,3 +172,42 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// C15: whoever asks for no rotation learns how old the last one is, or the
+// secret if there was none. Nothing but the labels and dates is read.
+func TestAge(t *testing.T) {
+	b := newBench(t, seed)
+	age := func(event string) (seconds float64) {
+		b.t.Helper()
+		b.calls = nil
+		before := len(b.said(false))
+		_, err := b.handler().Handle(t.Context(), json.RawMessage(`{"`+event+`": true, "SecretId": "`+b.Secret+`", "Step": "finishSecret"}`))
+		b.must(err)
+		line := b.said(false)[before]
+		text, err := json.Marshal(line["_aws"])
+		b.must(err)
+		if want := `{"Dimensions":[["SecretId"]],"Metrics":[{"Name":"RotationAge","Unit":"Seconds"}],"Namespace":"Rotasmith"}`; !strings.Contains(string(text), want) {
+			t.Errorf("got %s, want %s in it", text, want)
+		}
+		return line["RotationAge"].(float64)
+	}
+	near := func(got float64, want time.Duration) {
+		b.t.Helper()
+		if got < want.Seconds() || got > want.Seconds()+5 {
+			t.Errorf("age is %g s, want %g s", got, want.Seconds())
+		}
+	}
+
+	b.Pass(40 * time.Hour)
+	never := age("Age")
+	if never < 40*3600 {
+		t.Errorf("the secret is %g s old", never)
+	}
+	b.wantCalls(describe)
+	b.rotated()
+	near(age("Age"), 0)
+	b.wantCalls(describe)
+	b.Pass(31 * 24 * time.Hour)
+	near(age("Age"), 31*24*time.Hour)
+	near(age("Preflight"), 31*24*time.Hour)
+}

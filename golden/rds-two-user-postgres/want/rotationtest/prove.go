@@ -35,8 +35,22 @@ type Subject struct {
 	// engines with one password a user, which need the 2 between changing the
 	// password and moving the label.
 	GapPoints int
-	// Secrets are texts that must not occur in anything the rotator says,
-	// beyond the passwords in the secret's values.
+	// Single says that the target has one credential and makes it itself, at
+	// once: a change that lands late ends AWSCURRENT, and it takes the next
+	// rotation to heal that.
+	Single bool
+	// Before is what a person does before each rotation, if anything.
+	Before func() error
+	// Recovered returns nil if a rotation that met a fault and came to its end
+	// has left nothing that the recovery should have removed.
+	Recovered func() error
+	// Tidy returns nil if nothing is left of anything but what AWSCURRENT and
+	// AWSPREVIOUS name. One undisturbed rotation has to get there from anywhere.
+	Tidy func() error
+	// Sensitive are the keys of the secret whose values must not occur in
+	// anything the rotator says; nil is the password.
+	Sensitive []string
+	// Secrets are further texts that must not occur there.
 	Secrets []string
 }
 
@@ -63,7 +77,7 @@ type World struct {
 func NewWorld(t testing.TB, subject func(*World) Subject) *World {
 	t.Helper()
 	w := &World{t: t, Outside: new(Outside), clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	w.Store = &SecretsManager{Now: w.now}
+	w.Store = &SecretsManager{Now: w.Now}
 	w.Config = rotation.Config{AllowedSecrets: []string{"arn:*"}}
 	w.Subject = subject(w)
 	w.Secret = w.Seed(secretName, w.Initial)
@@ -80,7 +94,8 @@ func (w *World) Seed(name, value string) string {
 	return aws.ToString(out.ARN)
 }
 
-func (w *World) now() time.Time {
+// Now is the world's clock.
+func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.clock
@@ -91,6 +106,12 @@ func (w *World) Pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.clock = w.clock.Add(d)
+}
+
+// Pause passes time in place of sleeping.
+func (w *World) Pause(ctx context.Context, d time.Duration) error {
+	w.Pass(d)
+	return ctx.Err()
 }
 
 // Write takes the rotator's logs and metrics.
@@ -115,6 +136,9 @@ func (w *World) Token() string {
 
 // Request is RotateSecret: it registers token as the pending version.
 func (w *World) Request(token string) error {
+	if err := ask(w.Before); err != nil {
+		return err
+	}
 	_, err := w.Store.RotateSecret(context.Background(), &secretsmanager.RotateSecretInput{
 		SecretId: &w.Secret, ClientRequestToken: &token,
 		RotationLambdaARN: aws.String("arn:aws:lambda:eu-west-1:111122223333:function:rotator"),
@@ -128,11 +152,7 @@ func (w *World) Handler(p *Process) (*rotation.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	pause := func(ctx context.Context, d time.Duration) error {
-		w.Pass(d)
-		return ctx.Err()
-	}
-	return rotation.New(p.Store(w.Store), strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.now, pause)), nil
+	return rotation.New(p.Store(w.Store), strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.Now, w.Pause)), nil
 }
 
 // Steps are the steps of a rotation in the order in which the service runs them.
@@ -251,14 +271,23 @@ func (w *World) Settled(token string) error {
 	return nil
 }
 
+func (w *World) sensitive() []string {
+	if w.Sensitive == nil {
+		return []string{"password"}
+	}
+	return w.Sensitive
+}
+
 // Silent returns an error if anything that was said holds a secret.
 func (w *World) Silent(extra ...error) error {
 	said := w.Output() + fmt.Sprint(errors.Join(extra...))
 	secrets := append([]string{rotationToken}, w.Secrets...)
 	for _, stage := range []string{rotation.StageCurrent, rotation.StagePending, rotation.StagePrevious} {
 		if value, err := w.Value(stage); err == nil {
-			if password, ok := value.Get("password"); ok {
-				secrets = append(secrets, password.Reveal())
+			for _, key := range w.sensitive() {
+				if text, ok := value.Get(key); ok {
+					secrets = append(secrets, text.Reveal())
+				}
 			}
 		}
 	}

@@ -1,37 +1,6 @@
-# Where the database is. host, port, dbname and username only make the document that "make seed" stores: from then on
-# the secret is what counts, and a change of them here does not reach it.
-
-variable "host" {
-  description = "Host name of the database as its certificate has it."
-  type        = string
-}
-
-variable "port" {
-  description = "Port of the database, null for the engine's usual one."
-  type        = number
-  default     = null
-}
-
-variable "dbname" {
-  description = "Name of the database."
-  type        = string
-}
-
-variable "username" {
-  description = "Database user whose credential the secret holds first."
-  type        = string
-}
-
-variable "admin_secret_arn" {
-  description = "ARN of the secret of a database administrator, null if the rotation needs none."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.admin_secret_arn == null || can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", var.admin_secret_arn))
-    error_message = "The ARN of a secret is needed in full, with the six characters at its end."
-  }
-}
+# What the function and the first values need to know of databases. host, database_host, port, dbname and the user names of a secret
+# only make the document that "make seed" stores: from then on the secret is what counts, and a change of them here does
+# not reach it.
 
 variable "password_length" {
   description = "Length of new passwords."
@@ -46,19 +15,39 @@ variable "allow_recovery" {
 }
 
 locals {
-  admin_secret_arns = var.admin_secret_arn == null ? [] : [var.admin_secret_arn]
+  # Nothing is allowed on the secret of an administrator who has nothing to do.
+  admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn if local.admin_acts]))
+  admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn if local.admin_acts]))
 
   database_settings = {
     ALLOW_RECOVERY  = tostring(var.allow_recovery)
     PASSWORD_LENGTH = tostring(var.password_length)
   }
 
-  database_document = {
-    engine    = local.engine
-    host      = var.host
-    port      = coalesce(var.port, local.default_port)
-    dbname    = var.dbname
-    username  = var.username
-    masterarn = var.admin_secret_arn
+  database_values = {
+    for key, secret in var.secrets : key => {
+      engine        = local.engine
+      host          = secret.host
+      database_host = secret.database_host
+      port          = coalesce(secret.port, local.default_port)
+      dbname        = secret.dbname
+      username      = secret.username
+      masterarn     = secret.admin_secret_arn
+    } if secret.host != null && secret.dbname != null && secret.username != null
+  }
+}
+
+output "first_values" {
+  description = "First values of the secrets by their keys but for the passwords, which \"make seed\" adds."
+  value       = { for key, values in local.first_values : key => { for name, value in values : name => value if value != null } }
+
+  precondition {
+    condition     = alltrue([for arn in local.admin_secret_arns : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))])
+    error_message = "admin_secret_arn is the ARN of a secret in full, with the six characters at its end."
+  }
+
+  precondition {
+    condition     = alltrue([for arn in local.admin_kms_key_arns : can(regex("^arn:[^:]+:kms:${local.region}:[0-9]{12}:key/.+$", arn))])
+    error_message = "admin_kms_key_arn is the ARN of a key in ${local.region}; an alias is none."
   }
 }

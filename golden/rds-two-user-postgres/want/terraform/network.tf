@@ -1,5 +1,6 @@
-# The function runs in subnets of yours. From there it must reach the target and, over an interface endpoint with
-# private DNS or a NAT gateway, Secrets Manager on port 443. It needs no endpoint for KMS or for its log.
+# The function runs in subnets of yours. From there it must reach the target and, on port 443, Secrets Manager: over a NAT
+# gateway, over IPv6, or over an interface endpoint with private DNS. It calls nothing else: KMS is called by Secrets
+# Manager, and logs are collected by Lambda.
 
 variable "subnet_ids" {
   description = "Subnets of the function, in two availability zones or more."
@@ -21,45 +22,114 @@ variable "security_group_ids" {
   }
 }
 
-data "aws_partition" "current" {}
+variable "interface_endpoint" {
+  description = "Whether to make an interface endpoint of Secrets Manager in the subnets. Leave it false where the VPC has one, or a NAT gateway: a VPC takes one endpoint with private DNS."
+  type        = bool
+  default     = false
+}
+
+variable "ipv6" {
+  description = "Whether the function has IPv6 addresses too, which dual-stack subnets give. Without an interface endpoint it then reaches Secrets Manager over IPv6, so that an egress-only internet gateway takes the place of NAT."
+  type        = bool
+  default     = false
+}
+
+data "aws_subnet" "first" {
+  id = var.subnet_ids[0]
+}
 
 locals {
+  vpc_id = data.aws_subnet.first.vpc_id
   vpc_config = [{
     subnet_ids         = var.subnet_ids
     security_group_ids = var.security_group_ids
+    ipv6               = var.ipv6
   }]
 
-  network_interface_actions = [
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-  ]
+  network_settings = var.ipv6 && !var.interface_endpoint ? { AWS_USE_DUALSTACK_ENDPOINT = "true" } : {}
 
-  # Lambda needs these rights to attach the function to its subnets; EC2 cannot narrow them to one function. The
-  # denial takes them from the function's own code.
+  # Lambda attaches the function to its subnets with these rights. Describing cannot be narrowed, and what Lambda removes
+  # it finds by the account. The denial takes all of it from the function's own code.
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  describe_interfaces = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+  create_interfaces   = ["ec2:CreateNetworkInterface"]
+  change_interfaces   = ["ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
+
   vpc_statements = [
     {
-      Sid      = "NetworkInterfaces"
+      Sid      = "DescribeNetworkInterfaces"
       Effect   = "Allow"
-      Action   = local.network_interface_actions
+      Action   = local.describe_interfaces
       Resource = ["*"]
+    },
+    {
+      Sid      = "CreateNetworkInterfaces"
+      Effect   = "Allow"
+      Action   = local.create_interfaces
+      Resource = ["*"]
+      Condition = {
+        ArnEquals = { "ec2:Vpc" = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:vpc/${local.vpc_id}" }
+      }
+    },
+    {
+      Sid      = "ChangeNetworkInterfaces"
+      Effect   = "Allow"
+      Action   = local.change_interfaces
+      Resource = ["arn:${local.partition}:ec2:${local.region}:${local.account_id}:*/*"]
     },
     {
       Sid      = "NetworkInterfacesByLambdaOnly"
       Effect   = "Deny"
-      Action   = local.network_interface_actions
+      Action   = concat(local.change_interfaces, local.create_interfaces, local.describe_interfaces)
       Resource = ["*"]
       Condition = {
         ArnEquals = {
-          "lambda:SourceFunctionArn" = join(":", [
-            "arn", data.aws_partition.current.partition, "lambda", data.aws_region.current.region,
-            data.aws_caller_identity.current.account_id, "function", var.name,
-          ])
+          "lambda:SourceFunctionArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.name}"
         }
       }
     },
   ]
+}
+
+resource "aws_vpc_endpoint" "secrets_manager" {
+  count = var.interface_endpoint ? 1 : 0
+
+  vpc_id              = local.vpc_id
+  subnet_ids          = var.subnet_ids
+  security_group_ids  = aws_security_group.endpoint[*].id
+  service_name        = "com.amazonaws.${local.region}.secretsmanager"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+
+  # With private DNS it serves the whole VPC, so it asks for this account's credentials and no more.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "ThisAccount"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "secretsmanager:*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
+    }]
+  })
+}
+
+resource "aws_security_group" "endpoint" {
+  count = var.interface_endpoint ? 1 : 0
+
+  name        = "${var.name}-secrets-manager"
+  description = "Lets the function ${var.name} in to Secrets Manager."
+  vpc_id      = local.vpc_id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoint" {
+  count = var.interface_endpoint ? length(var.security_group_ids) : 0
+
+  security_group_id            = one(aws_security_group.endpoint[*].id)
+  referenced_security_group_id = var.security_group_ids[count.index]
+  description                  = "HTTPS from the function ${var.name}."
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
 }

@@ -1,11 +1,16 @@
 output "region" {
-  description = "Region of the secret and the function."
-  value       = data.aws_region.current.region
+  description = "Region of the secrets and the function."
+  value       = local.region
 }
 
-output "secret_arn" {
-  description = "ARN of the secret."
-  value       = aws_secretsmanager_secret.this.arn
+output "secret_arns" {
+  description = "ARNs of the secrets by their keys."
+  value       = local.secret_arns
+
+  precondition {
+    condition     = length(var.secrets) > 0 && alltrue([for key in keys(var.secrets) : can(regex("^[a-z0-9][a-z0-9_-]{0,39}$", key))])
+    error_message = "There is one secret or more, and each has a key of 1 to 40 lower-case letters, digits, hyphens and underscores."
+  }
 }
 
 output "function_name" {

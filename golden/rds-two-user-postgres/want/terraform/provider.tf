@@ -1,4 +1,14 @@
-# Remove this file to use the folder as a module: the caller then configures the provider.
+# Remove this file to use the folder as a module: the caller then configures the provider and the backend.
+
+# The state holds no secret's value. It stays in this folder, out of git, until you say where it belongs:
+# terraform {
+#   backend "s3" {
+#     bucket       = "..."
+#     key          = "rotator.tfstate"
+#     region       = "..."
+#     use_lockfile = true
+#   }
+# }
 
 provider "aws" {
   region = var.region

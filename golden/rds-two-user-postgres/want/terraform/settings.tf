@@ -1,8 +1,3 @@
-variable "alternate_username" {
-  description = "The other database user: username and alternate_username take turns."
-  type        = string
-}
-
 variable "users" {
   description = "Where the users come from: preprovisioned, both exist, or clone, the rotation makes the second like the first."
   type        = string
@@ -26,27 +21,30 @@ variable "revoke_extra" {
 }
 
 locals {
+  user_pairs = distinct([for secret in values(var.secrets) : sort([secret.username, secret.alternate_username])])
+
   settings = merge(local.database_settings, {
     MIN_ROTATION_AGE = var.min_rotation_age
     REVOKE_EXTRA     = tostring(var.revoke_extra)
-    USER_PAIRS       = jsonencode([[var.username, var.alternate_username]])
+    USER_PAIRS       = jsonencode(local.user_pairs)
     USERS            = var.users
   })
 
-  document = merge(local.database_document, { alternate_username = var.alternate_username })
+  secret_actions = []
+  admin_acts     = true
+
+  first_values = {
+    for key, values in local.database_values :
+    key => merge(values, { alternate_username = var.secrets[key].alternate_username })
+  }
 }
 
-output "seed_document" {
-  description = "First value of the secret but for the password, which \"make seed\" adds."
-  value       = jsonencode({ for key, value in local.document : key => value if value != null })
+output "user_pairs" {
+  description = "The only database users whose passwords the function sets."
+  value       = local.user_pairs
 
   precondition {
-    condition     = var.admin_secret_arn != null
-    error_message = "Two users need admin_secret_arn: neither user may set the other's password."
-  }
-
-  precondition {
-    condition     = var.username != var.alternate_username
-    error_message = "The two users have different names."
+    condition     = length(distinct(flatten(local.user_pairs))) == 2 * length(local.user_pairs)
+    error_message = "A user belongs to one pair: secrets may share a pair of users' names, but not one of its names."
   }
 }

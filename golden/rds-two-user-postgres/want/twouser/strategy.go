@@ -127,7 +127,7 @@ func (*Strategy) Credential() []string {
 func (*Strategy) Overlaps() bool { return true }
 
 // Next is AWSCURRENT with the other user and a new password.
-func (s *Strategy) Next(_ context.Context, current rotation.Value) (rotation.Value, error) {
+func (s *Strategy) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	active, err := s.account(current)
 	if err != nil {
 		return rotation.Value{}, err

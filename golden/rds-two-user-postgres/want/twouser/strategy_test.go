@@ -433,7 +433,7 @@ func TestNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value, err = strategy.Next(t.Context(), value)
+		value, err = strategy.Next(t.Context(), nil, value)
 		if err != nil {
 			return nil, err
 		}

@@ -4,3 +4,4 @@ name               = "keys"
 subnet_ids         = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
 security_group_ids = ["sg-0123456789abcdef0"]
 overdue_after_days = 32
+trail              = "existing"

@@ -2,3 +2,4 @@
 
 name               = "keys"
 overdue_after_days = 32
+trail              = "existing"

@@ -1,0 +1,180 @@
+// Package roll rotates an API key where the provider keeps one and replaces it
+// itself. The former key ends when the new one is made, before anybody can have
+// stored that: this is weaker than changing a password, whose new value is known
+// beforehand. So the key is made, stored, proven and promoted in one invocation,
+// and whatever comes in between, the next try makes another.
+//
+// It takes an admin credential that is not the key: with a key that has just
+// ended nobody could ask for a new one.
+package roll
+
+import (
+	"context"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/rotation"
+)
+
+// Provider is a service that keeps one key.
+type Provider interface {
+	apikey.Verifier
+	// Roll replaces the key, with the admin's credential, and returns account's
+	// secret with the new one.
+	Roll(ctx context.Context, account apikey.Account) (rotation.Value, error)
+}
+
+// A Chooser is a [Provider] that takes a key which is made here (K0). Roll then calls
+// nobody, so the new key is stored before the former one ends.
+type Chooser interface {
+	// Register makes value's key the only one. One that is it already is no error.
+	Register(ctx context.Context, account apikey.Account, value rotation.Value) error
+}
+
+// Strategy is a [rotation.Strategy].
+type Strategy struct {
+	provider Provider
+	rolled   time.Time // in this invocation
+}
+
+var (
+	_ rotation.Strategy = (*Strategy)(nil)
+	_ rotation.Keeper   = (*Strategy)(nil)
+)
+
+// New returns the strategy for a provider.
+func New(provider Provider) *Strategy { return &Strategy{provider: provider} }
+
+// Credential is the provider's.
+func (s *Strategy) Credential() []string { return s.provider.Credential() }
+
+// Overlaps is false: the former key ends with the rotation.
+func (*Strategy) Overlaps() bool { return false }
+
+// Next replaces the key. AWSCURRENT's has ended then, unless the key is made here.
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	account, err := s.open(ctx, r, current)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	if err := r.Recheck(ctx); err != nil {
+		return rotation.Value{}, err
+	}
+	next, err := s.provider.Roll(ctx, account)
+	s.rolled = r.Now()
+	return next, rotation.Within("admin", err)
+}
+
+// open reads the admin secret and refuses one that holds the very key.
+func (s *Strategy) open(ctx context.Context, r *rotation.Rotation, current rotation.Value) (apikey.Account, error) {
+	account, err := apikey.Open(ctx, r, current)
+	if err != nil {
+		return account, err
+	}
+	if account.Admin.IsZero() {
+		return account, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing: a key cannot be replaced with itself", apikey.KeyAdmin)
+	}
+	key, ok := current.Get(apikey.KeyValue)
+	if admin, _ := account.Admin.Get(apikey.KeyValue); ok && admin == key {
+		return account, rotation.Errorf(rotation.CodeBadSecret, "the admin secret holds the key itself, which ends when it is replaced")
+	}
+	return account, nil
+}
+
+// Stored proves a key that was just stored and promotes it at once: nothing else
+// works any more. One that was not stored is lost, and the next try makes another.
+func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.Value, ok bool) error {
+	chooser, chosen := s.provider.(Chooser)
+	switch {
+	case chosen && ok:
+		return s.replace(ctx, r, chooser)
+	case chosen:
+		return nil // nobody has heard of it
+	case !ok:
+		r.Log.WarnContext(ctx, "the provider has made a key that could not be stored: unless another delivery's is newer, no key works until the next try")
+		return nil
+	}
+	return s.promote(ctx, r)
+}
+
+// replace puts the pending key, which was made here, in the place of AWSCURRENT's, and
+// promotes it.
+func (s *Strategy) replace(ctx context.Context, r *rotation.Rotation, chooser Chooser) error {
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := s.open(ctx, r, pending.Value)
+	if err != nil {
+		return err
+	}
+	if err := r.Recheck(ctx); err != nil {
+		return err
+	}
+	if err := chooser.Register(ctx, account, pending.Value); err != nil {
+		return rotation.Within("admin", err)
+	}
+	s.rolled = r.Now()
+	return s.promote(ctx, r)
+}
+
+// promote is Finish that says for how long no key has worked that the secret showed.
+func (s *Strategy) promote(ctx context.Context, r *rotation.Rotation) error {
+	if err := s.Finish(ctx, r); err != nil {
+		return err
+	}
+	gap := r.Now().Sub(s.rolled)
+	r.Report.Gap = &gap
+	return nil
+}
+
+// Set waits for the pending key to become known. One that the provider refuses for
+// good was replaced by a later one, and is given up, unless it can be put back.
+func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
+	if chooser, ok := s.provider.(Chooser); ok {
+		return s.replace(ctx, r, chooser)
+	}
+	err := s.Test(ctx, r)
+	if rotation.CodeOf(err) != rotation.CodeAuthRejected {
+		return err
+	}
+	ctx, cancel := r.Settling(ctx)
+	defer cancel()
+	return r.GiveUp(ctx, err)
+}
+
+// Test proves the pending key.
+func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := apikey.Ride(ctx, r, s.provider, pending.Value); err != nil {
+		return err
+	}
+	return apikey.Outlasts(pending.Value, r.Now(), r.Due())
+}
+
+// Finish proves the pending key once more and promotes it.
+func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
+	if err := s.Test(ctx, r); err != nil {
+		return err
+	}
+	r.Report.Candidate = rotation.StagePending
+	return r.Promote(ctx)
+}
+
+// Works makes an authenticated call with value's key.
+func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotation.Value) error {
+	_, err := s.provider.Verify(ctx, value)
+	return err
+}
+
+// Preflight looks whether AWSCURRENT's key works and the admin secret will do.
+func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
+	_, err := s.open(ctx, r, current)
+	return []rotation.Check{
+		rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current)),
+		rotation.NewCheck("the admin secret can be read", err),
+	}
+}

@@ -1,0 +1,3 @@
+# Where the applications are.
+
+# auth0_domain = "example.eu.auth0.com"

@@ -1,0 +1,1 @@
+auth0_domain = "example.eu.auth0.com"

@@ -1,0 +1,199 @@
+// Package datadog makes, proves and revokes API keys of a Datadog organization.
+//
+// An API key has no rights of its own: it says which organization data belong to.
+// What else it has, its category and whether agents may be configured with it, goes
+// over to the next one.
+//
+// What Datadog documents of it:
+//   - https://docs.datadoghq.com/api/latest/key-management/ (create, list, get,
+//     delete; api_keys_read, api_keys_write and api_keys_delete)
+//   - https://docs.datadoghq.com/api/latest/authentication/#validate-api-key (asked
+//     with a key that is none, it answers 403)
+//   - https://docs.datadoghq.com/account_management/api-app-keys/ (50 keys an
+//     organization, each with a name of its own, so each attempt adds to the name)
+//
+// Not documented: what is answered at the limit, and how an unknown admin's key is
+// told from one that lacks a permission, both of which are 403. So that is
+// auth-rejected, whosever key it is.
+package datadog
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/httpapi"
+	"example.com/keys/rotation"
+)
+
+// KeyApplication is the admin secret's key with the application key, without which an
+// API key manages nothing.
+const KeyApplication = "application_key"
+
+// Base is where the API is for organizations of the site US1.
+const Base = "https://api.datadoghq.com"
+
+// pageSize is the most that a page of keys may have.
+const pageSize = 100
+
+// Provider is Datadog.
+type Provider struct{ api *httpapi.Client }
+
+// New returns the provider behind a client, whose Base is set if it is not.
+func New(api httpapi.Client) *Provider {
+	api.Base = cmp.Or(api.Base, Base)
+	return &Provider{&api}
+}
+
+// key is a key as Datadog writes it.
+type key struct {
+	ID         string     `json:"id,omitempty"`
+	Type       string     `json:"type"`
+	Attributes attributes `json:"attributes"`
+}
+
+type attributes struct {
+	Name         string             `json:"name"`
+	Category     string             `json:"category,omitempty"`
+	RemoteConfig *bool              `json:"remote_config_read_enabled,omitempty"`
+	Created      time.Time          `json:"created_at,omitzero"`
+	Key          rotation.Sensitive `json:"key,omitzero"`
+}
+
+// Credential is the key and its id.
+func (*Provider) Credential() []string { return []string{apikey.KeyID, apikey.KeyValue} }
+
+// Verify asks Datadog whether the key is valid.
+func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []string, err error) {
+	own, err := apikey.Text(value, apikey.KeyValue)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Valid bool `json:"valid"`
+	}
+	err = p.api.Do(ctx, httpapi.Request{
+		Method: http.MethodGet, Path: "/api/v1/validate", Auth: httpapi.Header("DD-API-KEY", "", own), Refusal: refusal,
+	}, &answer)
+	if err == nil && !answer.Valid {
+		err = rotation.Errorf(rotation.CodeBadAnswer, "Datadog answers 200 and does not say that the key is valid")
+	}
+	return nil, err
+}
+
+// List returns the organization's keys.
+func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
+	for page := 0; ; page++ {
+		found, err := asAdmin[[]key](ctx, p, account, httpapi.Request{
+			Method: http.MethodGet,
+			Query:  url.Values{"page[number]": {strconv.Itoa(page)}, "page[size]": {strconv.Itoa(pageSize)}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range found {
+			label, _, _ := strings.Cut(k.Attributes.Name, " ")
+			keys = append(keys, apikey.Key{ID: k.ID, Label: label, Created: k.Attributes.Created})
+		}
+		if len(found) < pageSize {
+			return keys, nil
+		}
+	}
+}
+
+// Create makes a key like the secret's present one.
+func (p *Provider) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
+	id, err := apikey.Text(account.Secret, apikey.KeyID)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	present, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	made, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: object{key{
+		Type: "api_keys",
+		Attributes: attributes{
+			Name:         name.Label + " " + rand.Text(),
+			Category:     present.Attributes.Category,
+			RemoteConfig: present.Attributes.RemoteConfig,
+		},
+	}}})
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	if made.ID == "" || made.Attributes.Key.IsZero() {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "Datadog has made a key and not said what it is")
+	}
+	return account.Secret.With(apikey.KeyID, made.ID).With(apikey.KeyValue, made.Attributes.Key.Reveal()), nil
+}
+
+// object is what a call's body has its one thing in.
+type object struct {
+	Data key `json:"data"`
+}
+
+// Revoke deletes a key.
+func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
+	request, err := admin(account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)})
+	if err != nil {
+		return err
+	}
+	return httpapi.Found(p.api.Do(ctx, request, nil)) // 204
+}
+
+// asAdmin makes a call with the admin's keys and takes the answer out of its
+// envelope.
+func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request httpapi.Request) (data T, err error) {
+	request, err = admin(account, request)
+	if err != nil {
+		return data, err
+	}
+	var envelope struct {
+		Data *T `json:"data"`
+	}
+	if err := p.api.Do(ctx, request, &envelope); err != nil {
+		return data, err
+	}
+	if envelope.Data == nil {
+		return data, rotation.Errorf(rotation.CodeBadAnswer, "Datadog's answer has no data")
+	}
+	return *envelope.Data, nil
+}
+
+// admin puts a call below the keys, and the admin's two keys into it.
+func admin(account apikey.Account, request httpapi.Request) (httpapi.Request, error) {
+	own, err := apikey.Text(account.Admin, apikey.KeyValue)
+	if err != nil {
+		return request, rotation.Within("admin secret", err)
+	}
+	application, err := apikey.Text(account.Admin, KeyApplication)
+	if err != nil {
+		return request, rotation.Within("admin secret", err)
+	}
+	request.Path = "/api/v2/api_keys" + request.Path
+	request.Refusal = refusal
+	request.Auth = func(h http.Header) {
+		httpapi.Header("DD-API-KEY", "", own)(h)
+		httpapi.Header("DD-APPLICATION-KEY", "", application)(h)
+	}
+	return request, nil
+}
+
+// refusal takes 403 for a key that Datadog does not know, and a refusal that speaks
+// of a maximum for the organization's limit.
+func refusal(status int, body []byte) rotation.Code {
+	switch {
+	case status/100 == 4 && status != http.StatusTooManyRequests && strings.Contains(strings.ToLower(string(body)), "maximum"):
+		return rotation.CodeQuota
+	case status == http.StatusForbidden:
+		return rotation.CodeAuthRejected
+	}
+	return ""
+}

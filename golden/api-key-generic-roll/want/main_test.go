@@ -1,0 +1,35 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/keys/apikeytest"
+	"example.com/keys/generic"
+	"example.com/keys/generictest"
+	"example.com/keys/httpapi"
+	"example.com/keys/roll"
+	"example.com/keys/rotation"
+	"example.com/keys/rotationtest"
+)
+
+func wire(d generic.Description) apikeytest.Wire {
+	return apikeytest.Wire{
+		Server: func(l *apikeytest.Ledger) http.Handler { return generictest.Server(d, l) },
+		Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+			return roll.New(generic.New(client, d, now))
+		},
+	}
+}
+
+// K1, C11, C18: over the wire, too, a rotation that is killed is completed by the
+// next try.
+func TestProof(t *testing.T) {
+	generictest.Each(t, func(t *testing.T, d generic.Description) {
+		rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+			s, _ := wire(d).Subject(w, nil)
+			return apikeytest.Single(s)
+		})
+	})
+}

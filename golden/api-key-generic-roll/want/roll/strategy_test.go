@@ -1,0 +1,107 @@
+package roll_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/keys/apikeytest"
+	"example.com/keys/rotation"
+	"example.com/keys/rotationtest"
+)
+
+func newWorld(t *testing.T, edit func(*rotationtest.Subject, *apikeytest.Ledger)) (*rotationtest.World, *apikeytest.Ledger) {
+	t.Helper()
+	var ledger *apikeytest.Ledger
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) (s rotationtest.Subject) {
+		s, ledger = subject(w)
+		edit(&s, ledger)
+		return s
+	})
+	return w, ledger
+}
+
+func requested(t *testing.T, w *rotationtest.World) string {
+	t.Helper()
+	token := w.Token()
+	if err := w.Request(token); err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// K1, C15: createSecret alone puts the key into force, and says for how long no key
+// was; the other steps find that and do nothing.
+func TestOneInvocation(t *testing.T) {
+	w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+	token := requested(t, w)
+	if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	if w.Holder(rotation.StageCurrent) != token || w.CurrentWorks() != nil {
+		t.Error("the new key is not in force")
+	}
+	if !strings.Contains(w.Output(), "CredentialGap") {
+		t.Error("nobody is told how long no key worked")
+	}
+	if err := w.Rotate(token, 1); err != nil {
+		t.Error(err)
+	}
+	if err := w.Settled(token); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key is not replaced with itself: nobody could ask for another one then.
+func TestAdminIsAnotherKey(t *testing.T) {
+	for name, edit := range map[string]func(*rotationtest.Subject, *apikeytest.Ledger){
+		"no admin": func(s *rotationtest.Subject, _ *apikeytest.Ledger) {
+			s.Initial = `{"key_id":"first","api_key":"` + apikeytest.FirstKey + `"}`
+		},
+		"the admin's own": func(s *rotationtest.Subject, _ *apikeytest.Ledger) {
+			s.Initial = strings.Replace(s.Initial, apikeytest.FirstKey, apikeytest.AdminKey, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, ledger := newWorld(t, edit)
+			err := w.Deliver(w.Outside.Process(), requested(t, w), rotation.StepCreate)
+			if got := rotation.CodeOf(err); got != rotation.CodeBadSecret {
+				t.Errorf("got %v, want the code %q", err, rotation.CodeBadSecret)
+			}
+			if _, ok := ledger.Accepts(apikeytest.FirstKey); !ok {
+				t.Error("the key was replaced")
+			}
+		})
+	}
+}
+
+// K7: a pending key that a later one has replaced is given up, and the next
+// rotation makes another.
+func TestReplacedMeanwhile(t *testing.T) {
+	w, ledger := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+	token := requested(t, w)
+	w.Outside.Plan(0, rotationtest.None)
+	if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	calls := len(w.Outside.Calls())
+
+	w.Pass(24 * time.Hour)
+	token = requested(t, w)
+	w.Outside.Plan(calls-1, rotationtest.KillBefore) // it is stored, and not yet proven
+	_ = w.Deliver(w.Outside.Process(), token, rotation.StepCreate)
+	w.Outside.Plan(0, rotationtest.None)
+	ledger.Roll("first")
+	if got := rotation.CodeOf(w.Deliver(w.Outside.Process(), token, rotation.StepSet)); got != rotation.CodeAuthRejected {
+		t.Errorf("got the code %q, want %q", got, rotation.CodeAuthRejected)
+	}
+	if holder := w.Holder(rotation.StagePending); holder != "" {
+		t.Errorf("AWSPENDING is left on %s", holder)
+	}
+	if err := w.Rotate(requested(t, w), 1); err != nil {
+		t.Error(err)
+	}
+	if err := w.CurrentWorks(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,4 @@
+locals {
+  mode_settings = {}
+  mode_actions  = []
+}

@@ -1,0 +1,165 @@
+package generic_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/generic"
+	"example.com/keys/httpapi"
+	"example.com/keys/rotation"
+)
+
+// A description that cannot work is refused with every reason.
+func TestParse(t *testing.T) {
+	for text, want := range map[string]string{
+		`{`:                              "unexpected",
+		`{"bases": "x"}`:                 "bases",
+		`{"auth": {"scheme": "magic"}}`:  `"magic" is none of`,
+		`{"auth": {"scheme": "header"}}`: "auth.header",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id", "key": "key"}, "revoke": {}}`:          "could not be found again",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id"}, "revoke": {}, "orphans": "accepted"}`: "where id and key stand",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "roll": {}, "list": {"paging": {"by": "guess"}}}`:             `"guess" is none of`,
+		`{"auth": {"scheme": "bearer"}, "verify": {}}`:                                                              "neither roll nor create",
+	} {
+		if _, err := generic.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q in it", text, err, want)
+		}
+	}
+	for _, text := range []string{
+		`{"auth": {"scheme": "basic"}, "verify": {}, "create": {"id": "id", "key": "key", "idempotency_header": "Once"}, "revoke": {}}`,
+		`{"auth": {"scheme": "basic"}, "verify": {}, "create": {"id": "id", "key": "key"}, "revoke": {}, "orphans": "accepted"}`,
+		`{"auth": {"scheme": "basic"}, "verify": {}, "roll": {}}`,
+	} {
+		if _, err := generic.Parse([]byte(text)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What the project begins with can work.
+func TestDescription(t *testing.T) {
+	paths, err := filepath.Glob("provider.json")
+	if err != nil || len(paths) == 0 {
+		paths, _ = filepath.Glob(filepath.FromSlash("../../features/style/*/generic/provider.json.tmpl"))
+	}
+	if len(paths) == 0 {
+		t.Fatal("there is no provider.json")
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := generic.Parse(text); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// What crosses the wire is what the description says, placeholders filled in, each
+// in the way that its place asks for.
+func TestOnTheWire(t *testing.T) {
+	d, err := generic.Parse([]byte(`{
+		"auth": {"scheme": "header", "header": "X-Key", "prefix": "Token "},
+		"headers": {"Accept": "application/vnd.api+json"},
+		"lifetime": "24h",
+		"create": {"method": "POST", "path": "/teams/{team}/keys", "json": {"data": {"name": "{label}", "ends": ["{expires}"], "n": 1}},
+			"idempotency_header": "Once", "id": "data.id", "key": "data.key", "expires": "data.end", "quota": {"status": 403, "contains": "too many"}},
+		"verify": {"method": "GET", "path": "/me", "scopes": "scopes", "id": "id"},
+		"list": {"method": "GET", "path": "/keys", "query": {"team": "{team}"}, "items": "data", "id": "id", "label": "name", "created": "at", "paging": {"by": "after", "param": "from", "more": "more"}},
+		"revoke": {"method": "DELETE", "path": "/keys/{id}"}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	answers := map[string]string{
+		"POST":   `{"data": {"id": 7, "key": "made", "end": 1767312000}}`,
+		"DELETE": ``,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+		body, _ := io.ReadAll(call.Body)
+		got = append(got, fmt.Sprintf("%s %s %s|%s|%s|%s", call.Method, call.RequestURI, call.Header.Get("X-Key"), call.Header.Get("Accept"), call.Header.Get("Once"), body))
+		switch {
+		case call.URL.Path == "/me":
+			fmt.Fprint(w, `{"id": "7", "scopes": ["read", "write"]}`)
+		case call.Method == http.MethodGet && call.URL.Query().Get("from") == "":
+			fmt.Fprint(w, `{"data": [{"id": "1", "name": "a", "at": 0}], "more": true}`)
+		case call.Method == http.MethodGet:
+			fmt.Fprint(w, `{"data": [{"id": "2", "name": "b", "at": "2026-01-01T00:00:00Z"}], "more": false}`)
+		default:
+			fmt.Fprint(w, answers[call.Method])
+		}
+	}))
+	defer server.Close()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	provider := generic.New(httpapi.Client{Base: server.URL}, d, func() time.Time { return now })
+	account := apikey.Account{Secret: parse(t, `{"key_id": "7", "api_key": "own", "team": "a/b"}`), Admin: parse(t, `{"api_key": "admin"}`)}
+	ctx := t.Context()
+
+	made, err := provider.Create(ctx, account, apikey.Name{Label: `quote"d`, Once: "once"})
+	if want := `{"key_id": "7", "api_key": "made", "team": "a/b","expires_at":"2026-01-02T00:00:00Z"}`; err != nil || made.Text().Reveal() != want {
+		t.Errorf("got %s, %v, want %s", made.Text().Reveal(), err, want)
+	}
+	keys, err := provider.List(ctx, account)
+	if err != nil || len(keys) != 2 || keys[0].Label != "a" || !keys[1].Created.Equal(now) {
+		t.Errorf("got %+v, %v", keys, err)
+	}
+	if scopes, err := provider.Verify(ctx, account.Secret); err != nil || len(scopes) != 2 {
+		t.Errorf("got %q, %v", scopes, err)
+	}
+	if err := provider.Revoke(ctx, account, "a/b"); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		`POST /teams/a%2Fb/keys Token admin|application/vnd.api+json|once|{"data":{"ends":["2026-01-02T00:00:00Z"],"n":1,"name":"quote\"d"}}`,
+		`GET /keys?team=a%2Fb Token admin|application/vnd.api+json||`,
+		`GET /keys?from=1&team=a%2Fb Token admin|application/vnd.api+json||`,
+		`GET /me Token own|application/vnd.api+json||`,
+		`DELETE /keys/a%2Fb Token admin|application/vnd.api+json||`,
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	// C7: what the secret lacks, another key than the one that is named, and the
+	// API's own way of saying that there is no room.
+	_, err = provider.Create(ctx, apikey.Account{Secret: parse(t, `{}`), Admin: account.Admin}, apikey.Name{})
+	wantCode(t, err, rotation.CodeBadSecret)
+	_, err = provider.Verify(ctx, account.Secret.With("key_id", "8"))
+	wantCode(t, err, rotation.CodeIdentity)
+	answers["POST"] = `{"data": {}}`
+	_, err = provider.Create(ctx, account, apikey.Name{})
+	wantCode(t, err, rotation.CodeBadAnswer)
+	full := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "too many keys", http.StatusForbidden)
+	}))
+	defer full.Close()
+	_, err = generic.New(httpapi.Client{Base: full.URL}, d, time.Now).Create(context.WithoutCancel(ctx), account, apikey.Name{})
+	wantCode(t, err, rotation.CodeQuota)
+}
+
+func parse(t *testing.T, text string) rotation.Value {
+	t.Helper()
+	value, err := rotation.ParseValue(rotation.NewSensitive(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func wantCode(t *testing.T, err error, want rotation.Code) {
+	t.Helper()
+	if got := rotation.CodeOf(err); got != want {
+		t.Errorf("got %v, want the code %q", err, want)
+	}
+}

@@ -1,0 +1,16 @@
+variable "api_base_url" {
+  description = "URL before the paths in generic/provider.json, null for the one that stands there."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_base_url == null || can(regex("^https://", var.api_base_url))
+    error_message = "The URL begins with https://: a key would cross the network in the clear."
+  }
+}
+
+locals {
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = []
+  provider_settings = { for name, value in { API_BASE_URL = var.api_base_url } : name => value if value != null }
+}

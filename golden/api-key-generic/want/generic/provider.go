@@ -1,0 +1,196 @@
+// Package generic rotates keys of any HTTP API that creates them with an admin
+// credential. provider.json beside this file says how the API does that; the code
+// needs no change for another one.
+package generic
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/httpapi"
+	"example.com/keys/rotation"
+)
+
+// The pattern also takes this file, so that the package builds before there is a
+// description.
+//
+//go:embed provider.*
+var files embed.FS
+
+// Provider is the API that a description describes.
+type Provider struct {
+	api *httpapi.Client
+	d   Description
+	now func() time.Time
+}
+
+// New returns the provider behind a client, whose Base is the description's if it
+// has none.
+func New(api httpapi.Client, d Description, now func() time.Time) *Provider {
+	api.Base = cmp.Or(api.Base, d.Base)
+	return &Provider{&api, d, now}
+}
+
+// FromEnv returns the provider that provider.json describes, at API_BASE_URL if that
+// is set. The URL is no key of the secret: whoever writes to that could have the
+// admin's credential sent to himself.
+func FromEnv(env *rotation.Env) (*Provider, error) {
+	text, err := files.ReadFile("provider.json")
+	if err != nil {
+		return nil, rotation.Errorf(rotation.CodeBadConfig, "generic/provider.json is missing").Because(err)
+	}
+	d, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return New(httpapi.Client{Base: env.String("API_BASE_URL", "")}, d, time.Now), nil
+}
+
+// Credential is the key, its id and its end.
+func (*Provider) Credential() []string {
+	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
+}
+
+// Replays says whether the API knows idempotency keys.
+func (p *Provider) Replays() bool { return p.d.Create != nil && p.d.Create.Once != "" }
+
+// Verify makes the described call with value's key.
+func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []string, err error) {
+	var answer document
+	header, err := p.call(ctx, p.d.Verify, apikey.Account{Secret: value, Admin: value}, values{id: apikey.ID(value)}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	if id := answer.text(p.d.Verify.ID); id != "" && apikey.ID(value) != "" && id != apikey.ID(value) {
+		return nil, rotation.Errorf(rotation.CodeIdentity, "the key is not the one that %q names", apikey.KeyID)
+	}
+	if name := p.d.Verify.ScopesHeader; name != "" {
+		for scope := range strings.SplitSeq(header.Get(name), ",") {
+			scopes = append(scopes, strings.TrimSpace(scope))
+		}
+		return scopes, nil
+	}
+	return answer.texts(p.d.Verify.Scopes), nil
+}
+
+// List returns the keys that the API lists, page by page.
+func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
+	list := p.d.List
+	if list == nil {
+		return nil, errors.ErrUnsupported
+	}
+	query := make(url.Values)
+	for page := 1; ; page++ {
+		var answer document
+		header, err := p.call(ctx, &list.Call, account, values{query: query}, &answer)
+		if err != nil {
+			return nil, err
+		}
+		items := answer.items(list.Items)
+		for _, item := range items {
+			created, err := item.time(list.Created)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, apikey.Key{ID: item.text(list.ID), Label: item.text(list.Label), Created: created})
+		}
+		if len(items) == 0 || !list.next(query, page, answer, items[len(items)-1], header) {
+			return keys, nil
+		}
+	}
+}
+
+// Create makes a key.
+func (p *Provider) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
+	return p.obtain(ctx, p.d.Create, account, values{label: name.Label, once: name.Once})
+}
+
+// Roll replaces the key.
+func (p *Provider) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
+	return p.obtain(ctx, p.d.Roll, account, values{id: apikey.ID(account.Secret)})
+}
+
+// Revoke ends a key.
+func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
+	_, err := p.call(ctx, p.d.Revoke, account, values{id: id, once: "revoke-" + id}, nil)
+	return httpapi.Found(err)
+}
+
+// obtain makes a call that answers with a key.
+func (p *Provider) obtain(ctx context.Context, call *Call, account apikey.Account, v values) (rotation.Value, error) {
+	if p.d.Lifetime > 0 {
+		v.expires = p.now().Add(time.Duration(p.d.Lifetime)).UTC()
+	}
+	var answer document
+	if _, err := p.call(ctx, call, account, v, &answer); err != nil {
+		return rotation.Value{}, err
+	}
+	id, key := answer.text(call.ID), answer.text(call.Key)
+	if call.ID == "" {
+		id = v.id
+	}
+	if id == "" || key == "" {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the API has made a key and its answer has no %q or no %q", call.ID, call.Key)
+	}
+	next := account.Secret.With(apikey.KeyID, id).With(apikey.KeyValue, key)
+	expires, err := answer.time(call.Expires)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	return apikey.WithExpiry(next, expires), nil
+}
+
+// values are what a call's placeholders stand for, beside the secret's own keys.
+type values struct {
+	id, label, once string
+	expires         time.Time
+	query           url.Values // beside the described one
+}
+
+// call makes a described call with the admin's credential.
+func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account, v values, answer *document) (http.Header, error) {
+	fill := &filler{values: v, secret: account.Secret}
+	request := httpapi.Request{
+		Method: call.Method, Path: fill.path(call.Path), Header: make(http.Header), Query: make(url.Values),
+		JSON: fill.json(call.JSON), Form: fill.form(call.Form), Repeatable: call.Once != "" && v.once != "", Refusal: call.refusal,
+	}
+	for name, text := range p.d.Headers {
+		request.Header.Set(name, text)
+	}
+	if request.Repeatable {
+		request.Header.Set(call.Once, v.once)
+	}
+	for name, text := range call.Query {
+		request.Query.Set(name, fill.text(text))
+	}
+	maps.Copy(request.Query, v.query)
+	key, err := apikey.Text(account.Admin, apikey.KeyValue)
+	if err != nil {
+		return nil, rotation.Within("admin secret", err)
+	}
+	request.Auth = p.d.Auth.with(key)
+	if fill.missing != "" {
+		return nil, rotation.Errorf(rotation.CodeBadSecret, "provider.json wants key %q of the secret, which is missing", fill.missing)
+	}
+	if answer == nil {
+		return p.api.DoHeader(ctx, request, nil)
+	}
+	return p.api.DoHeader(ctx, request, answer)
+}
+
+// refusal gives a status the code that the description has for it.
+func (c *Call) refusal(status int, body []byte) rotation.Code {
+	if q := c.Quota; q != nil && q.Status == status && strings.Contains(string(body), q.Contains) {
+		return rotation.CodeQuota
+	}
+	return c.Codes[strconv.Itoa(status)]
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"example.com/keys/apikeytest"
+	"example.com/keys/generic"
+	"example.com/keys/generictest"
+	"example.com/keys/httpapi"
+	"example.com/keys/overlap"
+	"example.com/keys/rotation"
+)
+
+func wire(d generic.Description) apikeytest.Wire {
+	codes := make(map[int]rotation.Code)
+	for status, code := range d.Create.Codes {
+		n, _ := strconv.Atoi(status)
+		codes[n] = code
+	}
+	return apikeytest.Wire{
+		Server: func(l *apikeytest.Ledger) http.Handler { return generictest.Server(d, l) },
+		Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+			return overlap.New(generic.New(client, d, now), overlap.Config{})
+		},
+		Ledger: func(l *apikeytest.Ledger) { l.Replays = d.Create.Once != "" },
+		Codes:  codes,
+	}
+}
+
+// K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+func TestProof(t *testing.T) {
+	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Prove(t) })
+}
+
+// C7, K7: whatever the API answers is told by its code.
+func TestAnswers(t *testing.T) {
+	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Answers(t) })
+}
+
+// K3, K7: at the API's limit the former key makes room, and a key that works only
+// after a while is waited for.
+func TestLimits(t *testing.T) {
+	generictest.Each(t, func(t *testing.T, d generic.Description) {
+		w := wire(d)
+		w.Ledger = func(l *apikeytest.Ledger) { l.Room, l.Lag = 2, 20*time.Second }
+		w.Rotate(t, 10)
+	})
+}

@@ -1,0 +1,216 @@
+// Package gitlab makes, proves and revokes access tokens of a GitLab group, project
+// or user.
+//
+// A token is made with the scopes, the role and the description of the one before,
+// so whoever changes what it may do makes a token at GitLab and puts it into the
+// secret. Tokens are not rotated (POST .../rotate): that ends the former one at once,
+// and when it is tried again with that one, the new one as well.
+//
+// What GitLab documents of it:
+//   - https://docs.gitlab.com/api/group_access_tokens/ and
+//     https://docs.gitlab.com/api/project_access_tokens/ (list, get, create, revoke;
+//     the answer to create has the token, no other does)
+//   - https://docs.gitlab.com/api/personal_access_tokens/ (list, get, revoke, and
+//     self, with which a token asks about itself)
+//   - https://docs.gitlab.com/api/user_tokens/#create-a-personal-access-token-for-a-user
+//     (for administrators, and not on GitLab.com)
+//   - https://docs.gitlab.com/api/rest/#pagination
+//
+// Not documented: whether tokens of groups and projects may ask about themselves, and
+// tokens without the scope api. In GitLab's source (self_information.rb) all may.
+package gitlab
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/httpapi"
+	"example.com/keys/rotation"
+)
+
+// KeyOwner is the secret's key that says whose the token is: groups/ID, projects/ID
+// or users/ID.
+const KeyOwner = "owner"
+
+// Base is where the API of GitLab.com is.
+const Base = "https://gitlab.com/api/v4"
+
+// personal is where a token asks about itself, and where the tokens of users are.
+const personal = "/personal_access_tokens"
+
+// pageSize is the most that a page of tokens may have.
+const pageSize = 100
+
+// Config is what the provider is told by the function's environment.
+type Config struct {
+	Lifetime time.Duration // of a token; GitLab sets a limit, 365 days if nobody changes it
+	Now      func() time.Time
+}
+
+// Provider is a GitLab.
+type Provider struct {
+	api    *httpapi.Client
+	config Config
+}
+
+// New returns the provider behind a client, whose Base is set if it is not.
+func New(api httpapi.Client, config Config) *Provider {
+	api.Base = cmp.Or(api.Base, Base)
+	return &Provider{&api, config}
+}
+
+// token is a token as GitLab writes it.
+type token struct {
+	ID      id                 `json:"id,omitempty"`
+	Created time.Time          `json:"created_at,omitzero"`
+	Active  bool               `json:"active,omitempty"`
+	Token   rotation.Sensitive `json:"token,omitzero"`
+
+	// What is said when it is made.
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitempty"`
+	Scopes      []string `json:"scopes"`
+	Role        int      `json:"access_level,omitempty"` // not of a user's
+	Expires     string   `json:"expires_at"`             // a day, at whose beginning it ends
+}
+
+// id is a number on the wire and a text in the secret.
+type id string
+
+func (i *id) UnmarshalJSON(text []byte) error {
+	*i = id(strings.Trim(string(text), `"`))
+	return nil
+}
+
+// Credential is the token, its id and its end.
+func (*Provider) Credential() []string {
+	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
+}
+
+// Verify asks GitLab about the token, with the token itself, and returns its scopes.
+func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []string, err error) {
+	own, err := apikey.Text(value, apikey.KeyValue)
+	if err != nil {
+		return nil, err
+	}
+	var found token
+	err = p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: personal + "/self", Auth: httpapi.Bearer(own)}, &found)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.ID == "":
+		return nil, rotation.Errorf(rotation.CodeBadAnswer, "GitLab does not say which token it is asked with")
+	case apikey.ID(value) != "" && apikey.ID(value) != string(found.ID):
+		return nil, rotation.Errorf(rotation.CodeIdentity, "the token is not the one that %q names", apikey.KeyID)
+	}
+	return found.Scopes, nil
+}
+
+// List returns the owner's tokens that are neither revoked nor past their end.
+func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
+	o, err := ownerOf(account)
+	if err != nil {
+		return nil, err
+	}
+	for page := 1; ; page++ {
+		query := url.Values{"state": {"active"}, "page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(pageSize)}}
+		if o.user != "" {
+			query.Set("user_id", o.user)
+		}
+		var tokens []token
+		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.tokens, Query: query}, &tokens); err != nil {
+			return nil, err
+		}
+		for _, t := range tokens {
+			if t.Active { // before 17.2 GitLab lists all
+				keys = append(keys, apikey.Key{ID: string(t.ID), Label: t.Name, Created: t.Created})
+			}
+		}
+		if len(tokens) < pageSize {
+			return keys, nil
+		}
+	}
+}
+
+// Create makes a token that may do what the secret's present one may.
+func (p *Provider) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
+	o, err := ownerOf(account)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	former, err := apikey.Text(account.Secret, apikey.KeyID)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	var present, made token
+	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.token(former.Reveal())}, &present); err != nil {
+		return rotation.Value{}, err
+	}
+	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: o.create, JSON: token{
+		Name:        name.Label,
+		Description: present.Description,
+		Scopes:      present.Scopes,
+		Role:        present.Role,
+		Expires:     p.config.Now().Add(p.config.Lifetime).UTC().Format(time.DateOnly),
+	}}, &made); err != nil {
+		return rotation.Value{}, err
+	}
+	ends, err := time.Parse(time.DateOnly, made.Expires)
+	if made.ID == "" || made.Token.IsZero() || err != nil {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "GitLab has made a token and not said what it is, or when it ends")
+	}
+	return account.Secret.
+		With(apikey.KeyID, string(made.ID)).
+		With(apikey.KeyValue, made.Token.Reveal()).
+		With(apikey.KeyExpiry, ends.Format(time.RFC3339)), nil
+}
+
+// Revoke revokes a token.
+func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
+	o, err := ownerOf(account)
+	if err != nil {
+		return err
+	}
+	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: o.token(id)}, nil)) // 204
+}
+
+// asAdmin makes a call with the admin's token.
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
+	if err != nil {
+		return rotation.Within("admin secret", err)
+	}
+	request.Auth = httpapi.Bearer(admin)
+	return p.api.Do(ctx, request, answer)
+}
+
+// owner is where the calls for an owner's tokens go.
+type owner struct {
+	create, tokens string // paths
+	user           string // whose tokens are listed, if it is a user
+}
+
+func (o owner) token(id string) string { return o.tokens + "/" + url.PathEscape(id) }
+
+func ownerOf(account apikey.Account) (owner, error) {
+	text, err := apikey.Text(account.Secret, KeyOwner)
+	if err != nil {
+		return owner{}, err
+	}
+	kind, id, _ := strings.Cut(text.Reveal(), "/")
+	path := "/" + kind + "/" + url.PathEscape(id)
+	switch {
+	case id == "":
+	case kind == "users":
+		return owner{create: path + personal, tokens: personal, user: id}, nil
+	case kind == "groups", kind == "projects":
+		return owner{create: path + "/access_tokens", tokens: path + "/access_tokens"}, nil
+	}
+	return owner{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is none of groups/ID, projects/ID and users/ID", KeyOwner)
+}

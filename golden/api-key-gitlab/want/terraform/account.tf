@@ -1,0 +1,22 @@
+variable "gitlab_url" {
+  description = "Where GitLab is."
+  type        = string
+  default     = "https://gitlab.com"
+
+  validation {
+    condition     = can(regex("^https://[^/]+(/.*[^/])?$", var.gitlab_url))
+    error_message = "The URL begins with https://, or a token would cross the network in the clear, and does not end with a slash."
+  }
+}
+
+variable "token_lifetime" {
+  description = "How long a token is valid, such as 4320h: longer than two rotation intervals, and no longer than GitLab allows, which is 365 days if nobody changes it."
+  type        = string
+  default     = "8760h"
+}
+
+locals {
+  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  account_keys      = ["owner"]
+  provider_settings = { API_BASE_URL = "${var.gitlab_url}/api/v4", TOKEN_LIFETIME = var.token_lifetime }
+}

@@ -1,0 +1,1 @@
+okta_url = "https://example.okta.com"

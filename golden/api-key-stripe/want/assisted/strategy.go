@@ -1,0 +1,264 @@
+// Package assisted rotates an API key that no API makes. A person makes it at the
+// provider and supplies it first: as a version of the secret with a label of its
+// own, which moves nothing. The rotation then takes it over, proves it, makes it
+// AWSCURRENT and, where the provider lets it, revokes the key of two generations
+// ago.
+//
+// A rotation that finds no supply fails with [rotation.CodeAwaitingOperator] and
+// leaves nothing behind: its alarm is the reminder.
+package assisted
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"example.com/keys/apikey"
+	"example.com/keys/rotation"
+)
+
+// LabelSupplied is on the version that holds the supplied key.
+const LabelSupplied = "ROTATOR_SUPPLIED"
+
+// KeySupplied marks a version that is a supply and was never anything else.
+const KeySupplied = "supplied"
+
+// Provider is a service whose keys are made by hand.
+type Provider interface{ apikey.Verifier }
+
+// A Revoker is a [Provider] that lets a key be revoked. Where there is none, a
+// person is asked to, as long as a former key works.
+type Revoker interface {
+	// Revoke ends the key of account's secret. One that has ended already is
+	// no error.
+	Revoke(ctx context.Context, account apikey.Account) error
+}
+
+// A Dater is a [Provider] that tells when a key ends.
+type Dater interface {
+	// Ends is when value's key ends, zero if never.
+	Ends(ctx context.Context, value rotation.Value) (time.Time, error)
+}
+
+// formerKeys is how many former keys are looked after: what failed once, the next
+// rotation tries again.
+const formerKeys = 3
+
+// Strategy is a [rotation.Strategy].
+type Strategy struct{ provider Provider }
+
+var (
+	_ rotation.Strategy = (*Strategy)(nil)
+	_ rotation.Cleaner  = (*Strategy)(nil)
+)
+
+// New returns the strategy for a provider.
+func New(provider Provider) *Strategy { return &Strategy{provider} }
+
+// Credential is the provider's.
+func (s *Strategy) Credential() []string { return s.provider.Credential() }
+
+// Overlaps is true: the former key lives on until the next rotation.
+func (*Strategy) Overlaps() bool { return true }
+
+// Next takes the supplied key over. Nothing else of the supplied version counts,
+// and a key that will not do is refused before it is anybody's pending one.
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	next, err := s.supplied(ctx, r, current)
+	if err != nil {
+		return rotation.Value{}, s.refuse(ctx, r, err)
+	}
+	return next, nil
+}
+
+// supplied returns current with the supplied key, after it has been proven.
+func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	labelled, err := r.Labelled(ctx)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	supply, ok := labelled[LabelSupplied]
+	if !ok {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeAwaitingOperator, "no version holds %s: make a key at the provider and supply it with ./supply.sh", LabelSupplied)
+	}
+	if !isSupply(supply.Value) {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadSecret, "the version that holds %s has no %q: supply the key with ./supply.sh", LabelSupplied, KeySupplied)
+	}
+	for label, version := range labelled {
+		if label != LabelSupplied && version.ID != supply.ID && s.sameKey(version.Value, supply.Value) {
+			return rotation.Value{}, rotation.Errorf(rotation.CodeSameValue, "the supplied key is %s's own: make a new one", label)
+		}
+	}
+	next := current
+	for _, key := range s.Credential() {
+		text, ok := supply.Value.Get(key)
+		if _, had := current.Get(key); ok || had {
+			next = next.With(key, text.Reveal())
+		}
+	}
+	if err := apikey.Prove(ctx, r, s.provider, current, next); err != nil {
+		return rotation.Value{}, err
+	}
+	return s.dated(ctx, r, next)
+}
+
+// dated returns value with its key's end, if the provider tells it, and refuses
+// one that comes before the next rotation.
+func (s *Strategy) dated(ctx context.Context, r *rotation.Rotation, value rotation.Value) (rotation.Value, error) {
+	dater, ok := s.provider.(Dater)
+	if !ok {
+		return value, nil
+	}
+	end, err := dater.Ends(ctx, value)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	text := "" // also in place of the former key's
+	if !end.IsZero() {
+		text = end.UTC().Format(time.RFC3339)
+	}
+	value = value.With(apikey.KeyExpiry, text)
+	return value, apikey.Outlasts(value, r.Now(), r.Due())
+}
+
+// refuse gives up a rotation whose key will never do. What may pass is tried again.
+func (s *Strategy) refuse(ctx context.Context, r *rotation.Rotation, err error) error {
+	final := []rotation.Code{
+		rotation.CodeAwaitingOperator, rotation.CodeSameValue, rotation.CodeBadSecret,
+		rotation.CodeAuthRejected, rotation.CodeScopes, rotation.CodeExpired, rotation.CodeIdentity,
+	}
+	if !slices.Contains(final, rotation.CodeOf(err)) {
+		return err
+	}
+	ctx, cancel := r.Settling(ctx)
+	defer cancel()
+	return r.GiveUp(ctx, err)
+}
+
+func isSupply(v rotation.Value) bool {
+	_, ok := v.Get(KeySupplied)
+	return ok
+}
+
+// sameKey reports whether two values hold the same key.
+func (s *Strategy) sameKey(a, b rotation.Value) bool {
+	x, _ := a.Get(apikey.KeyValue)
+	y, _ := b.Get(apikey.KeyValue)
+	return x == y
+}
+
+// Set proves the pending key, and gives it up if it has ended meanwhile.
+func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
+	if err := s.Test(ctx, r); err != nil {
+		return s.refuse(ctx, r, err)
+	}
+	return nil
+}
+
+// Test proves the pending key.
+func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
+	current, err := r.Current(ctx)
+	if err != nil {
+		return err
+	}
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	return apikey.Prove(ctx, r, s.provider, current.Value, pending.Value)
+}
+
+// Finish proves the pending key once more and promotes it.
+func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
+	if err := s.Test(ctx, r); err != nil {
+		return err
+	}
+	r.Report.Candidate = rotation.StagePending
+	return r.Promote(ctx)
+}
+
+// Works makes an authenticated call with value's key.
+func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotation.Value) error {
+	_, err := s.provider.Verify(ctx, value)
+	return err
+}
+
+// CleanUp takes the label off a supply that is AWSCURRENT now, and sees to it that
+// the newest keys end that no label names.
+func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
+	labelled, err := r.Labelled(ctx)
+	if err != nil {
+		return err
+	}
+	supply, ok := labelled[LabelSupplied]
+	if ok && s.sameKey(supply.Value, labelled[rotation.StageCurrent].Value) {
+		if err := r.Unlabel(ctx, LabelSupplied, supply.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.retire(ctx, r, labelled); err != nil {
+		return rotation.Errorf(rotation.CodeUnrevoked, "a former key is not revoked: %s", rotation.Within("revoking", err)).Because(err)
+	}
+	return nil
+}
+
+// retire ends the newest keys that no label names. One that fails does not keep
+// the others. What was only supplied is none of them: a key that was refused may
+// be somebody else's.
+func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled map[string]rotation.Version) error {
+	seen := slices.Collect(maps.Values(labelled))
+	former, err := r.Deprecated(ctx, formerKeys, func(v rotation.Value) bool {
+		if isSupply(v) || s.named(seen, v) {
+			return false
+		}
+		seen = append(seen, rotation.Version{Value: v})
+		return true
+	})
+	errs := []error{err}
+	for _, version := range former {
+		errs = append(errs, rotation.Within("version "+version.ID, s.end(ctx, r, version.Value)))
+	}
+	return errors.Join(errs...)
+}
+
+// named reports whether one of the versions has value's key.
+func (s *Strategy) named(versions []rotation.Version, value rotation.Value) bool {
+	return slices.ContainsFunc(versions, func(v rotation.Version) bool { return s.sameKey(v.Value, value) })
+}
+
+// end revokes a former key, or finds out whether a person has.
+func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation.Value) error {
+	labelled, err := r.Labelled(ctx) // again, just before
+	if err != nil || s.named(slices.Collect(maps.Values(labelled)), value) {
+		return err
+	}
+	account, err := apikey.Open(ctx, r, value)
+	if err != nil {
+		return err
+	}
+	if revoker, ok := s.provider.(Revoker); ok {
+		return revoker.Revoke(ctx, account)
+	}
+	_, err = s.provider.Verify(ctx, value)
+	switch rotation.CodeOf(err) {
+	case "":
+		return rotation.Errorf(rotation.CodeUnrevoked, "its key works: revoke it where it was made")
+	case rotation.CodeAuthRejected, rotation.CodeExpired:
+		return nil
+	default:
+		return err
+	}
+}
+
+// Preflight looks whether AWSCURRENT's key works, and whether the supplied one, if
+// there is one, would be taken.
+func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
+	checks := []rotation.Check{rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current))}
+	_, err := s.supplied(ctx, r, current)
+	if rotation.CodeOf(err) == rotation.CodeAwaitingOperator {
+		return checks
+	}
+	return append(checks, rotation.NewCheck("the supplied key is new, works and may do what the present one may", err))
+}

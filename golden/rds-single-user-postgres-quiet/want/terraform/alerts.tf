@@ -1,0 +1,6 @@
+# Nobody is told of a failed rotation: something else has to watch.
+
+locals {
+  alert_publishers = []
+  alert_topic_arns = []
+}

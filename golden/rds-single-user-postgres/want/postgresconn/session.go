@@ -1,0 +1,108 @@
+package postgresconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// closeTimeout bounds the farewell to a server that may have gone.
+const closeTimeout = time.Second
+
+// Session is one connection that has logged in. It is for one goroutine.
+type Session struct {
+	kind Kind
+	conn *pgconn.PgConn
+	user string // who logged in
+}
+
+// User returns the user who logged in.
+func (s *Session) User() string { return s.user }
+
+// Conn returns the connection, as [Kind.Attend] made it.
+func (s *Session) Conn() net.Conn { return s.conn.Conn() }
+
+// Said returns what the server said of itself at the log-in under that name, ""
+// for nothing.
+func (s *Session) Said(name string) string { return s.conn.ParameterStatus(name) }
+
+// CheckName refuses a name of which the server would read only the beginning,
+// as [rotation.CodeBadUsers].
+func (s *Session) CheckName(name string) error { return s.kind.CheckName(name) }
+
+// Identify is [rotation.CodeIdentity] unless the session is its user's.
+func (s *Session) Identify(session string) error {
+	if session != s.user {
+		return identityError(s.user, session)
+	}
+	return nil
+}
+
+// Rows are a statement's rows as text. NULL is "".
+type Rows [][]string
+
+// Exec sends the statements in one message and returns the rows of each. They
+// are one transaction unless they say otherwise: all of them happen, or none.
+// doing names their purpose in errors and must be safe to print; statements
+// never appear in one.
+func (s *Session) Exec(ctx context.Context, doing string, statements ...string) ([]Rows, error) {
+	results, err := s.exec(ctx, statements...)
+	if err != nil {
+		return nil, statementError(err, doing)
+	}
+	return results, nil
+}
+
+// Alter is [Session.Exec] for statements one of which carries a new password.
+func (s *Session) Alter(ctx context.Context, doing string, statements ...string) error {
+	if _, err := s.exec(ctx, statements...); err != nil {
+		return changeError(err, doing)
+	}
+	return nil
+}
+
+// Undone runs do in a transaction that is rolled back. do must not end it.
+func (s *Session) Undone(ctx context.Context, doing string, do func() error) error {
+	if _, err := s.Exec(ctx, doing, "BEGIN"); err != nil {
+		return err
+	}
+	done := do()
+	if _, err := s.Exec(ctx, doing, "ROLLBACK"); err != nil {
+		return err
+	}
+	return done
+}
+
+// exec is Exec with the driver's error.
+func (s *Session) exec(ctx context.Context, statements ...string) ([]Rows, error) {
+	read, err := s.conn.Exec(ctx, strings.Join(statements, ";\n")).ReadAll()
+	if err != nil {
+		if s.conn.TxStatus() != 'I' && !s.conn.IsClosed() {
+			_, rollback := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+			err = errors.Join(err, rollback)
+		}
+		return nil, err
+	}
+	results := make([]Rows, len(read))
+	for i, result := range read {
+		for _, values := range result.Rows {
+			row := make([]string, len(values))
+			for j, value := range values {
+				row[j] = string(value)
+			}
+			results[i] = append(results[i], row)
+		}
+	}
+	return results, nil
+}
+
+// Close implements [database.Session].
+func (s *Session) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+}

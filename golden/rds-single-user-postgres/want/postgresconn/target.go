@@ -1,0 +1,204 @@
+// Package postgresconn logs in to servers that speak PostgreSQL's protocol:
+// PostgreSQL, Aurora and Redshift, whose packages add what each has of its own.
+//
+// A session is one connection, dialled once: when it is gone, it is gone, and
+// nothing that was meant for it lands later on another. TLS is verified before
+// the driver sees the connection, so that no setting of the driver and nothing
+// in its environment can weaken it.
+//
+// The package keeps no pool, reads no connection string and prepares no
+// statement. Which login is tried when is for the strategies to decide.
+package postgresconn
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/rotation"
+)
+
+// loginTimeout bounds dialling, TLS and authentication together, and never takes
+// more than a third of the time that is left: a host that swallows packets must
+// leave time to say so.
+const loginTimeout = 10 * time.Second
+
+// Kind is what servers that speak this protocol differ in.
+type Kind struct {
+	Name     string // in errors
+	Port     int    // the usual one
+	Database string // the usual one
+	// NameLimit is how many bytes of a name count. A server cuts longer ones
+	// off without an error, and what is left may be another user.
+	NameLimit int
+	// Methods are the ways in which a server may ask for a password other than
+	// in clear text, in the words of the driver's require_auth. In clear text it
+	// may over TLS only. It never may ask for none: having logged in would then
+	// prove nothing.
+	Methods string
+	// Attend stands between the driver and a verified TLS connection, where a
+	// kind of server asks what the driver does not know. It may be nil.
+	Attend func(net.Conn) net.Conn
+}
+
+// CheckName refuses a name of which the server would read only the beginning,
+// as [rotation.CodeBadUsers].
+func (k Kind) CheckName(name string) error {
+	if len(name) > k.NameLimit {
+		return rotation.Errorf(rotation.CodeBadUsers, "the name %q is longer than the %d bytes that %s reads", name, k.NameLimit, k.Name)
+	}
+	return nil
+}
+
+// Target opens sessions. It holds no connection and may be kept for the life
+// of the process.
+type Target struct {
+	kind   Kind
+	roots  *x509.CertPool
+	policy database.PasswordPolicy
+	base   *pgconn.Config
+}
+
+// New returns a target that trusts the server certificates that roots vouch
+// for and asks for passwords as policy says. What it cannot work with is a
+// [rotation.CodeBadConfig].
+func New(kind Kind, roots *x509.CertPool, policy database.PasswordPolicy) (*Target, error) {
+	if err := policy.Validate(); err != nil {
+		return nil, err
+	}
+	base, err := driverConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &Target{kind, roots, policy, base}, nil
+}
+
+// PasswordPolicy returns what a new password must look like.
+func (t *Target) PasswordPolicy() database.PasswordPolicy { return t.policy }
+
+// Login opens a session for account and lets begin have the first word, which is
+// to prove that the server takes it for account's user. All that can be wrong
+// with a host, its certificate or the credential has its own code; only
+// [rotation.CodeAuthRejected] means that the password is not the user's.
+func (t *Target) Login(ctx context.Context, account database.Account, begin func(context.Context, *Session) error) (*Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
+	defer cancel()
+
+	s, err := t.connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	err = begin(ctx, s)
+	if rotation.CodeOf(err) == rotation.CodeDeadline { // the log-in's, not the caller's
+		err = rotation.Errorf(rotation.CodeUnreachable, "the server does not answer after the log-in").Because(err)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Prove logs in for account and leaves again. It fails as [Target.Login] does,
+// and takes one exchange with the server less.
+func (t *Target) Prove(ctx context.Context, account database.Account) error {
+	s, err := t.Login(ctx, account, func(context.Context, *Session) error { return nil })
+	if err != nil {
+		return err
+	}
+	s.Close()
+	return nil
+}
+
+// connect logs in, and no more.
+func (t *Target) connect(ctx context.Context, account database.Account) (*Session, error) {
+	if err := t.kind.CheckName(account.User); err != nil {
+		return nil, err
+	}
+	conn, err := t.dial(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	config := t.base.Copy()
+	config.User = account.User
+	config.Password = account.Password.Reveal()
+	config.Database = account.Database
+	if config.Database == "" {
+		config.Database = t.kind.Database
+	}
+	config.RequireAuth = t.kind.Methods
+	if !account.Plaintext {
+		config.RequireAuth += ",password"
+		if t.kind.Attend != nil {
+			conn = t.kind.Attend(conn)
+		}
+	}
+	dialled := false
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		// The driver dials once more to cancel a statement. It must not be
+		// given this connection again, and needs no other: the server's own
+		// time-outs end the statement.
+		if dialled {
+			return nil, errDialledOnce
+		}
+		dialled = true
+		return conn, nil
+	}
+	pg, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		_ = conn.Close()
+		return nil, loginError(err, account)
+	}
+	s := &Session{kind: t.kind, conn: pg, user: account.User}
+	// Servers say at once whose session it is, in an encoding of their own.
+	if who := pg.ParameterStatus("session_authorization"); who != "" && who != s.user && isASCII(s.user) {
+		s.Close()
+		return nil, identityError(s.user, who)
+	}
+	return s, nil
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+var errDialledOnce = errors.New("a session is dialled once")
+
+// loginLimit returns how long a log-in may take.
+func loginLimit(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(loginTimeout, time.Until(deadline)/3)
+	}
+	return loginTimeout
+}
+
+// driverConfig returns a configuration that holds nothing from outside. The
+// driver makes one only by parsing, and parsing reads PG* variables and files
+// in the home directory; so every setting that it would look up is pinned here,
+// and what could still come through is overwritten.
+func driverConfig() (*pgconn.Config, error) {
+	config, err := pgconn.ParseConfig("host=unused port=5432 user=unused password=unused database=unused " +
+		"sslmode=disable sslrootcert='' sslcert='' sslkey='' sslnegotiation='' sslpassword='' sslsni='' passfile='' " +
+		"connect_timeout=0 target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 " +
+		"channel_binding=prefer require_auth='' krbsrvname='' krbspn=''")
+	if err != nil {
+		return nil, rotation.Errorf(rotation.CodeBadConfig, "the environment variable PGSERVICE names a service that cannot be read: unset it").Because(err)
+	}
+	// One address, so that the driver makes one attempt: it would try a
+	// refused password again on a host's second address. The address is not
+	// used, Login dials by itself.
+	config.Fallbacks = nil
+	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	config.RuntimeParams = nil
+	return config, nil
+}

@@ -1,0 +1,226 @@
+// Package mariadb changes passwords on MariaDB. RDS and servers of one's own are
+// alike to it.
+//
+// A new password reaches the server only as the hash that the server would have
+// stored: MariaDB writes what it is told into its logs.
+package mariadb
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/mysqlconn"
+	"example.com/orders-db/rotation"
+)
+
+// Plugin is the one authentication plugin that this package makes hashes for,
+// and MariaDB's usual one.
+const Plugin = "mysql_native_password"
+
+// MaxName is how many characters a user's name may have.
+// https://mariadb.com/kb/en/create-user/#user-name-component
+const MaxName mysqlconn.NameLimit = 128
+
+// Target opens sessions.
+type Target struct{ *mysqlconn.Target }
+
+// New returns a target that trusts the server certificates that roots vouch
+// for and asks for passwords of passwordLength characters. What it cannot work
+// with is a [rotation.CodeBadConfig].
+func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
+	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
+	if err != nil {
+		return nil, err
+	}
+	return &Target{conn}, nil
+}
+
+// Engines returns the words that a secret's key "engine" may have for this
+// engine.
+func (*Target) Engines() []string { return []string{"mariadb"} }
+
+// Login opens a session as [mysqlconn.Target.Login] does, and refuses MySQL,
+// which has another syntax for users.
+func (t *Target) Login(ctx context.Context, account database.Account) (*Session, error) {
+	conn, err := t.Target.Login(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if version := conn.Version(); !version.MariaDB {
+		conn.Close()
+		return nil, rotation.Errorf(rotation.CodeServer, "the server at %q is %s: use that engine", account.Host, version)
+	}
+	return &Session{conn}, nil
+}
+
+// Session is a session on MariaDB. It is for one goroutine.
+type Session struct{ *mysqlconn.Session }
+
+var (
+	_ database.Session   = (*Session)(nil)
+	_ database.Diagnoser = (*Session)(nil)
+)
+
+// Hash returns what the server stores for password, as a quoted text.
+func Hash(password rotation.Sensitive) string {
+	once := sha1.Sum([]byte(password.Reveal()))
+	twice := sha1.Sum(once[:])
+	return mysqlconn.Literal("*" + strings.ToUpper(hex.EncodeToString(twice[:])))
+}
+
+// Account returns the account of a user: the session's own, or else the only one
+// that there is. Several accounts of one user have a password each, and which of
+// them applications get depends on where they are: that is
+// [rotation.CodeBadUsers].
+func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, error) {
+	if user == s.Name().User {
+		return s.Name(), nil
+	}
+	names, err := s.Names(ctx, user)
+	return mysqlconn.Only(user, names, err)
+}
+
+// Names returns the accounts of a user.
+func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), "SELECT host FROM mysql.user WHERE is_role = 'N' AND user = "+mysqlconn.Literal(user))
+	names := make([]mysqlconn.Name, len(rows))
+	for i, row := range rows {
+		names[i] = mysqlconn.Name{User: user, Host: row[0]}
+	}
+	return names, err
+}
+
+// Try implements [database.Session]. Whether an admin may change users it finds
+// out on one that does not exist; a user may always change itself.
+func (s *Session) Try(ctx context.Context, user string, password rotation.Sensitive) error {
+	if err := s.Writable(); err != nil {
+		return err
+	}
+	doing := fmt.Sprintf("try a change of the password of %q", user)
+	rows, err := s.Query(ctx, doing, "SELECT @@global.strict_password_validation, COUNT(*) FROM information_schema.plugins"+
+		" WHERE plugin_type = 'PASSWORD VALIDATION' AND plugin_status = 'ACTIVE'")
+	if err != nil {
+		return err
+	}
+	if rows[0][0] == "1" && rows[0][1] != "0" {
+		return rotation.Errorf(rotation.CodePermission, "%s: with a password validation plugin and strict_password_validation on, the server takes no hash: "+
+			"switch that off, passwords from here meet the rules by themselves", doing)
+	}
+	if err := s.Diagnose(ctx, user); err != nil || user == s.Name().User {
+		return err
+	}
+	nobody := mysqlconn.Name{User: "nobody by this name", Host: "localhost"}
+	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER IF EXISTS %s IDENTIFIED VIA %s USING %s", nobody, Plugin, Hash(password)))
+}
+
+// Change implements [database.Session]. Of two passwords the user itself changes
+// the first; an admin makes it the only one.
+func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
+	doing := fmt.Sprintf("change the password of %q", user)
+	if user == s.Name().User { // which may do so without any right
+		return s.Alter(ctx, doing, "SET PASSWORD = "+Hash(password))
+	}
+	return s.Identify(ctx, doing, user, password)
+}
+
+// Identify sets the passwords of another user, any one of which logs in.
+func (s *Session) Identify(ctx context.Context, doing, user string, passwords ...rotation.Sensitive) error {
+	name, err := s.Account(ctx, user)
+	if err != nil {
+		return err
+	}
+	methods := make([]string, len(passwords))
+	for i, password := range passwords {
+		methods[i] = Plugin + " USING " + Hash(password)
+	}
+	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s IDENTIFIED VIA %s", name, strings.Join(methods, " OR ")))
+}
+
+// Diagnose implements [database.Diagnoser]. It also refuses what [Session.Check]
+// does.
+func (s *Session) Diagnose(ctx context.Context, user string) error {
+	name, err := s.Account(ctx, user)
+	if err != nil {
+		return err
+	}
+	rest, foreign := s.look(ctx, name)
+	switch {
+	case strings.Contains(rest, " ACCOUNT LOCK"):
+		return rotation.Errorf(rotation.CodeLocked, "user %q is locked", user)
+	case strings.HasSuffix(rest, " PASSWORD EXPIRE"):
+		return rotation.Errorf(rotation.CodeExpired, "the password of user %q has expired", user)
+	default:
+		return foreign
+	}
+}
+
+// Check refuses a user that authenticates by other means than [Plugin].
+func (s *Session) Check(ctx context.Context, name mysqlconn.Name) error {
+	_, err := s.look(ctx, name)
+	return err
+}
+
+// look returns what SHOW CREATE USER says behind the means of authentication,
+// and an error if one of them is not [Plugin].
+func (s *Session) look(ctx context.Context, name mysqlconn.Name) (rest string, err error) {
+	rows, err := s.Query(ctx, fmt.Sprintf("look up %q", name.User), "SHOW CREATE USER "+name.String())
+	if err != nil {
+		return "", err
+	}
+	methods, rest := methodsOf(rows[0][0])
+	for _, plugin := range methods {
+		if plugin != Plugin {
+			return rest, rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", name.User, plugin, Plugin)
+		}
+	}
+	return rest, nil
+}
+
+// methodsOf reads, from what SHOW CREATE USER returns, the authentication
+// plugins of a user and what follows them. Names and hashes are in quotes, so
+// that everything outside of them is the server's own.
+func methodsOf(createUser string) (plugins []string, rest string) {
+	words := outsideQuotes(createUser)
+	_, identified, ok := strings.Cut(words, " IDENTIFIED ")
+	if !ok {
+		return []string{"no password"}, words
+	}
+	if rest, ok := strings.CutPrefix(identified, "BY PASSWORD"); ok {
+		return []string{Plugin}, rest
+	}
+	identified = strings.TrimPrefix(identified, "VIA ")
+	for {
+		plugin, after, _ := strings.Cut(identified, " ")
+		plugins = append(plugins, plugin)
+		after = strings.TrimSpace(strings.TrimPrefix(after, "USING"))
+		more, ok := strings.CutPrefix(after, "OR ")
+		if !ok {
+			return plugins, " " + after
+		}
+		identified = more
+	}
+}
+
+// outsideQuotes leaves out everything in quotes, with them.
+func outsideQuotes(text string) string {
+	var out strings.Builder
+	var quote rune
+	for _, r := range text {
+		switch {
+		case quote != 0:
+			if r == quote { // a doubled one begins another quotation
+				quote = 0
+			}
+		case r == '\'' || r == '`' || r == '"':
+			quote = r
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,238 @@
+package mysqlconn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/rotation"
+)
+
+// Error numbers that have a meaning of their own here. Above 1900 and below
+// 2000, and from 4000 on, MySQL and MariaDB number differently.
+// https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html
+// https://mariadb.com/kb/en/mariadb-error-code-reference/
+const (
+	numberDiskFull            = 1021
+	numberTooManyConnections  = 1040
+	numberNoDatabaseAccess    = 1044
+	numberAccessDenied        = 1045
+	numberNoDatabase          = 1049
+	numberShutdown            = 1053
+	numberHostBlocked         = 1129
+	numberHostNotPrivileged   = 1130
+	numberNoTableAccess       = 1142
+	numberNoColumnAccess      = 1143
+	numberTableFull           = 1114
+	numberUserTooMany         = 1203
+	numberLockTimeout         = 1205
+	numberDeadlock            = 1213
+	numberUserLimit           = 1226
+	numberNoPrivilege         = 1227
+	numberOptionPrevents      = 1290
+	numberInterrupted         = 1317
+	numberNoRoutineAccess     = 1370
+	numberCannotUser          = 1396
+	numberNoGrantRight        = 1410
+	numberNoPasswordLogin     = 1698
+	numberReadOnlyTransaction = 1792
+	numberMustChange          = 1820
+	numberWeakPassword        = 1819
+	numberReadOnly            = 1836
+	numberMustChangeLogin     = 1862
+	numberKilled              = 1927 // MariaDB
+	numberStatementTimeout    = 1969 // MariaDB
+	numberExecutionTime       = 3024
+	numberLocked              = 3118
+	numberTLSRequired         = 3159
+	numberHistory             = 3638
+	numberIsCurrent           = 3893 // REPLACE while changing another user
+	numberNotCurrent          = 3891
+	numberBlocked             = 3955 // after too many wrong passwords
+	numberIdle                = 4031 // MySQL
+	numberBlockedMariaDB      = 4150
+	numberLockedMariaDB       = 4151
+)
+
+func dialError(err error, address string) error {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return rotation.Errorf(rotation.CodeUnreachable, "the name in %q cannot be resolved", address).Because(err)
+	}
+	if isTimeout(err) {
+		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer", address).Because(err)
+	}
+	return rotation.Errorf(rotation.CodeUnreachable, "%q refuses the connection", address).Because(err)
+}
+
+// loginError classifies what went wrong between the first byte and the end of
+// authentication.
+func loginError(err error, account database.Account, address string) error {
+	if _, ok := errors.AsType[*rotation.Error](err); ok { // of the dialling
+		return err
+	}
+	if refusal, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return refusedLogin(refusal, account)
+	}
+	if failure := tlsError(err, address, account.ServerName); failure != nil {
+		return failure
+	}
+	switch {
+	case isTimeout(err):
+		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer the log-in", address).Because(err)
+	case isBroken(err):
+		return rotation.Errorf(rotation.CodeUnreachable, "%q closed the connection during the log-in", address).Because(err)
+	default:
+		return rotation.Errorf(rotation.CodeServer, "%q does not speak MySQL's protocol, or wants to authenticate user %q by other means than a password", address, account.User).Because(err)
+	}
+}
+
+// tlsError returns nil if err is not about TLS.
+func tlsError(err error, address, serverName string) error {
+	if name, ok := errors.AsType[x509.HostnameError](err); ok {
+		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is not for the name %q; if the host is an alias, put the certificate's name into the secret's %q", address, serverName, database.KeyServerName).Because(name)
+	}
+	if authority, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is signed by no authority that this function trusts", address).Because(authority)
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q has expired or is not valid yet", address).Because(invalid)
+	}
+	if errors.Is(err, mysql.ErrNoTLS) {
+		return rotation.Errorf(rotation.CodeTLS, "%q offers no TLS", address).Because(err)
+	}
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	// An alert from the other side has a type of its own inside a net.OpError.
+	operation, network := errors.AsType[*net.OpError](err)
+	if certificate || record || alert || network && operation.Op == "remote error" {
+		return rotation.Errorf(rotation.CodeTLS, "TLS with %q failed", address).Because(err)
+	}
+	return nil
+}
+
+// refusedLogin classifies what a server answered to a log-in.
+func refusedLogin(refusal *mysql.MySQLError, account database.Account) error {
+	say := func(code rotation.Code, text string) error {
+		return rotation.Errorf(code, "user %q: %s (error %d)", account.User, text, refusal.Number).Because(refusal)
+	}
+	switch refusal.Number {
+	case numberAccessDenied, numberNoPasswordLogin:
+		return say(rotation.CodeAuthRejected, "the server refuses the password, or has no such user for this function's address")
+	case numberLocked, numberLockedMariaDB:
+		return say(rotation.CodeLocked, "the account is locked")
+	case numberBlocked, numberBlockedMariaDB:
+		return say(rotation.CodeLocked, "the account is locked after too many wrong passwords")
+	case numberMustChange, numberMustChangeLogin:
+		return say(rotation.CodeExpired, "the password has expired")
+	case numberHostNotPrivileged:
+		return say(rotation.CodePermission, "no account admits this function's address")
+	case numberHostBlocked:
+		return say(rotation.CodePermission, "the server blocks this function's address after too many failed connections")
+	case numberNoDatabaseAccess:
+		return say(rotation.CodePermission, "the user may not use the database")
+	case numberTLSRequired:
+		return say(rotation.CodePermission, "the server admits no connection without TLS")
+	case numberNoDatabase:
+		return say(rotation.CodeServer, "the database does not exist")
+	default:
+		return refused(refusal, "log-in")
+	}
+}
+
+// statementError classifies the failure of a statement on an open session, and
+// returns nil for nil. doing says in words of ours what the statement was for.
+func statementError(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return refused(refusal, doing)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", doing).Because(err)
+	}
+	return rotation.Errorf(rotation.CodeUnreachable, "%s: the connection broke", doing).Because(err)
+}
+
+// refused classifies what a server answered to a statement. What means a wrong
+// password at the log-in is a missing right here.
+func refused(refusal *mysql.MySQLError, doing string) error {
+	say := func(code rotation.Code, text string) error {
+		return rotation.Errorf(code, "%s: %s (error %d)", doing, text, refusal.Number).Because(refusal)
+	}
+	switch refusal.Number {
+	case numberAccessDenied, numberNoPasswordLogin, numberNoDatabaseAccess, numberNoTableAccess, numberNoColumnAccess,
+		numberNoPrivilege, numberNoRoutineAccess, numberNoGrantRight:
+		return say(rotation.CodePermission, "a privilege is missing")
+	case numberReadOnly, numberReadOnlyTransaction:
+		return say(rotation.CodeNotWriter, "the server is read-only")
+	case numberOptionPrevents:
+		return say(rotation.CodePermission, "an option of the server forbids it, such as read_only or strict_password_validation")
+	case numberLockTimeout, numberDeadlock:
+		return say(rotation.CodeBusy, "another session holds the account")
+	case numberInterrupted, numberExecutionTime, numberStatementTimeout:
+		return say(rotation.CodeDeadline, "the server cancelled it")
+	case numberMustChange:
+		return say(rotation.CodeExpired, "the session's password has expired")
+	case numberTooManyConnections, numberUserTooMany, numberUserLimit:
+		return say(rotation.CodeUnreachable, "the server has no connection to spare for the user")
+	case numberShutdown, numberKilled, numberIdle:
+		return say(rotation.CodeUnreachable, "the server ended the session")
+	case numberDiskFull, numberTableFull:
+		return say(rotation.CodeNoSpace, "the server's disk is full")
+	case numberCannotUser:
+		return say(rotation.CodeServer, "the user, or the role, does not exist")
+	default:
+		return say(rotation.CodeServer, "the server refuses")
+	}
+}
+
+// changeError is statementError for a statement that carries a new password,
+// which the server may refuse by its rules.
+func changeError(err error, doing string) error {
+	refusal, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok {
+		return statementError(err, doing)
+	}
+	switch refusal.Number {
+	case numberWeakPassword, numberHistory:
+		return rotation.Errorf(rotation.CodePolicy, "%s: the server's password rules refuse it (error %d)", doing, refusal.Number).Because(refusal)
+	default:
+		return statementError(err, doing)
+	}
+}
+
+// NotPrimary reports whether err is the server's answer that the password to
+// be replaced is not the user's primary one.
+func NotPrimary(err error) bool { return isNumber(err, numberNotCurrent) }
+
+// NotOwn reports whether err is the server's answer that the user to be
+// changed is another than the session's.
+func NotOwn(err error) bool { return isNumber(err, numberIsCurrent) }
+
+func isNumber(err error, number uint16) bool {
+	refusal, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && refusal.Number == number
+}
+
+// isTimeout reports whether err says that time ran out.
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
+}
+
+// isBroken reports whether err says that the other side hung up.
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
+}

@@ -1,0 +1,4 @@
+locals {
+  engine       = "mariadb"
+  default_port = 3306
+}

@@ -1,0 +1,59 @@
+package grants
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"example.com/orders-db/mysqlconn"
+	"example.com/orders-db/rotation"
+)
+
+// Rehearse implements [twouser.Session]. Nothing can be made and thrown away
+// without others seeing it, so it asks for a change of a user that does not
+// exist, which takes the same right, and compares what the session may pass on
+// with what a clone still lacks.
+func Rehearse(ctx context.Context, s Server, active, inactive string) error {
+	if err := s.Writable(); err != nil {
+		return err
+	}
+	if err := checkName(s, inactive); err != nil {
+		return err
+	}
+	nobody := mysqlconn.Name{User: "nobody by this name", Host: "localhost"}
+	if err := s.Exec(ctx, "try to change a user", fmt.Sprintf("ALTER USER IF EXISTS %s ACCOUNT LOCK", nobody)); err != nil {
+		return err
+	}
+	a, err := read(ctx, s, active)
+	if err != nil {
+		return err
+	}
+	b, err := read(ctx, s, inactive)
+	if err != nil && rotation.CodeOf(err) != rotation.CodeParity { // which is that it does not exist yet
+		return err
+	}
+	mine, err := s.Mine(ctx)
+	if err != nil {
+		return err
+	}
+	own, err := granted(ctx, s, "read the session's own rights", mine)
+	if err != nil {
+		return err
+	}
+	var lacks []string
+	for _, d := range a.rights.beyond(b.rights) {
+		if !own.passes(d.right) {
+			lacks = append(lacks, d.right.String())
+		}
+	}
+	if len(lacks) > 0 {
+		return rotation.Errorf(rotation.CodePermission, "user %q has rights that the session's user cannot pass on: %s", active, strings.Join(lacks, "; "))
+	}
+	return nil
+}
+
+// passes reports whether whoever has r may grant the right to others.
+func (r rights) passes(one right) bool {
+	const anyRole = "ROLE_ADMIN" // MySQL's
+	return r.has(one, true) || one.on == "" && r.has(right{anyRole, everything}, false)
+}

@@ -1,0 +1,4 @@
+locals {
+  engine       = "mysql"
+  default_port = 3306
+}

@@ -1,0 +1,29 @@
+# The values of one deployment; what is rotated stands in secrets.auto.tfvars. They hold no secret: commit them.
+
+name = "orders-db"
+
+# region = "eu-west-1"
+
+schedule_expression = "rate(30 days)"
+
+# The age of the last rotation that is an alarm: the longest time between two of this schedule, and two days for retries.
+overdue_after_days = 32
+
+# Who is told when a rotation fails, and where RUNBOOK.md can be read.
+# alert_emails = ["on-call@example.com"]
+# runbook_url  = "https://github.com/example/rotator/blob/main/RUNBOOK.md"
+
+# Failures are told only where a CloudTrail trail records management events: "make trails" lists those of the region.
+# Say "existing" if one of them does, or "create" to make one.
+trail = "unknown"
+
+# Where the function runs: subnets that reach the database and Secrets Manager.
+# subnet_ids         = ["subnet-...", "subnet-..."]
+# security_group_ids = ["sg-..."]
+
+# The key of the secrets.
+# kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/..."
+
+# Regions that have a read-only copy of each secret, such as eu-central-1 = {}.
+replicas = {
+}

@@ -1,0 +1,73 @@
+package postgresconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/orders-db/postgrestest"
+	"example.com/orders-db/rotation"
+)
+
+// TestStatementErrors has every answer that a server may give on an open
+// session. What means a rejected password at the log-in never does here. (C7)
+func TestStatementErrors(t *testing.T) {
+	tests := []struct {
+		err    error
+		want   rotation.Code
+		change rotation.Code // where the statement carries a password, if other
+	}{
+		{err: refusal("42501"), want: rotation.CodePermission},
+		{err: refusal("25006"), want: rotation.CodeNotWriter},
+		{err: refusal("55P03"), want: rotation.CodeBusy},
+		{err: refusal("57014"), want: rotation.CodeDeadline},
+		{err: refusal("42704"), want: rotation.CodeServer},
+		{err: refusal("0LP01"), want: rotation.CodeParity},
+		{err: refusal("53100"), want: rotation.CodeNoSpace},
+		{err: refusal("53300"), want: rotation.CodeUnreachable},
+		{err: refusal("57P01"), want: rotation.CodeUnreachable},
+		{err: refusal("57P02"), want: rotation.CodeUnreachable},
+		{err: refusal("57P03"), want: rotation.CodeUnreachable},
+		{err: refusal("57P05"), want: rotation.CodeUnreachable},
+		{err: refusal("25P03"), want: rotation.CodeUnreachable},
+		{err: refusal("22023"), want: rotation.CodeServer, change: rotation.CodePolicy},
+		{err: refusal("28000"), want: rotation.CodeServer, change: rotation.CodePolicy},
+		{err: refusal("28P01"), want: rotation.CodeServer, change: rotation.CodePolicy},
+		{err: refusal("XX000"), want: rotation.CodeServer},
+		{err: refusal("42601"), want: rotation.CodeServer},
+		{err: context.DeadlineExceeded, want: rotation.CodeDeadline},
+		{err: fmt.Errorf("wrapped: %w", context.Canceled), want: rotation.CodeDeadline},
+		{err: io.ErrUnexpectedEOF, want: rotation.CodeUnreachable},
+		{err: net.ErrClosed, want: rotation.CodeUnreachable},
+		{err: pgconn.ErrConnClosed, want: rotation.CodeUnreachable},
+		{err: errors.New(postgrestest.Echo), want: rotation.CodeUnreachable},
+	}
+	for _, test := range tests {
+		err := statementError(test.err, "do it")
+		if got := rotation.CodeOf(err); got != test.want {
+			t.Errorf("%v: got code %q, want %q", test.err, got, test.want)
+		}
+		postgrestest.WantSilent(t, err)
+		if !errors.Is(err, test.err) {
+			t.Errorf("%v: the cause is lost", test.err)
+		}
+		want := test.change
+		if want == "" {
+			want = test.want
+		}
+		err = changeError(test.err, "do it")
+		if got := rotation.CodeOf(err); got != want {
+			t.Errorf("%v with a password: got code %q, want %q", test.err, got, want)
+		}
+		postgrestest.WantSilent(t, err)
+	}
+}
+
+func refusal(state string) error {
+	return &pgconn.PgError{Severity: "ERROR", Code: state, Message: postgrestest.Echo, Detail: postgrestest.Echo}
+}

@@ -1,0 +1,191 @@
+// Command verify waits until each secret was rotated, and says which step failed if one was not. Terraform and "make
+// rotate" return before a rotation has begun: that they succeed says nothing of it.
+//
+//	go run ./verify -region REGION -log-group NAME ARN...
+//
+// It reads labels, dates and the function's log, and no value of a secret.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"example.com/orders-db/rotation"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	region := flags.String("region", "", "region of the secrets")
+	group := flags.String("log-group", "", "name of the function's log group")
+	patience := flags.Duration("wait", 10*time.Minute, "how long to wait; Secrets Manager repeats a rotation that failed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() == 0 {
+		return errors.New("no secret is named: deploy first")
+	}
+	sdk, err := config.LoadDefaultConfig(ctx, config.WithRegion(*region))
+	if err != nil {
+		return err
+	}
+	v := verifier{
+		store: secretsmanager.NewFromConfig(sdk),
+		log:   func(ctx context.Context, arn string) ([]string, error) { return readLog(ctx, *region, *group, arn) },
+		out:   out,
+		pause: 5 * time.Second,
+	}
+	ctx, cancel := context.WithTimeout(ctx, *patience)
+	defer cancel()
+	var errs []error
+	for _, arn := range flags.Args() {
+		errs = append(errs, v.verify(ctx, arn))
+	}
+	return errors.Join(errs...)
+}
+
+// readLog returns the lines of the last hour that name the secret. The AWS CLI is there anyway; its API for logs would
+// be one more dependency of the function's module.
+func readLog(ctx context.Context, region, group, arn string) ([]string, error) {
+	text, err := exec.CommandContext(ctx, "aws", "--region", region, "logs", "filter-log-events",
+		"--log-group-name", group,
+		"--start-time", fmt.Sprint(time.Now().Add(-time.Hour).UnixMilli()),
+		"--filter-pattern", `"`+arn+`"`,
+		"--query", "events[].message", "--output", "json").Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	return lines, json.Unmarshal(text, &lines)
+}
+
+type verifier struct {
+	store interface {
+		DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	}
+	log   func(ctx context.Context, arn string) ([]string, error)
+	out   io.Writer
+	pause time.Duration
+}
+
+// verify returns nil once the secret is rotated. When time runs out the error says what it waited for and why.
+func (v *verifier) verify(ctx context.Context, arn string) error {
+	var said, pending string
+	for {
+		secret, err := v.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err == nil {
+			waiting, version, err := judge(secret)
+			if err != nil {
+				return fmt.Errorf("%s: %w", arn, err)
+			}
+			if waiting == "" {
+				fmt.Fprintf(v.out, "%s: rotated at %s\n", arn, secret.LastRotatedDate.UTC().Format(time.RFC3339))
+				return nil
+			}
+			if waiting != said {
+				fmt.Fprintf(v.out, "%s: %s\n", arn, waiting)
+				said, pending = waiting, version
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return fmt.Errorf("%s: not rotated in time: %s\n%s", arn, said, v.cause(context.WithoutCancel(ctx), arn, pending))
+		case <-time.After(v.pause):
+		}
+	}
+}
+
+// judge says what a rotation still waits for, "" if it is complete, and which version is pending. It fails on what no
+// waiting cures.
+func judge(secret *secretsmanager.DescribeSecretOutput) (waiting, pending string, err error) {
+	holder := make(map[string]string)
+	for version, labels := range secret.VersionIdsToStages {
+		for _, label := range labels {
+			holder[label] = version
+		}
+	}
+	current, pending := holder[rotation.StageCurrent], holder[rotation.StagePending]
+	switch {
+	case current == "":
+		return "", "", errors.New("it has no value: run \"make seed\"")
+	case !aws.ToBool(secret.RotationEnabled):
+		return "", "", errors.New("rotation is off: set seeded = true in terraform/terraform.tfvars and run \"make deploy\"")
+	case pending != "" && pending != current:
+		return "a rotation is under way, to version " + pending, pending, nil
+	case secret.LastRotatedDate == nil:
+		return "no rotation has begun, or one has been given up: run \"make rotate\"", "", nil
+	}
+	for _, replica := range secret.ReplicationStatus {
+		switch replica.Status {
+		case types.StatusTypeInSync:
+		case types.StatusTypeFailed:
+			return "", "", fmt.Errorf("rotated, but the replica in %s failed: %s", aws.ToString(replica.Region), aws.ToString(replica.StatusMessage))
+		default:
+			waiting = "rotated; the replica in " + aws.ToString(replica.Region) + " follows"
+		}
+	}
+	return waiting, "", nil
+}
+
+// cause is what the function's log says of the rotation to a version, or of one that was given up if there is none.
+func (v *verifier) cause(ctx context.Context, arn, version string) string {
+	lines, err := v.log(ctx, arn)
+	if err != nil {
+		return "the function's log cannot be read (" + err.Error() + "): see \"make logs\""
+	}
+	type told struct{ Msg, Step, Secret, Version, Code, Detail string }
+	var last told
+	for _, line := range lines {
+		var next told
+		switch err := json.Unmarshal([]byte(line), &next); {
+		case err != nil, next.Secret != arn, version != "" && next.Version != version:
+		case next.Msg == "step failed", next.Msg == "step done" && version != "":
+			last = next
+		}
+	}
+	steps := []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, rotation.StepFinish}
+	done := slices.Index(steps, last.Step)
+	switch {
+	case last.Msg == "step failed":
+		return fmt.Sprintf("%s failed: %s: %s\nRUNBOOK.md has an entry for %s", last.Step, last.Code, last.Detail, last.Code)
+	case version == "":
+		return "no step has failed in the last hour"
+	case last.Msg == "":
+		return "the function has told nothing of it: Secrets Manager could not invoke it (\"make logs\"), or it was killed in createSecret"
+	case done+1 == len(steps):
+		return "every step is done: Secrets Manager has not taken note of it yet"
+	}
+	return last.Step + " is done, and " + steps[done+1] + " has told nothing: it was killed, most often by the function's timeout, or is running still"
+}

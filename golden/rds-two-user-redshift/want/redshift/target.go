@@ -1,0 +1,79 @@
+// Package redshift changes passwords on Amazon Redshift. It was made from AWS's
+// documentation and the source of AWS's own drivers, and tested on PostgreSQL
+// and on a scripted server.
+//
+// A new password reaches the server only as a digest, in the kind in which the
+// session's own user has its: SHA-256, which PostgreSQL's drivers do not know
+// how to log in with, or else MD5, which all do. So a rotation never takes a
+// user's clients away, and no query log holds a password.
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+package redshift
+
+import (
+	"context"
+	"crypto/x509"
+	_ "embed"
+	"time"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/postgresconn"
+)
+
+// Authorities are the root certificates of Amazon Trust Services, which vouch
+// for Redshift; those of RDS do not.
+// https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-ssl-support.html
+//
+//go:embed amazon-ca.pem
+var Authorities []byte
+
+var kind = postgresconn.Kind{
+	Name:      "Redshift",
+	Port:      5439,
+	Database:  "dev",
+	NameLimit: 127, // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
+	Methods:   "md5",
+	Attend:    attend,
+}
+
+const (
+	// maxPasswordLength is what the server takes for a password in clear text.
+	maxPasswordLength = 64
+
+	// statementTimeout is what the server ends a statement after.
+	statementTimeout = 15 * time.Second
+)
+
+// Target opens sessions.
+type Target struct{ *postgresconn.Target }
+
+// New returns a target that trusts the server certificates that roots vouch
+// for and asks for passwords of passwordLength characters. What it cannot work
+// with is a [rotation.CodeBadConfig].
+func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
+	conn, err := postgresconn.New(kind, roots, database.Alphanumeric(passwordLength, maxPasswordLength))
+	if err != nil {
+		return nil, err
+	}
+	return &Target{conn}, nil
+}
+
+// Engines returns the words that a secret's key "engine" may have for this
+// engine.
+func (*Target) Engines() []string { return []string{"redshift"} }
+
+// Login opens a session as [postgresconn.Target.Login] does.
+func (t *Target) Login(ctx context.Context, account database.Account) (*Session, error) {
+	timeout := statementTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	s := new(Session)
+	_, err := t.Target.Login(ctx, account, func(ctx context.Context, conn *postgresconn.Session) error {
+		s.Session = conn
+		return s.begin(ctx, timeout)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,117 @@
+//go:build db
+
+package rights_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/orders-db/database"
+	"example.com/orders-db/postgrestest"
+	"example.com/orders-db/redshift"
+	"example.com/orders-db/redshifttest"
+	"example.com/orders-db/rights"
+	"example.com/orders-db/rotation"
+	"example.com/orders-db/twouser"
+)
+
+const active, clone, group = "rights_a", "rights_a_clone", "rights_group"
+
+// TestClone makes a clone on PostgreSQL and compares it, before and after each
+// thing that sets two users apart. (T2, T3, T4)
+func TestClone(t *testing.T) {
+	server, superuser := redshifttest.New(t)
+	engine, err := redshift.New(server.Roots, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := rights.New(engine)
+	log := func(account database.Account) twouser.Session {
+		session, err := target.Login(t.Context(), account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(session.Close)
+		return session
+	}
+	run := func(statements ...string) { server.Exec(t, server.Admin, statements...) }
+	for _, name := range []string{clone, group} {
+		server.Forget(t, name)
+		t.Cleanup(func() { server.Forget(t, name) })
+	}
+	account := server.Role(t, active, "first", "LOGIN CONNECTION LIMIT 7")
+	run("CREATE GROUP "+group, "ALTER GROUP "+group+" ADD USER "+active)
+	admin := log(superuser)
+
+	wantCode(t, admin.Parity(t.Context(), active, clone), rotation.CodeParity)
+	if err := admin.Rehearse(t.Context(), active, clone); err != nil {
+		t.Errorf("rehearsal: %v", err)
+	}
+	wantCode(t, admin.Parity(t.Context(), active, clone), rotation.CodeParity) // nothing is left of it
+	for range 2 {
+		if err := admin.Create(t.Context(), clone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantCode(t, admin.Parity(t.Context(), active, clone), rotation.CodeParity)
+	if extra, err := admin.Reconcile(t.Context(), active, clone, false); err != nil || len(extra) > 0 {
+		t.Fatalf("reconcile: %v, %v", extra, err)
+	}
+	if err := admin.Parity(t.Context(), active, clone); err != nil {
+		t.Fatal(err)
+	}
+	password := rotation.NewSensitive("SentinelOfTheClone")
+	if err := admin.Activate(t.Context(), clone, password); err != nil {
+		t.Fatal(err)
+	}
+	if err := target.Prove(t.Context(), server.Account(clone, password.Reveal())); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, log(account).Parity(t.Context(), active, clone), rotation.CodePermission)
+
+	if _, err := postgrestest.Run(server.Connect(t, account), "CREATE TEMPORARY TABLE scratch (note text)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Parity(t.Context(), active, clone); err != nil {
+		t.Errorf("with a temporary table: %v", err)
+	}
+	for apart, together := range map[string]string{
+		"GRANT SELECT ON t TO " + active:                    "REVOKE SELECT ON t FROM " + active,
+		"GRANT SELECT (id) ON t TO " + clone:                "REVOKE SELECT (id) ON t FROM " + clone,
+		"GRANT CREATE ON SCHEMA public TO " + active:        "REVOKE CREATE ON SCHEMA public FROM " + active,
+		"ALTER TABLE t OWNER TO " + active:                  "ALTER TABLE t OWNER TO CURRENT_USER",
+		"ALTER USER " + clone + " CONNECTION LIMIT 8":       "ALTER USER " + clone + " CONNECTION LIMIT 7",
+		"ALTER USER " + active + " CREATEDB":                "ALTER USER " + active + " NOCREATEDB",
+		"ALTER USER " + active + " SUPERUSER":               "ALTER USER " + active + " NOSUPERUSER",
+		"ALTER USER " + clone + " VALID UNTIL '2199-01-01'": "ALTER USER " + clone + " VALID UNTIL 'infinity'",
+		"ALTER USER " + active + " SET search_path = x":     "ALTER USER " + active + " RESET search_path",
+		"ALTER GROUP " + group + " DROP USER " + clone:      "ALTER GROUP " + group + " ADD USER " + clone,
+	} {
+		run("CREATE TABLE IF NOT EXISTS t (id int)", apart)
+		err := admin.Parity(t.Context(), active, clone)
+		if wantCode(t, err, rotation.CodeParity); err != nil && strings.Contains(err.Error(), "search_path") {
+			t.Error("a setting's value stands in the error")
+		}
+		run(together)
+		if err := admin.Parity(t.Context(), active, clone); err != nil {
+			t.Fatalf("after %s: %v", together, err)
+		}
+	}
+	run("CREATE GROUP rights_more", "ALTER GROUP rights_more ADD USER "+clone)
+	t.Cleanup(func() { server.Forget(t, "rights_more") })
+	for _, revoke := range []bool{false, true} {
+		if extra, err := admin.Reconcile(t.Context(), active, clone, revoke); err != nil || len(extra) != 1 {
+			t.Errorf("revoke %t: %v, %v", revoke, extra, err)
+		}
+	}
+	if extra, err := admin.Reconcile(t.Context(), active, clone, true); err != nil || len(extra) != 0 {
+		t.Errorf("once more: %v, %v", extra, err)
+	}
+}
+
+func wantCode(t testing.TB, err error, want rotation.Code) {
+	t.Helper()
+	if got := rotation.CodeOf(err); got != want {
+		t.Errorf("got %v (code %q), want code %q", err, got, want)
+	}
+}

@@ -1,0 +1,4 @@
+locals {
+  engine       = "redshift"
+  default_port = 5439
+}
