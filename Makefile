@@ -41,7 +41,7 @@ reference: ## Write the reference in the README anew, from the commands and the 
 
 .PHONY: bench
 bench: setup ## Measure against what is to be had on any machine, as ratios
-	go test -run '^$$' -bench . ./cmd ./golden/...
+	go test -timeout 40m -run '^$$' -bench . ./cmd ./golden/...
 
 .PHONY: pins
 pins: ## Write each engine's go.mod.tmpl and go.sum from our own

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/golden/process"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
 
@@ -306,7 +307,7 @@ func coldStart(b *testing.B, f *rehearsal.Function, secret string) cost {
 
 func cpuOf(b *testing.B, f *rehearsal.Function) time.Duration {
 	b.Helper()
-	used, err := cpuTime(f.Pid())
+	used, err := process.CPUTime(f.Pid())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -315,7 +316,7 @@ func cpuOf(b *testing.B, f *rehearsal.Function) time.Duration {
 
 func peakOf(b *testing.B, f *rehearsal.Function) float64 {
 	b.Helper()
-	peak, err := peakMemory(f.Pid())
+	peak, err := process.PeakMemory(f.Pid())
 	if err != nil {
 		b.Fatal(err)
 	}

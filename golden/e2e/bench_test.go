@@ -45,10 +45,10 @@ type scenario struct {
 	// should, and preflight with it.
 	degraded bool
 	// prepare makes the database, once.
-	prepare func(*testing.T, *database)
+	prepare func(testing.TB, *database)
 	// reset puts its users back to how they were at first, and returns the
 	// secret without host and port.
-	reset func(*testing.T, *database) map[string]any
+	reset func(testing.TB, *database) map[string]any
 	// admin is whom the admin secret names, nil for the database's admin.
 	admin func(*database) (user, password string)
 }
@@ -61,7 +61,7 @@ type engine interface {
 	name() string
 	// start returns the running server, which no scenario has used yet, with
 	// an empty database that belongs to its admin.
-	start(t *testing.T) *database
+	start(t testing.TB) *database
 	// try runs statements one by one on a connection of their own.
 	try(d *database, user, password string, statements ...string) error
 	// work is what an application does: it reads and writes what the other
@@ -99,18 +99,18 @@ type database struct {
 const databaseName = "orders"
 
 // superuser runs statements as nobody but the server's owner could.
-func (d *database) superuser(t *testing.T, statements ...string) {
+func (d *database) superuser(t testing.TB, statements ...string) {
 	t.Helper()
 	d.run(t, d.Superuser, d.SuperuserPassword, statements...)
 }
 
 // admin runs statements as the non-superuser that managed services give.
-func (d *database) admin(t *testing.T, statements ...string) {
+func (d *database) admin(t testing.TB, statements ...string) {
 	t.Helper()
 	d.run(t, d.Admin, d.AdminPassword, statements...)
 }
 
-func (d *database) run(t *testing.T, user, password string, statements ...string) {
+func (d *database) run(t testing.TB, user, password string, statements ...string) {
 	t.Helper()
 	if err := d.try(d, user, password, statements...); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func (d *database) run(t *testing.T, user, password string, statements ...string
 }
 
 // catalogue is what the server knows of its users.
-func (d *database) catalogue(t *testing.T) string {
+func (d *database) catalogue(t testing.TB) string {
 	t.Helper()
 	users, err := d.users(d)
 	if err != nil {
@@ -149,7 +149,7 @@ func (d *database) logsIn(value rotation.Value) error {
 }
 
 // awaitWaiting returns when at least so many sessions wait for a lock.
-func (d *database) awaitWaiting(t *testing.T, sessions int) {
+func (d *database) awaitWaiting(t testing.TB, sessions int) {
 	t.Helper()
 	for n := 0; n < sessions; {
 		var err error
@@ -163,11 +163,12 @@ func (d *database) awaitWaiting(t *testing.T, sessions int) {
 // bench is a Secrets Manager, a Lambda and a database joined by wires at which
 // every call is counted and can end the process that makes it.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	scenario scenario
 	db       *database
 	front    *httptest.Server
 	proxy    *proxy
+	port     int // which the secret names: the proxy's
 	function *rehearsal.Function
 
 	logged  int64 // how long the server's log was before the bench
@@ -183,7 +184,7 @@ type bench struct {
 
 const secretName = "orders-db"
 
-func newBench(t *testing.T, s scenario) *bench {
+func newBench(t testing.TB, s scenario) *bench {
 	t.Helper()
 	b := &bench{t: t, scenario: s, db: s.engine.start(t)}
 	b.db.dir = emit(t, append(s.args, "--engine", s.engine.name()))
@@ -207,14 +208,15 @@ func newBench(t *testing.T, s scenario) *bench {
 	b.proxy = newProxy(t, b.db,
 		func(op string) error { return b.call(op, false) },
 		func(op string) error { return b.call(op, true) })
-	b.function = b.newFunction()
+	b.port = b.proxy.Addr.(*net.TCPAddr).Port
+	b.function = b.newFunction(b.db.dir)
 	b.fresh()
 	return b
 }
 
-// newFunction returns another execution environment of the same function.
-func (b *bench) newFunction() *rehearsal.Function {
-	f := &rehearsal.Function{Path: filepath.Join(b.db.dir, "bootstrap"), Env: append([]string{
+// newFunction returns another execution environment of what was built into dir.
+func (b *bench) newFunction(dir string) *rehearsal.Function {
+	f := &rehearsal.Function{Path: filepath.Join(dir, "bootstrap"), Env: append([]string{
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + b.front.URL,
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=rehearsal", "AWS_SECRET_ACCESS_KEY=rehearsal",
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
@@ -226,7 +228,7 @@ func (b *bench) newFunction() *rehearsal.Function {
 }
 
 // emit writes a project as a user would and builds its function.
-func emit(t *testing.T, args []string) string {
+func emit(t testing.TB, args []string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
 	var said strings.Builder
@@ -234,13 +236,19 @@ func emit(t *testing.T, args []string) string {
 	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
 		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", "bootstrap", ".")
+	build(t, dir, filepath.Join(dir, "bootstrap"))
+	return dir
+}
+
+// build makes a function as the emitted package does, but for this machine.
+func build(t testing.TB, dir, output string) {
+	t.Helper()
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", output, ".")
 	build.Dir = dir
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the function: %v\n%s", err, out)
 	}
-	return dir
 }
 
 // fresh begins anew: a Secrets Manager with nothing but the first version, and
@@ -255,9 +263,7 @@ func (b *bench) fresh() {
 	admin := seed(b.t, store, "admin", map[string]any{"username": user, "password": password})
 	value := b.scenario.reset(b.t, b.db)
 	value["engine"], value["dbname"], value["masterarn"] = b.db.engine.name(), databaseName, admin
-	if b.proxy != nil {
-		value["host"], value["port"] = "localhost", b.proxy.Addr.(*net.TCPAddr).Port
-	}
+	value["host"], value["port"] = "localhost", b.port
 	secret := seed(b.t, store, secretName, value)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -265,7 +271,7 @@ func (b *bench) fresh() {
 	b.values = append(b.values, fmt.Sprint(value["password"]), password)
 }
 
-func seed(t *testing.T, store *rotationtest.SecretsManager, name string, value map[string]any) string {
+func seed(t testing.TB, store *rotationtest.SecretsManager, name string, value map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -46,12 +46,12 @@ var ferretScenarios = []scenario{
 	},
 }
 
-func prepareNothing(*testing.T, *database) {}
+func prepareNothing(testing.TB, *database) {}
 
 // resetFerret makes the users that there are at first. The first is the one that
 // the secret names.
-func resetFerret(names ...string) func(*testing.T, *database) map[string]any {
-	return func(t *testing.T, d *database) map[string]any {
+func resetFerret(names ...string) func(testing.TB, *database) map[string]any {
+	return func(t testing.TB, d *database) map[string]any {
 		t.Helper()
 		server := servers.FerretDB(t)
 		server.Reset(t)
@@ -75,7 +75,7 @@ type ferret struct{ server *servers.FerretDBServer }
 
 func (ferret) name() string { return "documentdb" }
 
-func (ferret) start(t *testing.T) *database {
+func (ferret) start(t testing.TB) *database {
 	server := servers.FerretDB(t)
 	t.Cleanup(func() { server.Reset(t) })
 	return &database{

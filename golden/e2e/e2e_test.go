@@ -350,7 +350,7 @@ func (b *bench) labelLost(t *testing.T) {
 // twoAtOnce delivers one rotation to two processes at the same time.
 func (b *bench) twoAtOnce(t *testing.T) {
 	b.fresh()
-	other := b.newFunction()
+	other := b.newFunction(b.db.dir)
 	defer other.Close()
 	for range 3 {
 		token := b.token()
@@ -396,7 +396,7 @@ func (b *bench) frozen(t *testing.T) {
 
 func (b *bench) frozenWhile(t *testing.T, holds func(string) bool, rotations int) {
 	b.fresh()
-	other := b.newFunction()
+	other := b.newFunction(b.db.dir)
 	defer other.Close()
 	held, release := make(chan struct{}), make(chan struct{})
 	b.watch(b.once(holds, func() {

@@ -70,7 +70,7 @@ func cloned(e mysqlEngine) scenario {
 	return scenario{
 		engine: e, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
-		prepare: func(t *testing.T, db *database) { prepareUser(t, db, userA) }, reset: resetTwoMySQL(""),
+		prepare: func(t testing.TB, db *database) { prepareUser(t, db, userA) }, reset: resetTwoMySQL(""),
 	}
 }
 
@@ -79,8 +79,8 @@ func cloned(e mysqlEngine) scenario {
 const unlogged = "SET SESSION sql_log_off = 1"
 
 // prepareMySQL makes a user that may have another right.
-func prepareMySQL(right string) func(*testing.T, *database) {
-	return func(t *testing.T, db *database) {
+func prepareMySQL(right string) func(testing.TB, *database) {
+	return func(t testing.TB, db *database) {
 		prepareUser(t, db, userOrders)
 		if right != "" {
 			db.superuser(t, "GRANT "+right+" ON *.* TO '"+userOrders+"'@'%'")
@@ -89,7 +89,7 @@ func prepareMySQL(right string) func(*testing.T, *database) {
 }
 
 // prepareAdministered makes a user and the administrator that README.md asks for.
-func prepareAdministered(t *testing.T, db *database) {
+func prepareAdministered(t testing.TB, db *database) {
 	prepareUser(t, db, userOrders)
 	account := "'" + rotator + "'@'%'"
 	db.superuser(t, unlogged, "CREATE USER "+account+" IDENTIFIED BY '"+rotators+"' REQUIRE SSL", "GRANT CREATE USER ON *.* TO "+account)
@@ -100,7 +100,7 @@ func prepareAdministered(t *testing.T, db *database) {
 
 // prepareUser makes a user whose rights come from grants, from a role and with
 // a routine.
-func prepareUser(t *testing.T, db *database, user string) {
+func prepareUser(t testing.TB, db *database, user string) {
 	prepareObjects(t, db)
 	account := "'" + user + "'@'%'"
 	db.admin(t,
@@ -112,7 +112,7 @@ func prepareUser(t *testing.T, db *database, user string) {
 	grantRole(t, db, account)
 }
 
-func prepareObjects(t *testing.T, db *database) {
+func prepareObjects(t testing.TB, db *database) {
 	db.admin(t,
 		"CREATE TABLE orders (note text)",
 		"CREATE PROCEDURE count_orders() SELECT COUNT(*) FROM orders",
@@ -121,13 +121,13 @@ func prepareObjects(t *testing.T, db *database) {
 	)
 }
 
-func grantRole(t *testing.T, db *database, account string) {
+func grantRole(t testing.TB, db *database, account string) {
 	db.admin(t, "GRANT readers TO "+account, db.engine.(mysqlEngine).defaultRole("readers", account))
 }
 
 // prepareBootstrappedMySQL runs the emitted bootstrap.sql, twice, as an admin
 // who is no superuser. What the users may read comes from a role.
-func prepareBootstrappedMySQL(t *testing.T, db *database) {
+func prepareBootstrappedMySQL(t testing.TB, db *database) {
 	prepareObjects(t, db)
 	db.admin(t, "CREATE USER '"+userA+"'@'%'")
 	for range 2 {
@@ -154,15 +154,15 @@ func prepareBootstrappedMySQL(t *testing.T, db *database) {
 	db.superuser(t, unlogged, "ALTER USER '"+rotator+"'@'%' IDENTIFIED BY '"+rotators+"'")
 }
 
-func resetMySQL(t *testing.T, db *database) map[string]any {
+func resetMySQL(t testing.TB, db *database) map[string]any {
 	db.onlyPassword(t, userOrders, first)
 	return map[string]any{"username": userOrders, "password": first}
 }
 
 // resetTwoMySQL makes userA the one that AWSCURRENT names, beside other or, if
 // that is "", without its clone.
-func resetTwoMySQL(other string) func(*testing.T, *database) map[string]any {
-	return func(t *testing.T, db *database) map[string]any {
+func resetTwoMySQL(other string) func(testing.TB, *database) map[string]any {
+	return func(t testing.TB, db *database) map[string]any {
 		db.superuser(t, "DROP PROCEDURE IF EXISTS count_made", "DROP TABLE IF EXISTS made_later", "DROP USER IF EXISTS '"+userA+"_clone'@'%'")
 		db.onlyPassword(t, userA, first)
 		value := map[string]any{"username": userA, "password": first}
@@ -175,7 +175,7 @@ func resetTwoMySQL(other string) func(*testing.T, *database) map[string]any {
 }
 
 // onlyPassword gives a user one password.
-func (d *database) onlyPassword(t *testing.T, user, password string) {
+func (d *database) onlyPassword(t testing.TB, user, password string) {
 	d.superuser(t, unlogged, "ALTER USER '"+user+"'@'%' IDENTIFIED BY '"+password+"'")
 	if !d.engine.(mysqlEngine).mariadb {
 		d.superuser(t, "ALTER USER '"+user+"'@'%' DISCARD OLD PASSWORD")
@@ -191,7 +191,7 @@ func (e mysqlEngine) defaultRole(role, account string) string {
 	return pick(e.mariadb, "SET DEFAULT ROLE "+role+" FOR "+account, "SET DEFAULT ROLE "+role+" TO "+account)
 }
 
-func (e mysqlEngine) start(t *testing.T) *database {
+func (e mysqlEngine) start(t testing.TB) *database {
 	server := pick(e.mariadb, servers.MariaDB, servers.MySQL)(t)
 	server.Reset(t)
 	d := &database{

@@ -49,7 +49,7 @@ var postgresScenarios = []scenario{
 	},
 }
 
-func prepareSingle(t *testing.T, db *database) {
+func prepareSingle(t testing.TB, db *database) {
 	db.admin(t,
 		"CREATE ROLE "+userOrders+" LOGIN",
 		"GRANT CREATE, USAGE ON SCHEMA public TO "+userOrders,
@@ -58,14 +58,14 @@ func prepareSingle(t *testing.T, db *database) {
 	db.superuser(t, readers(userOrders)...)
 }
 
-func resetSingle(t *testing.T, db *database) map[string]any {
+func resetSingle(t testing.TB, db *database) map[string]any {
 	db.superuser(t, quietly, "ALTER ROLE "+userOrders+" PASSWORD '"+first+"'")
 	return map[string]any{"username": userOrders, "password": first}
 }
 
 // prepareBootstrapped runs the emitted bootstrap.sql, twice, as a non-superuser
 // admin, on a database whose first user owns a table.
-func prepareBootstrapped(t *testing.T, db *database) {
+func prepareBootstrapped(t testing.TB, db *database) {
 	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
 	db.superuser(t, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
 	for range 2 {
@@ -81,18 +81,18 @@ func prepareBootstrapped(t *testing.T, db *database) {
 	db.superuser(t, quietly, "ALTER ROLE "+rotator+" PASSWORD '"+rotators+"'")
 }
 
-func resetBootstrapped(t *testing.T, db *database) map[string]any {
+func resetBootstrapped(t testing.TB, db *database) map[string]any {
 	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "ALTER ROLE "+userB+" PASSWORD NULL")
 	return map[string]any{"username": userA, "password": first, "alternate_username": userB}
 }
 
-func prepareClone(t *testing.T, db *database) {
+func prepareClone(t testing.TB, db *database) {
 	db.admin(t, "CREATE ROLE "+userA+" LOGIN")
 	db.superuser(t, "GRANT CREATE, USAGE ON SCHEMA public TO "+userA, "CREATE TABLE orders (note text)", "ALTER TABLE orders OWNER TO "+userA)
 	db.superuser(t, readers(userA)...)
 }
 
-func resetClone(t *testing.T, db *database) map[string]any {
+func resetClone(t testing.TB, db *database) map[string]any {
 	db.superuser(t, quietly, "ALTER ROLE "+userA+" PASSWORD '"+first+"'", "DROP ROLE IF EXISTS "+userA+"_clone")
 	return map[string]any{"username": userA, "password": first}
 }
@@ -104,7 +104,7 @@ type postgres struct {
 
 func (postgres) name() string { return "postgres" }
 
-func (e postgres) start(t *testing.T) *database {
+func (e postgres) start(t testing.TB) *database {
 	server := e.server(t)
 	server.Reset(t)
 	d := &database{

@@ -22,7 +22,7 @@ type proxy struct {
 }
 
 // newProxy listens until the test ends.
-func newProxy(t *testing.T, d *database, before, after func(string) error) *proxy {
+func newProxy(t testing.TB, d *database, before, after func(string) error) *proxy {
 	t.Helper()
 	dir := filepath.Dir(d.caFile)
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))

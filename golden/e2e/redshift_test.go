@@ -40,8 +40,8 @@ var redshiftScenarios = []scenario{
 
 // prepareRedshift makes users that may do things by being in groups, and a
 // rotator with a right of its own.
-func prepareRedshift(right string, users ...string) func(*testing.T, *database) {
-	return func(t *testing.T, db *database) {
+func prepareRedshift(right string, users ...string) func(testing.TB, *database) {
+	return func(t testing.TB, db *database) {
 		db.superuser(t, quietly, "CREATE USER "+rotator+" "+right+" PASSWORD '"+rotators+"'")
 		db.superuser(t, append([]string{"CREATE GROUP writers"}, readers("writers")...)...)
 		db.superuser(t, "CREATE TABLE orders (note text)", "GRANT SELECT, INSERT ON orders TO GROUP writers")
@@ -56,7 +56,7 @@ type redshift struct{ postgres }
 
 func (redshift) name() string { return "redshift" }
 
-func (e redshift) start(t *testing.T) *database {
+func (e redshift) start(t testing.TB) *database {
 	d := e.postgres.start(t)
 	d.engine = e
 	d.superuser(t, redshifttest.StandIn)

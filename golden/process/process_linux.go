@@ -1,4 +1,6 @@
-package bench
+// Package process tells what a process has cost, which Linux does and others do
+// not.
+package process
 
 import (
 	"bytes"
@@ -10,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns the processor time that a process has used, in user and system
+// CPUTime returns the processor time that a process has used, in user and system
 // mode, on all of its threads. It is asked of the process's clock, which counts
 // nanoseconds where rusage may count ticks and has an end to wait for.
-func cpuTime(pid int) (time.Duration, error) {
+func CPUTime(pid int) (time.Duration, error) {
 	// clock_getcpuclockid(3), which the kernel leaves to the C library.
 	const scheduler = 2
 	var used unix.Timespec
@@ -23,9 +25,9 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(used.Nano()), nil
 }
 
-// peakMemory returns the most memory that a process has had so far, in bytes.
+// PeakMemory returns the most memory that a process has had so far, in bytes.
 // Unlike rusage's it leaves out what the process was before its exec.
-func peakMemory(pid int) (float64, error) {
+func PeakMemory(pid int) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
