@@ -92,6 +92,9 @@ func newBench(t *testing.T, wire apikeytest.Wire, single bool) *bench {
 	if needsBase(wiring) {
 		env = append(env, "API_BASE_URL=https://api.example.com")
 	}
+	if bytes.Contains(wiring, []byte(`"SSH_ADDRESS"`)) {
+		env = append(env, b.provider.openDoor(t, wire.Initial)...)
+	}
 	b.function = &rehearsal.Function{Path: path, Env: append(env,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER="+serve(t, b.front),
 		"AWS_REGION=eu-west-1",
