@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,7 @@ func (p *provider) knock(repository, key string) error {
 		return err
 	}
 	answer := httptest.NewRecorder()
-	p.server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "https://github.com/"+repository+"?key="+url.QueryEscape(key), nil))
+	p.server.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "https://github.com/"+repository+"?key="+url.QueryEscape(key), nil))
 	if err := p.around(op, true); err != nil {
 		return err
 	}

@@ -72,9 +72,13 @@ func NewLedger(w *rotationtest.World) *Ledger {
 
 // first returns the key that the secret is seeded with.
 func (l *Ledger) first() string {
-	first := &l.keys[1]
-	first.Secret = l.Prefix + FirstKey
-	return first.Secret
+	secret := l.Prefix + FirstKey
+	for i := range l.keys {
+		if l.keys[i].ID == "first" {
+			l.keys[i].Secret = secret
+		}
+	}
+	return secret
 }
 
 // Create makes a key; ok is false if there is no room for it.
