@@ -1,0 +1,13 @@
+# Two secrets, with the least that each must say.
+
+secrets = {
+  first = {
+    account          = { repository = "shop/web" }
+    admin_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:admin-AbCdEf"
+  }
+  last = {
+    account           = { repository = "shop/web" }
+    admin_secret_arn  = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:admin-AbCdEf"
+    admin_kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+  }
+}
