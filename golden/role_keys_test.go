@@ -161,7 +161,7 @@ func (a *actors) supply() error {
 		return nil
 	}
 	key, _ := a.book.create("made by hand")
-	text := fmt.Sprintf(`{"key_id":%q,"api_key":%q}`, key.ID, a.book.text[key.ID])
+	text := fmt.Sprintf(`{"supplied":"true","key_id":%q,"api_key":%q}`, key.ID, a.book.text[key.ID])
 	_, err := a.secrets.PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
 		SecretId: &a.role.secret, SecretString: &text, VersionStages: []string{assisted.LabelSupplied},
 	})

@@ -123,7 +123,7 @@ func (wire Wire) Rotate(t *testing.T, n int) {
 	}
 }
 
-// Full rotates with room for two keys: the former one makes room for the next (K3).
+// Full rotates with room for two keys: the former one makes room for the next .
 func (wire Wire) Full(t *testing.T) {
 	t.Helper()
 	wire.Ledger = func(l *Ledger) { l.Room = 2 }
