@@ -51,11 +51,11 @@ func TestFaults(t *testing.T) {
 		env:  []string{"CHANGE_AS=admin", "DB_CA_FILE=" + trusted}, prepare: prepareSingle, reset: resetSingle,
 	})
 	for _, f := range []fault{
-		{"accepts and never answers", instead(func(client net.Conn) { _, _ = io.Copy(io.Discard, client) }), rotation.CodeUnreachable, "does not answer"},
-		{"closes at once", instead(func(client net.Conn) { _ = client.Close() }), rotation.CodeUnreachable, "closed the connection"},
-		{"wrong authority", certificate(postgrestest.NewAuthority(t).Server(t, "localhost", time.Now().Add(time.Hour))), rotation.CodeTLS, "no authority that this function trusts"},
-		{"wrong host name", certificate(ours.Server(t, "other.test", time.Now().Add(time.Hour))), rotation.CodeTLS, "not for the name"},
-		{"expired certificate", certificate(ours.Server(t, "localhost", time.Now().Add(-time.Hour))), rotation.CodeTLS, "has expired"},
+		{"accepts and never answers", instead(func(client net.Conn) { _, _ = io.Copy(io.Discard, client) }), rotation.CodeNoAnswer, "does not answer"},
+		{"closes at once", instead(func(client net.Conn) { _ = client.Close() }), rotation.CodeDisconnected, "closed the connection"},
+		{"wrong authority", certificate(postgrestest.NewAuthority(t).Server(t, "localhost", time.Now().Add(time.Hour))), rotation.CodeCertAuthority, "no authority that this function trusts"},
+		{"wrong host name", certificate(ours.Server(t, "other.test", time.Now().Add(time.Hour))), rotation.CodeCertName, "not for the name"},
+		{"expired certificate", certificate(ours.Server(t, "localhost", time.Now().Add(-time.Hour))), rotation.CodeCertExpired, "has expired"},
 		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
 		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
 		{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
