@@ -48,7 +48,7 @@ func (chooser) Roll(_ context.Context, account apikey.Account) (rotation.Value, 
 }
 
 func (c chooser) Register(_ context.Context, _ apikey.Account, value rotation.Value) error {
-	return c.Process.Send("Register", rotation.Errorf(rotation.CodeUnreachable, "the connection broke"), func() error {
+	return c.Process.Send("Register", rotation.Errorf(rotation.CodeDisconnected, "the connection broke"), func() error {
 		key, _ := value.Get(apikey.KeyValue)
 		c.Ledger.Replace(apikey.ID(value), key.Reveal())
 		return nil

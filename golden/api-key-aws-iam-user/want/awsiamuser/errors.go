@@ -1,6 +1,7 @@
 package awsiamuser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -35,7 +36,8 @@ func classify(ctx context.Context, call string, err error) error {
 	case ctx.Err() != nil:
 		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", call).Because(err)
 	case status == 0, errors.Is(err, io.ErrUnexpectedEOF):
-		return rotation.Errorf(rotation.CodeUnreachable, "%s: no answer, or a broken one", call).Because(err)
+		code := cmp.Or(rotation.ConnectionCode(err), rotation.CodeDisconnected)
+		return rotation.Errorf(code, "%s: no answer, or a broken one", call).Because(err)
 	}
 	code := statusCode(status)
 	if api, ok := errors.AsType[smithy.APIError](err); ok && codes[api.ErrorCode()] != "" {

@@ -126,7 +126,8 @@ func Ride(ctx context.Context, r *rotation.Rotation, v Verifier, value rotation.
 	for {
 		scopes, refusal := v.Verify(ctx, value)
 		switch rotation.CodeOf(refusal) {
-		case rotation.CodeAuthRejected, rotation.CodeThrottled, rotation.CodeServer, rotation.CodeUnreachable:
+		case rotation.CodeAuthRejected, rotation.CodeThrottled, rotation.CodeServer,
+			rotation.CodeUnreachable, rotation.CodeNoAnswer, rotation.CodeDisconnected:
 			err = refusal
 		case rotation.CodeDeadline:
 			return nil, cmp.Or(err, refusal) // what was said before says more

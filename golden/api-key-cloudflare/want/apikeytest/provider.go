@@ -15,7 +15,7 @@ type Provider struct {
 }
 
 func (p Provider) call(op string, do func() error) error {
-	return p.Process.Send(op, rotation.Errorf(rotation.CodeUnreachable, "%s: the connection broke", op), do)
+	return p.Process.Send(op, rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", op), do)
 }
 
 // Credential is the key and its id.

@@ -253,9 +253,9 @@ var answers = map[string]answer{
 	"a redirect":              {status: 302, header: http.Header{"Location": {"https://elsewhere.example/" + sentinel}}, code: rotation.CodeBadAnswer},
 	"HTML":                    {status: 200, header: http.Header{"Content-Type": {"text/html"}}, body: "<html>" + sentinel, code: rotation.CodeBadAnswer},
 	"nothing":                 {status: 200, body: " ", code: rotation.CodeBadAnswer},
-	"an answer that is cut":   {status: 200, body: `{"a`, cut: io.ErrUnexpectedEOF, code: rotation.CodeUnreachable},
+	"an answer that is cut":   {status: 200, body: `{"a`, cut: io.ErrUnexpectedEOF, code: rotation.CodeDisconnected},
 	"an answer without limit": {status: 200, body: `"` + strings.Repeat("x", 1<<20), code: rotation.CodeBadAnswer},
-	"a hang":                  {err: context.DeadlineExceeded, code: rotation.CodeUnreachable},
+	"a hang":                  {err: context.DeadlineExceeded, code: rotation.CodeNoAnswer},
 }
 
 // Broken answers one kind of call wrongly while it is on, and remembers all.

@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -260,17 +259,18 @@ func loopback(host string) bool {
 
 // noAnswer classifies a call that was not answered, or not to the end.
 func noAnswer(ctx context.Context, what string, err error) error {
-	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", what).Because(err)
-	case unverified, authority:
-		return rotation.Errorf(rotation.CodeTLS, "%s: the server's certificate is refused", what).Because(err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return &failure{told: rotation.Errorf(rotation.CodeUnreachable, "%s: no answer within %s", what, attemptTimeout).Because(err)}
+	}
+	switch code := rotation.ConnectionCode(err); code {
+	case rotation.CodeTLS, rotation.CodeCertAuthority, rotation.CodeCertName, rotation.CodeCertExpired:
+		return rotation.Errorf(code, "%s: the server's certificate is refused", what).Because(err)
+	case rotation.CodeUnreachable:
+		return &failure{told: rotation.Errorf(code, "%s: no connection", what).Because(err)}
+	case rotation.CodeNoAnswer:
+		return &failure{told: rotation.Errorf(code, "%s: no answer within %s", what, attemptTimeout).Because(err)}
 	default:
-		return &failure{told: rotation.Errorf(rotation.CodeUnreachable, "%s: no answer, or a broken one", what).Because(err)}
+		return &failure{told: rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", what).Because(err)}
 	}
 }
 

@@ -82,7 +82,7 @@ func TestTLS(t *testing.T) {
 	server.Config.ErrorLog = nil
 	a := newAPI(t, nil)
 	a.Base = server.URL
-	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeTLS)
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeCertAuthority)
 	a.Base = "http://api.example.com"
 	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeBadConfig)
 }

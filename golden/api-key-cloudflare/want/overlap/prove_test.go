@@ -52,7 +52,7 @@ func (chooser) Create(_ context.Context, account apikey.Account, _ apikey.Name) 
 }
 
 func (c chooser) Register(_ context.Context, _ apikey.Account, value rotation.Value, label string) error {
-	return c.Process.Send("Register", rotation.Errorf(rotation.CodeUnreachable, "the connection broke"), func() error {
+	return c.Process.Send("Register", rotation.Errorf(rotation.CodeDisconnected, "the connection broke"), func() error {
 		key, _ := value.Get(apikey.KeyValue)
 		c.Ledger.Register(apikey.ID(value), key.Reveal(), label)
 		return nil

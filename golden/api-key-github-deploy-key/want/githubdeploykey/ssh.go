@@ -1,6 +1,7 @@
 package githubdeploykey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -101,6 +102,7 @@ func (s SSH) failed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return rotation.Errorf(rotation.CodeDeadline, "SSH %s: time ran out", s.Address).Because(err)
 	default:
-		return rotation.Errorf(rotation.CodeUnreachable, "SSH %s: no answer, or a broken one", s.Address).Because(err)
+		code := cmp.Or(rotation.ConnectionCode(err), rotation.CodeDisconnected)
+		return rotation.Errorf(code, "SSH %s: no answer, or a broken one", s.Address).Because(err)
 	}
 }

@@ -93,7 +93,7 @@ func TestKnockInVain(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	knock(rotation.CodeUnreachable)
+	knock(rotation.CodeDisconnected)
 	listener.Close()
 	knock(rotation.CodeUnreachable)
 }

@@ -142,8 +142,8 @@ func TestWhatAServerSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, untrusting.Prove(t.Context(), admin), rotation.CodeTLS)
+	wantCode(t, untrusting.Prove(t.Context(), admin), rotation.CodeCertAuthority)
 	other := admin
 	other.ServerName = "other.test"
-	wantCode(t, target.Prove(t.Context(), other), rotation.CodeTLS)
+	wantCode(t, target.Prove(t.Context(), other), rotation.CodeCertName)
 }

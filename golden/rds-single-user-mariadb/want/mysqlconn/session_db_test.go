@@ -74,8 +74,8 @@ func TestLogin(t *testing.T) {
 		"no database":        {account: with(func(a *database.Account) { a.Database = "nowhere" }), want: rotation.CodePermission},
 		"no database, admin": {account: with(func(a *database.Account) { a.Database, a.Admin = "nowhere", true })},
 		"no such database":   {account: func() database.Account { a := server.Admin; a.Database = "nowhere"; return a }(), want: rotation.CodeServer},
-		"wrong name":         {account: with(func(a *database.Account) { a.ServerName = "db.test" }), want: rotation.CodeTLS},
-		"wrong authority":    {account: right, roots: x509.NewCertPool(), want: rotation.CodeTLS},
+		"wrong name":         {account: with(func(a *database.Account) { a.ServerName = "db.test" }), want: rotation.CodeCertName},
+		"wrong authority":    {account: right, roots: x509.NewCertPool(), want: rotation.CodeCertAuthority},
 		"no host":            {account: with(func(a *database.Account) { a.Host = "nowhere.invalid" }), want: rotation.CodeUnreachable},
 		"no port":            {account: with(func(a *database.Account) { a.Port = 1 }), want: rotation.CodeUnreachable},
 	} {
@@ -102,10 +102,14 @@ func TestLogin(t *testing.T) {
 func TestServersThatDoNotAnswer(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)
-	for name, serve := range map[string]func(net.Conn){
-		"never answers":   func(net.Conn) {},
-		"closes at once":  func(c net.Conn) { _ = c.Close() },
-		"speaks nonsense": func(c net.Conn) { _, _ = c.Write([]byte("\x05\x00\x00\x00nonsense, and more of it")); _ = c.Close() },
+	for name, test := range map[string]struct {
+		serve func(net.Conn)
+		want  rotation.Code
+	}{
+		"never answers":  {func(net.Conn) {}, rotation.CodeNoAnswer},
+		"closes at once": {func(c net.Conn) { _ = c.Close() }, rotation.CodeDisconnected},
+		"speaks nonsense": {func(c net.Conn) { _, _ = c.Write([]byte("\x05\x00\x00\x00nonsense, and more of it")); _ = c.Close() },
+			rotation.CodeServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,7 +123,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 					if err != nil {
 						return
 					}
-					serve(conn)
+					test.serve(conn)
 				}
 			}()
 			account := server.Admin
@@ -127,11 +131,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			_, err = target.Login(ctx, account)
-			if name == "speaks nonsense" {
-				wantCode(t, err, rotation.CodeServer)
-			} else {
-				wantCode(t, err, rotation.CodeUnreachable)
-			}
+			wantCode(t, err, test.want)
 			if ctx.Err() != nil {
 				t.Error("it took all the time that there was")
 			}
@@ -177,7 +177,7 @@ func TestClaim(t *testing.T) {
 	if err := waiting.Claim(t.Context(), "claim"); err != nil {
 		t.Fatalf("the claim of an idle session: %v", err)
 	}
-	wantCode(t, idle.Exec(t.Context(), "do it", "DO 1"), rotation.CodeUnreachable)
+	wantCode(t, idle.Exec(t.Context(), "do it", "DO 1"), rotation.CodeDisconnected)
 
 	target.timeouts.idle, target.timeouts.claim = time.Minute, time.Second
 	holder, other := login(t, target, account), login(t, target, account)
@@ -203,7 +203,7 @@ func TestNothingIsDialledAgain(t *testing.T) {
 	// A user may end its own sessions.
 	_ = login(t, target, server.Account("pinned", "the-password")).Exec(t.Context(), "kill", "KILL "+rows[0][0])
 	for range 3 {
-		wantCode(t, session.Exec(t.Context(), "do it", "DO 1"), rotation.CodeUnreachable)
+		wantCode(t, session.Exec(t.Context(), "do it", "DO 1"), rotation.CodeDisconnected)
 	}
 	if sessions := server.Exec(t, server.Admin, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'pinned' AND id = "+rows[0][0]); sessions[0][0] != "0" {
 		t.Error("it is connected")
@@ -245,7 +245,7 @@ func TestChangeWaitsForALock(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	wantCode(t, session.Alter(ctx, "change", "ALTER USER 'waits'@'%' IDENTIFIED BY 'another-one'"), rotation.CodeDeadline)
-	wantCode(t, session.Exec(t.Context(), "do it", "DO 1"), rotation.CodeUnreachable)
+	wantCode(t, session.Exec(t.Context(), "do it", "DO 1"), rotation.CodeDisconnected)
 	if _, err := mysqltest.Run(pool, "UNLOCK TABLES"); err != nil {
 		t.Fatal(err)
 	}

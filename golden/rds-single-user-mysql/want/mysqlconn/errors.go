@@ -2,18 +2,15 @@ package mysqlconn
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"database/sql/driver"
 	"errors"
 	"io"
-	"net"
-	"syscall"
 
 	"github.com/go-sql-driver/mysql"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/wire"
 )
 
 // Error numbers that have a meaning of their own here. Above 1900 and below
@@ -62,16 +59,6 @@ const (
 	numberLockedMariaDB       = 4151
 )
 
-func dialError(err error, address string) error {
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return rotation.Errorf(rotation.CodeUnreachable, "the name in %q cannot be resolved", address).Because(err)
-	}
-	if isTimeout(err) {
-		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer", address).Because(err)
-	}
-	return rotation.Errorf(rotation.CodeUnreachable, "%q refuses the connection", address).Because(err)
-}
-
 // loginError classifies what went wrong between the first byte and the end of
 // authentication.
 func loginError(err error, account database.Account, address string) error {
@@ -81,42 +68,18 @@ func loginError(err error, account database.Account, address string) error {
 	if refusal, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return refusedLogin(refusal, account)
 	}
-	if failure := tlsError(err, address, account.ServerName); failure != nil {
-		return failure
-	}
-	switch {
-	case isTimeout(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer the log-in", address).Because(err)
-	case isBroken(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "%q closed the connection during the log-in", address).Because(err)
+	switch code := rotation.ConnectionCode(err); {
+	case errors.Is(err, mysql.ErrNoTLS):
+		return wire.TLSError(errors.Join(wire.ErrNoTLS, err), address, account.ServerName)
+	case code == rotation.CodeNoAnswer, code == rotation.CodeDisconnected:
+		return wire.LoginError(err, address)
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn): // the driver's words for it
+		return wire.LoginError(errors.Join(io.EOF, err), address)
+	case code != "":
+		return wire.TLSError(err, address, account.ServerName)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "%q does not speak MySQL's protocol, or wants to authenticate user %q by other means than a password", address, account.User).Because(err)
 	}
-}
-
-// tlsError returns nil if err is not about TLS.
-func tlsError(err error, address, serverName string) error {
-	if name, ok := errors.AsType[x509.HostnameError](err); ok {
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is not for the name %q; if the host is an alias, put the certificate's name into the secret's %q", address, serverName, database.KeyServerName).Because(name)
-	}
-	if authority, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is signed by no authority that this function trusts", address).Because(authority)
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q has expired or is not valid yet", address).Because(invalid)
-	}
-	if errors.Is(err, mysql.ErrNoTLS) {
-		return rotation.Errorf(rotation.CodeTLS, "%q offers no TLS", address).Because(err)
-	}
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	// An alert from the other side has a type of its own inside a net.OpError.
-	operation, network := errors.AsType[*net.OpError](err)
-	if certificate || record || alert || network && operation.Op == "remote error" {
-		return rotation.Errorf(rotation.CodeTLS, "TLS with %q failed", address).Because(err)
-	}
-	return nil
 }
 
 // refusedLogin classifies what a server answered to a log-in.
@@ -160,7 +123,7 @@ func statementError(err error, doing string) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", doing).Because(err)
 	}
-	return rotation.Errorf(rotation.CodeUnreachable, "%s: the connection broke", doing).Because(err)
+	return rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", doing).Because(err)
 }
 
 // refused classifies what a server answered to a statement. What means a wrong
@@ -186,7 +149,7 @@ func refused(refusal *mysql.MySQLError, doing string) error {
 	case numberTooManyConnections, numberUserTooMany, numberUserLimit:
 		return say(rotation.CodeUnreachable, "the server has no connection to spare for the user")
 	case numberShutdown, numberKilled, numberIdle:
-		return say(rotation.CodeUnreachable, "the server ended the session")
+		return say(rotation.CodeDisconnected, "the server ended the session")
 	case numberDiskFull, numberTableFull:
 		return say(rotation.CodeNoSpace, "the server's disk is full")
 	case numberCannotUser:
@@ -222,17 +185,4 @@ func NotOwn(err error) bool { return isNumber(err, numberIsCurrent) }
 func isNumber(err error, number uint16) bool {
 	refusal, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && refusal.Number == number
-}
-
-// isTimeout reports whether err says that time ran out.
-func isTimeout(err error) bool {
-	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
-}
-
-// isBroken reports whether err says that the other side hung up.
-func isBroken(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }

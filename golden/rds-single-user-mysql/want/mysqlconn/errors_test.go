@@ -62,9 +62,9 @@ func TestErrors(t *testing.T) {
 		{refusal(1114), rotation.CodeNoSpace, rotation.CodeNoSpace, same},
 		{refusal(1203), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
 		{refusal(1226), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{refusal(1053), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{refusal(1927), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{refusal(4031), rotation.CodeUnreachable, rotation.CodeUnreachable, same},
+		{refusal(1053), rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{refusal(1927), rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{refusal(4031), rotation.CodeDisconnected, rotation.CodeDisconnected, same},
 		{refusal(1142), rotation.CodePermission, rotation.CodePermission, same},
 		{refusal(1143), rotation.CodePermission, rotation.CodePermission, same},
 		{refusal(1227), rotation.CodePermission, rotation.CodePermission, same},
@@ -84,17 +84,17 @@ func TestErrors(t *testing.T) {
 		{refusal(3891), rotation.CodeServer, rotation.CodeServer, same},
 		{refusal(1064), rotation.CodeServer, rotation.CodeServer, same},
 
-		{context.DeadlineExceeded, rotation.CodeUnreachable, rotation.CodeDeadline, same},
-		{io.ErrUnexpectedEOF, rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{net.ErrClosed, rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{driver.ErrBadConn, rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{mysql.ErrInvalidConn, rotation.CodeUnreachable, rotation.CodeUnreachable, same},
-		{mysql.ErrCleartextPassword, rotation.CodeServer, rotation.CodeUnreachable, same},
-		{mysql.ErrUnknownPlugin, rotation.CodeServer, rotation.CodeUnreachable, same},
-		{mysql.ErrNoTLS, rotation.CodeTLS, rotation.CodeUnreachable, same},
-		{errors.New(echo), rotation.CodeServer, rotation.CodeUnreachable, same},
-		{x509.UnknownAuthorityError{}, rotation.CodeTLS, rotation.CodeUnreachable, same},
-		{x509.HostnameError{Certificate: new(x509.Certificate), Host: "db"}, rotation.CodeTLS, rotation.CodeUnreachable, same},
+		{context.DeadlineExceeded, rotation.CodeNoAnswer, rotation.CodeDeadline, same},
+		{io.ErrUnexpectedEOF, rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{net.ErrClosed, rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{driver.ErrBadConn, rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{mysql.ErrInvalidConn, rotation.CodeDisconnected, rotation.CodeDisconnected, same},
+		{mysql.ErrCleartextPassword, rotation.CodeServer, rotation.CodeDisconnected, same},
+		{mysql.ErrUnknownPlugin, rotation.CodeServer, rotation.CodeDisconnected, same},
+		{mysql.ErrNoTLS, rotation.CodeTLS, rotation.CodeDisconnected, same},
+		{errors.New(echo), rotation.CodeServer, rotation.CodeDisconnected, same},
+		{x509.UnknownAuthorityError{}, rotation.CodeCertAuthority, rotation.CodeDisconnected, same},
+		{x509.HostnameError{Certificate: new(x509.Certificate), Host: "db"}, rotation.CodeCertName, rotation.CodeDisconnected, same},
 	} {
 		wantError(t, "log-in", test.err, loginError(test.err, database.Account{User: "orders"}, "db:3306"), test.login)
 		wantError(t, "statement", test.err, statementError(test.err, "do it"), test.statement)
@@ -103,13 +103,6 @@ func TestErrors(t *testing.T) {
 			change = test.statement
 		}
 		wantError(t, "change", test.err, changeError(test.err, "do it"), change)
-	}
-	for _, err := range []error{
-		&net.DNSError{Err: echo, Name: echo},
-		&net.OpError{Op: "dial", Err: context.DeadlineExceeded},
-		errors.New(echo),
-	} {
-		wantError(t, "dial", err, loginError(dialError(err, "db:3306"), database.Account{}, "db:3306"), rotation.CodeUnreachable)
 	}
 }
 

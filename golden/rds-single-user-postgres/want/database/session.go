@@ -11,7 +11,7 @@ import (
 // nothing lands late.
 //
 // Errors are [rotation.Error]s. A method that fails with
-// [rotation.CodeUnreachable] or [rotation.CodeDeadline] leaves open whether
+// [rotation.CodeDisconnected] or [rotation.CodeDeadline] leaves open whether
 // the server did it; any other code says that it did not.
 type Session interface {
 	// Claim makes this session the only one among all rotators that may

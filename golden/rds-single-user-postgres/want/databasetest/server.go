@@ -203,7 +203,7 @@ func (t *Target) Prove(ctx context.Context, a database.Account) error {
 	return nil
 }
 
-var errBroken = rotation.Errorf(rotation.CodeUnreachable, "the connection broke")
+var errBroken = rotation.Errorf(rotation.CodeDisconnected, "the connection broke")
 
 // Session is an open session. It has every method that a strategy may want.
 type Session struct {

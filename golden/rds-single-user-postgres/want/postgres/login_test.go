@@ -73,7 +73,7 @@ func TestLoginFails(t *testing.T) {
 		plaintext bool
 		want      rotation.Code
 	}{
-		{name: "closed at once", script: func(net.Conn) {}, want: rotation.CodeUnreachable},
+		{name: "closed at once", script: func(net.Conn) {}, want: rotation.CodeDisconnected},
 		{name: "no TLS", script: answer("N"), want: rotation.CodeTLS},
 		{name: "an error in clear text", script: answer("E" + postgrestest.Echo), want: rotation.CodeTLS},
 		{name: "words in place of a handshake", script: func(conn net.Conn) {
@@ -84,13 +84,13 @@ func TestLoginFails(t *testing.T) {
 		{name: "closed before the handshake", script: func(conn net.Conn) {
 			_, _ = io.ReadFull(conn, make([]byte, 8))
 			_, _ = io.WriteString(conn, "S")
-		}, want: rotation.CodeUnreachable},
-		{name: "unknown authority", script: postgrestest.OverTLS(foreign.Server(t, "db.test", time.Now().Add(time.Hour)), untouched), want: rotation.CodeTLS},
-		{name: "certificate of another host", script: postgrestest.OverTLS(ours.Server(t, "other.test", time.Now().Add(time.Hour)), untouched), want: rotation.CodeTLS},
-		{name: "expired certificate", script: postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(-time.Hour)), untouched), want: rotation.CodeTLS},
+		}, want: rotation.CodeDisconnected},
+		{name: "unknown authority", script: postgrestest.OverTLS(foreign.Server(t, "db.test", time.Now().Add(time.Hour)), untouched), want: rotation.CodeCertAuthority},
+		{name: "certificate of another host", script: postgrestest.OverTLS(ours.Server(t, "other.test", time.Now().Add(time.Hour)), untouched), want: rotation.CodeCertName},
+		{name: "expired certificate", script: postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(-time.Hour)), untouched), want: rotation.CodeCertExpired},
 		{name: "TLS 1.1", script: postgrestest.OverTLS(oldTLS, untouched), want: rotation.CodeTLS},
-		{name: "closed after the handshake", script: postgrestest.OverTLS(good, func(*pgproto3.Backend) {}), want: rotation.CodeUnreachable},
-		{name: "closed after start-up, plain", script: postgrestest.Plain(func(*pgproto3.Backend) {}), plaintext: true, want: rotation.CodeUnreachable},
+		{name: "closed after the handshake", script: postgrestest.OverTLS(good, func(*pgproto3.Backend) {}), want: rotation.CodeDisconnected},
+		{name: "closed after start-up, plain", script: postgrestest.Plain(func(*pgproto3.Backend) {}), plaintext: true, want: rotation.CodeDisconnected},
 		{name: "no password asked for", script: postgrestest.OverTLS(good, withoutPassword(&pgproto3.AuthenticationOk{})), want: rotation.CodeServer},
 		{name: "password in clear text without TLS", script: postgrestest.Plain(withoutPassword(&pgproto3.AuthenticationCleartextPassword{})), plaintext: true, want: rotation.CodeServer},
 		{name: "Kerberos", script: postgrestest.OverTLS(good, withoutPassword(&pgproto3.AuthenticationGSS{})), want: rotation.CodeServer},
@@ -178,8 +178,8 @@ func TestBlackHole(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Error("nothing is left of the time")
 			}
-			if got := rotation.CodeOf(err); got != rotation.CodeUnreachable {
-				t.Errorf("got %v, want %q", err, rotation.CodeUnreachable)
+			if got := rotation.CodeOf(err); got != rotation.CodeNoAnswer {
+				t.Errorf("got %v, want %q", err, rotation.CodeNoAnswer)
 			}
 			postgrestest.WantSilent(t, err)
 		})
@@ -307,9 +307,9 @@ func TestConnectionBreaks(t *testing.T) {
 		script func(*pgproto3.Backend)
 		want   rotation.Code
 	}{
-		{"closed", func(*pgproto3.Backend) {}, rotation.CodeUnreachable},
-		{"shut down", postgrestest.Refuse("57P01", "ProcessInterrupts"), rotation.CodeUnreachable},
-		{"idle too long", postgrestest.Refuse("57P05", "ProcessInterrupts"), rotation.CodeUnreachable},
+		{"closed", func(*pgproto3.Backend) {}, rotation.CodeDisconnected},
+		{"shut down", postgrestest.Refuse("57P01", "ProcessInterrupts"), rotation.CodeDisconnected},
+		{"idle too long", postgrestest.Refuse("57P05", "ProcessInterrupts"), rotation.CodeDisconnected},
 		{"silent", func(backend *pgproto3.Backend) { _, _ = backend.Receive() }, rotation.CodeDeadline},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -336,8 +336,8 @@ func TestConnectionBreaks(t *testing.T) {
 			}
 			postgrestest.WantSilent(t, err)
 			err = session.Change(t.Context(), "orders", rotation.NewSensitive(postgrestest.Password))
-			if got := rotation.CodeOf(err); got != rotation.CodeUnreachable {
-				t.Errorf("afterwards: got %v, want %q", err, rotation.CodeUnreachable)
+			if got := rotation.CodeOf(err); got != rotation.CodeDisconnected {
+				t.Errorf("afterwards: got %v, want %q", err, rotation.CodeDisconnected)
 			}
 			if n := server.Dials.Load(); n != 1 {
 				t.Errorf("dialled %d times", n)

@@ -127,7 +127,7 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 	}
 	verifier := postgresconn.MD5Verifier(user, rotation.NewSensitive(rand.Text()))
 	if s.usesSCRAM() {
-		verifier = scramOfNothing(s.scramIterations)
+		verifier = scramOfNothing()
 	}
 	return s.alter(ctx, user, verifier, "try a change of the password of", func(alter string) []string {
 		return []string{"BEGIN", alter, "ROLLBACK"}

@@ -40,17 +40,13 @@ func loginError(err error, account database.Account) error {
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = connect.Unwrap()
 	}
-	var refusal *pgconn.PgError
-	switch {
-	case errors.As(err, &refusal):
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refusedLogin(refusal, account)
-	case wire.IsTimeout(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q does not answer the log-in", account.Host).Because(err)
-	case wire.IsBroken(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q closed the connection during the log-in", account.Host).Because(err)
-	default:
-		return rotation.Errorf(rotation.CodeServer, "the server at %q asked for no password, asked for it in a form that is not allowed here, or did not prove that it knows it", account.Host).Because(err)
 	}
+	if ended := wire.LoginError(err, account.Host); ended != nil {
+		return ended
+	}
+	return rotation.Errorf(rotation.CodeServer, "the server at %q asked for no password, asked for it in a form that is not allowed here, or did not prove that it knows it", account.Host).Because(err)
 }
 
 // refusedLogin tells apart what one SQLSTATE stands for. The message would say
@@ -98,7 +94,7 @@ func statementError(err error, doing string) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", doing).Because(err)
 	default:
-		return rotation.Errorf(rotation.CodeUnreachable, "%s: the connection broke", doing).Because(err)
+		return rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", doing).Because(err)
 	}
 }
 
@@ -127,9 +123,9 @@ func refused(refusal *pgconn.PgError, doing string) error {
 	case stateStarting:
 		return say(rotation.CodeUnreachable, "the server is starting or stopping")
 	case stateAdminShutdown, stateCrashShutdown:
-		return say(rotation.CodeUnreachable, "the server ended the session")
+		return say(rotation.CodeDisconnected, "the server ended the session")
 	case stateIdleSession, stateIdleTransaction:
-		return say(rotation.CodeUnreachable, "the session stood idle too long and the server ended it")
+		return say(rotation.CodeDisconnected, "the session stood idle too long and the server ended it")
 	default:
 		return say(rotation.CodeServer, "the server refuses")
 	}

@@ -100,7 +100,7 @@ func (t *Target) Login(ctx context.Context, account database.Account, begin func
 	}
 	err = begin(ctx, s)
 	if rotation.CodeOf(err) == rotation.CodeDeadline { // the log-in's, not the caller's
-		err = rotation.Errorf(rotation.CodeUnreachable, "the server does not answer after the log-in").Because(err)
+		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
 	}
 	if err != nil {
 		s.Close()

@@ -60,7 +60,7 @@ func (s *Strategy) overlapper(ctx context.Context, r *rotation.Rotation, found *
 	switch rotation.CodeOf(err) {
 	case "":
 		return own, nil
-	case rotation.CodeUnreachable, rotation.CodeDeadline:
+	case rotation.CodeUnreachable, rotation.CodeNoAnswer, rotation.CodeDisconnected, rotation.CodeDeadline:
 		return nil, err
 	default:
 		r.Report.Degraded = err

@@ -49,16 +49,26 @@ func TestTLSErrors(t *testing.T) {
 		err  error
 		want rotation.Code
 	}{
-		{context.DeadlineExceeded, rotation.CodeUnreachable},
-		{fmt.Errorf("%s: %w", echo, io.ErrUnexpectedEOF), rotation.CodeUnreachable},
-		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, rotation.CodeUnreachable},
+		{context.DeadlineExceeded, rotation.CodeNoAnswer},
+		{fmt.Errorf("%s: %w", echo, io.ErrUnexpectedEOF), rotation.CodeDisconnected},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, rotation.CodeDisconnected},
 		{ErrNoTLS, rotation.CodeTLS},
-		{x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{echo}}, Host: echo}, rotation.CodeTLS},
-		{x509.UnknownAuthorityError{}, rotation.CodeTLS},
-		{x509.CertificateInvalidError{Reason: x509.Expired, Detail: echo}, rotation.CodeTLS},
+		{x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{echo}}, Host: echo}, rotation.CodeCertName},
+		{x509.UnknownAuthorityError{}, rotation.CodeCertAuthority},
+		{x509.CertificateInvalidError{Reason: x509.Expired, Detail: echo}, rotation.CodeCertExpired},
 		{errors.New(echo), rotation.CodeTLS},
 	} {
 		wantCode(t, TLSError(test.err, "db.test:5432", "db.test"), test.want)
+	}
+}
+
+// TestLoginErrors tells a server that says nothing from one that hung up, and both
+// from one that answered. (C7)
+func TestLoginErrors(t *testing.T) {
+	wantCode(t, LoginError(context.DeadlineExceeded, "db.test:5432"), rotation.CodeNoAnswer)
+	wantCode(t, LoginError(fmt.Errorf("%s: %w", echo, io.EOF), "db.test:5432"), rotation.CodeDisconnected)
+	if err := LoginError(errors.New(echo), "db.test:5432"); err != nil {
+		t.Errorf("got %v for an answer", err)
 	}
 }
 

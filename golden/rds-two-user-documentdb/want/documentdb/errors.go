@@ -3,6 +3,7 @@ package documentdb
 import (
 	"context"
 	"errors"
+	"io"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -53,10 +54,10 @@ func loginError(err error, account database.Account) error {
 		return rotation.Errorf(rotation.CodeAuthRejected, "user %q: the server refuses the password, or the user does not exist", account.User).Because(err)
 	case answer != nil:
 		return refused(*answer, "log-in")
-	case wire.IsTimeout(err), mongo.IsTimeout(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q does not answer the log-in", account.Host).Because(err)
-	case errors.Is(err, errSpent), wire.IsBroken(err), mongo.IsNetworkError(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "the server at %q closed the connection during the log-in", account.Host).Because(err)
+	case mongo.IsTimeout(err):
+		return wire.LoginError(errors.Join(context.DeadlineExceeded, err), account.Host)
+	case errors.Is(err, errSpent), mongo.IsNetworkError(err):
+		return wire.LoginError(errors.Join(io.EOF, err), account.Host)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "the server at %q asks for the password in a form that is not known here, or did not prove that it knows it", account.Host).Because(err)
 	}
@@ -77,7 +78,7 @@ func commandError(err error, doing string) error {
 	if mongo.IsTimeout(err) || errors.Is(err, context.Canceled) {
 		return rotation.Errorf(rotation.CodeDeadline, "%s: time ran out", doing).Because(err)
 	}
-	return rotation.Errorf(rotation.CodeUnreachable, "%s: the connection broke", doing).Because(err)
+	return rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", doing).Because(err)
 }
 
 // refused classifies what a server answered to a command.
@@ -102,7 +103,7 @@ func refused(answer mongo.CommandError, doing string) error {
 		return say(rotation.CodeNoSpace, "the server's disk is full")
 	// A change that was under way then may be in force or not.
 	case codeShutdown, codeSteppedDown, codeInterruptedShutdown, codeInterruptedChange:
-		return say(rotation.CodeUnreachable, "the server is stopping, or changing its part")
+		return say(rotation.CodeDisconnected, "the server is stopping, or changing its part")
 	default:
 		return say(rotation.CodeServer, "the server refuses")
 	}

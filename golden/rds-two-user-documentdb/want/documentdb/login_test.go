@@ -117,16 +117,16 @@ func TestLoginFails(t *testing.T) {
 		roots   *x509.CertPool
 		want    rotation.Code
 	}{
-		{name: "unknown authority", roots: x509.NewCertPool(), want: rotation.CodeTLS},
-		{name: "certificate of another host", options: []documentdbtest.Option{documentdbtest.Certificate("other.test", later)}, want: rotation.CodeTLS},
-		{name: "expired certificate", options: []documentdbtest.Option{documentdbtest.Certificate(documentdbtest.Name, time.Now().Add(-time.Hour))}, want: rotation.CodeTLS},
-		{name: "closed at the first word", answer: drop("isMaster"), want: rotation.CodeUnreachable},
-		{name: "closed at the log-in", answer: drop("saslStart"), want: rotation.CodeUnreachable},
-		{name: "closed in the log-in", answer: drop("saslContinue"), want: rotation.CodeUnreachable},
-		{name: "closed after the log-in", answer: drop("connectionStatus"), want: rotation.CodeUnreachable},
+		{name: "unknown authority", roots: x509.NewCertPool(), want: rotation.CodeCertAuthority},
+		{name: "certificate of another host", options: []documentdbtest.Option{documentdbtest.Certificate("other.test", later)}, want: rotation.CodeCertName},
+		{name: "expired certificate", options: []documentdbtest.Option{documentdbtest.Certificate(documentdbtest.Name, time.Now().Add(-time.Hour))}, want: rotation.CodeCertExpired},
+		{name: "closed at the first word", answer: drop("isMaster"), want: rotation.CodeDisconnected},
+		{name: "closed at the log-in", answer: drop("saslStart"), want: rotation.CodeDisconnected},
+		{name: "closed in the log-in", answer: drop("saslContinue"), want: rotation.CodeDisconnected},
+		{name: "closed after the log-in", answer: drop("connectionStatus"), want: rotation.CodeDisconnected},
 		{name: "wrong password", answer: on("saslContinue", documentdbtest.Fail(18, echo)), want: rotation.CodeAuthRejected},
 		{name: "no such user", answer: on("saslStart", documentdbtest.Fail(18, echo)), want: rotation.CodeAuthRejected},
-		{name: "stopping", answer: on("saslStart", documentdbtest.Fail(91, echo)), want: rotation.CodeUnreachable},
+		{name: "stopping", answer: on("saslStart", documentdbtest.Fail(91, echo)), want: rotation.CodeDisconnected},
 		{name: "server that does not know the password", answer: on("saslContinue", bson.D{
 			{Key: "ok", Value: 1}, {Key: "conversationId", Value: 1}, {Key: "done", Value: true}, {Key: "payload", Value: []byte("v=" + echo)},
 		}), want: rotation.CodeServer},
@@ -173,7 +173,7 @@ func TestNoTLS(t *testing.T) {
 	for name, answer := range map[string]string{"closed at once": "", "words in place of a handshake": echo} {
 		t.Run(name, func(t *testing.T) {
 			account := listen(t, func(conn net.Conn) { _, _ = io.WriteString(conn, answer) })
-			want := rotation.CodeUnreachable
+			want := rotation.CodeDisconnected
 			if answer != "" {
 				want = rotation.CodeTLS
 			}
@@ -237,7 +237,7 @@ func blackHole(t *testing.T, roots *x509.CertPool, account database.Account) {
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	_, err := newTarget(t, roots).Login(ctx, account)
-	wantCode(t, err, rotation.CodeUnreachable)
+	wantCode(t, err, rotation.CodeNoAnswer)
 	if ctx.Err() != nil {
 		t.Error("nothing is left of the time")
 	}
@@ -275,8 +275,8 @@ func TestNothingLandsLate(t *testing.T) {
 		want rotation.Code
 		sent bool
 	}{
-		{name: "the connection broke before", harm: func(server *documentdbtest.Server, _ *Session) { server.Cut() }, want: rotation.CodeUnreachable},
-		{name: "the connection breaks at the change", harm: func(server *documentdbtest.Server, _ *Session) { server.Answer(drop("updateUser")) }, want: rotation.CodeUnreachable, sent: true},
+		{name: "the connection broke before", harm: func(server *documentdbtest.Server, _ *Session) { server.Cut() }, want: rotation.CodeDisconnected},
+		{name: "the connection breaks at the change", harm: func(server *documentdbtest.Server, _ *Session) { server.Answer(drop("updateUser")) }, want: rotation.CodeDisconnected, sent: true},
 		{name: "the process stood still", harm: func(_ *documentdbtest.Server, s *Session) { s.heard = s.heard.Add(-2 * idleLimit) }, want: rotation.CodeBusy},
 	}
 	for _, test := range tests {
@@ -328,10 +328,10 @@ func TestCommandErrors(t *testing.T) {
 		{codeBadValue, rotation.CodePolicy},
 		{codeNotPrimary, rotation.CodeNotWriter},
 		{codeNotPrimaryOrRead, rotation.CodeNotWriter},
-		{codeSteppedDown, rotation.CodeUnreachable},
-		{codeShutdown, rotation.CodeUnreachable},
-		{codeInterruptedShutdown, rotation.CodeUnreachable},
-		{codeInterruptedChange, rotation.CodeUnreachable},
+		{codeSteppedDown, rotation.CodeDisconnected},
+		{codeShutdown, rotation.CodeDisconnected},
+		{codeInterruptedShutdown, rotation.CodeDisconnected},
+		{codeInterruptedChange, rotation.CodeDisconnected},
 		{codeMaxTimeExpired, rotation.CodeDeadline},
 		{codeCommandNotFound, rotation.CodeServer},
 		{4711, rotation.CodeServer},

@@ -13,13 +13,13 @@ import (
 	"crypto/x509"
 	"database/sql/driver"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/wire"
 )
 
 const (
@@ -128,7 +128,7 @@ func (t *Target) open(ctx context.Context, account database.Account, begin func(
 	}
 	err = begin(ctx, s)
 	if rotation.CodeOf(err) == rotation.CodeDeadline { // the log-in's, not the caller's
-		err = rotation.Errorf(rotation.CodeUnreachable, "the server does not answer after the log-in").Because(err)
+		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
 	}
 	if err != nil {
 		s.Close()
@@ -139,11 +139,7 @@ func (t *Target) open(ctx context.Context, account database.Account, begin func(
 
 // connect logs in, and no more.
 func (t *Target) connect(ctx context.Context, account database.Account) (*Session, error) {
-	port := account.Port
-	if port == 0 {
-		port = defaultPort
-	}
-	address := net.JoinHostPort(account.Host, strconv.Itoa(port))
+	address := wire.Address(account, defaultPort)
 	config := mysql.NewConfig()
 	config.User = account.User
 	config.Passwd = account.Password.Reveal()
@@ -166,14 +162,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 // dial makes the one attempt that there is.
 func dial(ctx context.Context, config *mysql.Config) (opened driver.Conn, err error) {
 	var dialled net.Conn
-	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		var dialer net.Dialer
-		conn, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, dialError(err, address)
-		}
-		dialled = conn
-		return conn, nil
+	config.DialFunc = func(ctx context.Context, _, address string) (_ net.Conn, err error) {
+		dialled, err = wire.Dial(ctx, address)
+		return dialled, err
 	}
 	// The driver believes the lengths in a greeting, which something other
 	// than a MySQL server may have sent.

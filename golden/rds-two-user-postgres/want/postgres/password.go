@@ -32,9 +32,12 @@ func scramVerifier(password rotation.Sensitive, salt []byte, iterations int) (ro
 	return scramText(salt, iterations, storedKey[:], keyed(salted, "Server Key")), nil
 }
 
-// scramOfNothing returns a verifier that no password satisfies.
-func scramOfNothing(iterations int) rotation.Sensitive {
-	return scramText(random(scramSaltLength), iterations, random(sha256.Size), random(sha256.Size))
+// scramOfNothing returns a verifier that no password satisfies. It has one
+// iteration because the server goes through all of them, to see that what it is
+// given is not the verifier of an empty password (AlterRole in
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/commands/user.c).
+func scramOfNothing() rotation.Sensitive {
+	return scramText(random(scramSaltLength), 1, random(sha256.Size), random(sha256.Size))
 }
 
 func scramText(salt []byte, iterations int, storedKey, serverKey []byte) rotation.Sensitive {

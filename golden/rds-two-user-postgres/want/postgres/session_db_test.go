@@ -356,7 +356,7 @@ func TestFrozenProcessIsShutOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := frozen.Change(t.Context(), account.User, rotation.NewSensitive(sentinel+"TooLate"))
-	wantCode(t, err, rotation.CodeUnreachable)
+	wantCode(t, err, rotation.CodeDisconnected)
 	login(t, target, account)
 }
 
@@ -385,7 +385,7 @@ func TestChangeBehindALock(t *testing.T) {
 	wantCode(t, err, rotation.CodeDeadline)
 	// A session that lost an answer is of no more use.
 	err = session.Change(t.Context(), account.User, rotation.NewSensitive(sentinel))
-	wantCode(t, err, rotation.CodeUnreachable)
+	wantCode(t, err, rotation.CodeDisconnected)
 }
 
 // TestReadOnlyServer has no standby to ask, so it sets what makes one: the flag

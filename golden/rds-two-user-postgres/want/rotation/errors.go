@@ -37,8 +37,13 @@ const (
 
 // What the server or service behind the credential says.
 const (
-	CodeUnreachable    Code = "unreachable"     // no connection, or it broke
-	CodeTLS            Code = "tls"             // the server's certificate or TLS itself was refused
+	CodeUnreachable    Code = "unreachable"     // no connection could be made
+	CodeNoAnswer       Code = "no-answer"       // a connection was made, and then nothing came
+	CodeDisconnected   Code = "disconnected"    // the other side ended the connection
+	CodeCertAuthority  Code = "cert-authority"  // no trusted authority signed the server's certificate
+	CodeCertName       Code = "cert-name"       // the server's certificate is for another name
+	CodeCertExpired    Code = "cert-expired"    // the server's certificate is out of its dates
+	CodeTLS            Code = "tls"             // TLS was refused, or failed in another way
 	CodeAuthRejected   Code = "auth-rejected"   // the server refused the credential at log-in
 	CodeLocked         Code = "locked"          // the account exists and may not log in
 	CodeExpired        Code = "expired"         // the account or its password is past its date

@@ -627,7 +627,8 @@ func TestReplicaLags(t *testing.T) {
 // ends, and with what it said. Only a rejection is a reason to ask again.
 func TestReplicaFails(t *testing.T) {
 	for code, again := range map[rotation.Code]bool{
-		rotation.CodeAuthRejected: true, rotation.CodeUnreachable: false, rotation.CodeLocked: false, rotation.CodeTLS: false,
+		rotation.CodeAuthRejected: true, rotation.CodeUnreachable: false, rotation.CodeNoAnswer: false,
+		rotation.CodeDisconnected: false, rotation.CodeLocked: false, rotation.CodeTLS: false,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, preprovisioned, 0)

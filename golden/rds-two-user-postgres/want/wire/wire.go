@@ -8,10 +8,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"strconv"
-	"syscall"
 	"time"
 
 	"example.com/orders-db/database"
@@ -59,52 +57,53 @@ func Handshake(ctx context.Context, conn net.Conn, roots *x509.CertPool, serverN
 }
 
 func dialError(err error, address string) error {
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns):
-		return rotation.Errorf(rotation.CodeUnreachable, "the name in %q cannot be resolved", address).Because(err)
-	case IsTimeout(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer", address).Because(err)
-	default:
-		return rotation.Errorf(rotation.CodeUnreachable, "%q refuses the connection", address).Because(err)
-	}
-}
-
-// TLSError tells a connection that broke before TLS was agreed, which is
-// [rotation.CodeUnreachable], from a server that was refused, which is
-// [rotation.CodeTLS].
-func TLSError(err error, address, serverName string) error {
+	why := "%q refuses the connection"
 	var (
-		name      x509.HostnameError
-		authority x509.UnknownAuthorityError
-		invalid   x509.CertificateInvalidError
+		unknown *net.DNSError
+		network net.Error
 	)
 	switch {
-	case IsTimeout(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "%q does not answer", address).Because(err)
-	case IsBroken(err):
-		return rotation.Errorf(rotation.CodeUnreachable, "%q closed the connection before TLS was agreed", address).Because(err)
+	case errors.As(err, &unknown):
+		why = "the name in %q cannot be resolved"
+	case errors.As(err, &network) && network.Timeout():
+		why = "%q does not answer"
+	}
+	return rotation.Errorf(rotation.CodeUnreachable, why, address).Because(err)
+}
+
+// TLSError classifies the failure of a handshake with the server at address,
+// which should have had a certificate for serverName.
+func TLSError(err error, address, serverName string) error {
+	say := func(code rotation.Code, format string, args ...any) error {
+		return rotation.Errorf(code, format, args...).Because(err)
+	}
+	switch code := rotation.ConnectionCode(err); {
 	case errors.Is(err, ErrNoTLS):
-		return rotation.Errorf(rotation.CodeTLS, "%q offers no TLS", address)
-	case errors.As(err, &name):
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is not for the name %q; if the host is an alias, put the certificate's name into the secret's %q", address, serverName, database.KeyServerName).Because(err)
-	case errors.As(err, &authority):
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q is signed by no authority that this function trusts", address).Because(err)
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return rotation.Errorf(rotation.CodeTLS, "the certificate of %q has expired or is not valid yet", address).Because(err)
+		return say(rotation.CodeTLS, "%q offers no TLS", address)
+	case code == rotation.CodeNoAnswer:
+		return say(code, "%q does not answer", address)
+	case code == rotation.CodeDisconnected:
+		return say(code, "%q closed the connection before TLS was agreed", address)
+	case code == rotation.CodeCertName:
+		return say(code, "the certificate of %q is not for the name %q; if the host is an alias, put the certificate's name into the secret's %q", address, serverName, database.KeyServerName)
+	case code == rotation.CodeCertAuthority:
+		return say(code, "the certificate of %q is signed by no authority that this function trusts", address)
+	case code == rotation.CodeCertExpired:
+		return say(code, "the certificate of %q has expired or is not valid yet", address)
 	default:
-		return rotation.Errorf(rotation.CodeTLS, "TLS with %q failed", address).Because(err)
+		return say(rotation.CodeTLS, "TLS with %q failed", address)
 	}
 }
 
-// IsTimeout reports whether err says that time ran out.
-func IsTimeout(err error) bool {
-	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
-}
-
-// IsBroken reports whether err says that the other side hung up.
-func IsBroken(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
+// LoginError classifies a log-in to the server at address that ended without the
+// server's answer to it, and returns nil if it did not.
+func LoginError(err error, address string) error {
+	switch code := rotation.ConnectionCode(err); code {
+	case rotation.CodeNoAnswer:
+		return rotation.Errorf(code, "%q does not answer the log-in", address).Because(err)
+	case rotation.CodeDisconnected:
+		return rotation.Errorf(code, "%q closed the connection during the log-in", address).Because(err)
+	default:
+		return nil
+	}
 }

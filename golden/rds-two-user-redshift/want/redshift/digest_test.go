@@ -208,7 +208,7 @@ func TestLoginFails(t *testing.T) {
 		"SCRAM, which is PostgreSQL's": {script: postgrestest.OverTLS(good, asks(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}})), want: rotation.CodeServer},
 		"no password asked for":        {script: postgrestest.OverTLS(good, asks(&pgproto3.AuthenticationOk{})), want: rotation.CodeServer},
 		"an error at once":             {script: postgrestest.OverTLS(good, postgrestest.Refuse("57P03", "ProcessStartupPacket")), want: rotation.CodeUnreachable},
-		"closed":                       {script: postgrestest.OverTLS(good, func(*pgproto3.Backend) {}), want: rotation.CodeUnreachable},
+		"closed":                       {script: postgrestest.OverTLS(good, func(*pgproto3.Backend) {}), want: rotation.CodeDisconnected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			account := postgrestest.Serve(t, test.script).Account()
@@ -289,7 +289,7 @@ func TestStoodStill(t *testing.T) {
 		if err := do(session); rotation.CodeOf(err) != rotation.CodeBusy {
 			t.Errorf("%s: got %v, want %q", name, err, rotation.CodeBusy)
 		}
-		if err := session.Session.Alter(t.Context(), "send", "ALTER USER"); rotation.CodeOf(err) != rotation.CodeUnreachable {
+		if err := session.Session.Alter(t.Context(), "send", "ALTER USER"); rotation.CodeOf(err) != rotation.CodeDisconnected {
 			t.Errorf("%s: the connection is open still: %v", name, err)
 		}
 	}
