@@ -31,40 +31,66 @@ type fault struct {
 // enough to see that nobody waits for it to be over.
 const stepTimeout = 9 * time.Second
 
-// TestFaults is the table of what can be wrong with a PostgreSQL: each has its
-// code and its words, is told before the function's time is up, leaves
-// AWSCURRENT as it was, and the same rotation goes through once it is mended.
+// TestFaults is the table of what can be wrong with a server: each has its code
+// and its words, is told before the function's time is up, leaves AWSCURRENT as
+// it was, and the same rotation goes through once it is mended. (C7, C8)
 func TestFaults(t *testing.T) {
-	server, disk := servers.PostgresOnSmallDisk(t)
-	ours := postgrestest.NewAuthority(t)
-	trusted := filepath.Join(t.TempDir(), "trusted.pem")
-	own, err := os.ReadFile(server.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(trusted, append(own, ours.PEM()...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b := newBench(t, scenario{
-		engine: postgres{func(testing.TB) *servers.PostgresServer { return server }}, name: "faults",
-		args: []string{"--type", "rds-single-user", "--set", "change_as=admin"},
-		env:  []string{"CHANGE_AS=admin", "DB_CA_FILE=" + trusted}, prepare: prepareSingle, reset: resetSingle,
+	t.Run("postgres", func(t *testing.T) {
+		server, disk := servers.PostgresOnSmallDisk(t)
+		withFaults(t, scenario{
+			engine:  postgres{func(testing.TB) *servers.PostgresServer { return server }},
+			prepare: prepareSingle, reset: resetSingle,
+		}, []fault{
+			{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
+			{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
+			{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
+			{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
+			{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
+		})
 	})
-	for _, f := range []fault{
+	for _, engine := range []mysqlEngine{{}, {mariadb: true}} {
+		user, admin := "'"+userOrders+"'@'%'", "'"+rotator+"'@'%'"
+		t.Run(engine.name(), func(t *testing.T) {
+			withFaults(t, scenario{engine: engine, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin}, []fault{
+				{"locked account", statements("ALTER USER "+user+" ACCOUNT LOCK", "ALTER USER "+user+" ACCOUNT UNLOCK"), rotation.CodeLocked, "is locked"},
+				{"expired password", expiredPassword(user), rotation.CodeExpired, "has expired"},
+				{"no rights", statements("REVOKE CREATE USER ON *.* FROM "+admin, "GRANT CREATE USER ON *.* TO "+admin), rotation.CodePermission, "privilege"},
+			})
+		})
+	}
+}
+
+// withFaults lets a rotation by an admin meet what every server can have, and what
+// is the engine's own.
+func withFaults(t *testing.T, s scenario, faults []fault) {
+	s.name, s.args, s.env = "faults", []string{"--type", "rds-single-user", "--set", "change_as=admin"}, []string{"CHANGE_AS=admin"}
+	b := newBench(t, s)
+	ours := postgrestest.NewAuthority(t)
+	b.trust(ours)
+	for _, f := range append([]fault{
 		{"accepts and never answers", instead(func(client net.Conn) { _, _ = io.Copy(io.Discard, client) }), rotation.CodeNoAnswer, "does not answer"},
 		{"closes at once", instead(func(client net.Conn) { _ = client.Close() }), rotation.CodeDisconnected, "closed the connection"},
 		{"wrong authority", certificate(postgrestest.NewAuthority(t).Server(t, "localhost", time.Now().Add(time.Hour))), rotation.CodeCertAuthority, "no authority that this function trusts"},
 		{"wrong host name", certificate(ours.Server(t, "other.test", time.Now().Add(time.Hour))), rotation.CodeCertName, "not for the name"},
 		{"expired certificate", certificate(ours.Server(t, "localhost", time.Now().Add(-time.Hour))), rotation.CodeCertExpired, "has expired"},
-		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
-		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
-		{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
-		{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
-		{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
-	} {
+	}, faults...) {
 		t.Run(f.name, func(t *testing.T) { b.survives(t, f) })
 	}
 	b.silent()
+}
+
+// trust lets the function believe in another authority beside the server's own.
+func (b *bench) trust(other postgrestest.Authority) {
+	b.t.Helper()
+	own, err := os.ReadFile(b.db.caFile)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	trusted := filepath.Join(b.t.TempDir(), "trusted.pem")
+	if err := os.WriteFile(trusted, append(own, other.PEM()...), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.function.Env = append(b.function.Env, "DB_CA_FILE="+trusted)
 }
 
 func (b *bench) survives(t *testing.T, f fault) {
@@ -119,6 +145,14 @@ func statements(begin, mend string) func(*testing.T, *bench) func() {
 	return func(t *testing.T, b *bench) func() {
 		b.db.superuser(t, begin)
 		return func() { b.db.superuser(t, mend) }
+	}
+}
+
+// expiredPassword ends with the password being set again, as the same.
+func expiredPassword(user string) func(*testing.T, *bench) func() {
+	return func(t *testing.T, b *bench) func() {
+		b.db.superuser(t, "ALTER USER "+user+" PASSWORD EXPIRE")
+		return func() { b.db.onlyPassword(t, userOrders, first) }
 	}
 }
 

@@ -35,14 +35,14 @@ func ParseName(text string) Name {
 // String returns the name for use in a statement.
 func (n Name) String() string { return Literal(n.User) + "@" + Literal(n.Host) }
 
-// Only returns the one account that a user must have, out of all that it has,
-// unless looking for them has failed already.
+// Only returns the one account that a user must have, out of all that the
+// session's user may see, unless looking for them has failed already.
 func Only(user string, names []Name, err error) (Name, error) {
 	switch {
 	case err != nil:
 		return Name{}, err
 	case len(names) == 0:
-		return Name{}, rotation.Errorf(rotation.CodeServer, "user %q does not exist, or the session's user may not see it", user)
+		return Name{}, rotation.Errorf(rotation.CodePermission, "no privilege shows the session's user that there is a user %q, if there is one", user)
 	case len(names) > 1:
 		return Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(names))
 	default:

@@ -103,12 +103,12 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no right to look":   {powerless, "refused", rotation.CodePermission},
 		"no right to change": {reader, "refused", rotation.CodePermission},
-		"no user":            {server.Admin, "nobody", rotation.CodeServer},
+		"no user":            {server.Admin, "nobody", rotation.CodePermission},
 		"two accounts":       {server.Admin, "several", rotation.CodeBadUsers},
 		"locked":             {server.Admin, "locked", rotation.CodeLocked},
 		"expired":            {server.Admin, "expired", rotation.CodeExpired},
 		"another plugin":     {server.Admin, "socket", rotation.CodeServer},
-		"another's case":     {server.Admin, "Refused", rotation.CodeServer},
+		"another's case":     {server.Admin, "Refused", rotation.CodePermission},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantCode(t, login(t, target, test.by).Try(t.Context(), test.user, rotation.NewSensitive(sentinel)), test.want)

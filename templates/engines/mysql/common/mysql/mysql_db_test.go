@@ -127,12 +127,12 @@ func TestRefusals(t *testing.T) {
 	}{
 		"weak, self":     {by: account, user: "refused", password: rotation.NewSensitive("weak"), want: rotation.CodePolicy},
 		"weak, admin":    {by: server.Admin, user: "refused", password: rotation.NewSensitive("weak"), want: rotation.CodePolicy},
-		"no right":       {by: powerless, user: "refused", password: good, want: rotation.CodeServer},
-		"no user":        {by: server.Admin, user: "nobody", password: good, want: rotation.CodeServer},
+		"no right":       {by: powerless, user: "refused", password: good, want: rotation.CodePermission},
+		"no user":        {by: server.Admin, user: "nobody", password: good, want: rotation.CodePermission},
 		"two accounts":   {by: server.Admin, user: "several", password: good, want: rotation.CodeBadUsers},
 		"locked":         {by: server.Admin, user: "locked", password: good, want: rotation.CodeLocked},
 		"expired":        {by: server.Admin, user: "expired", password: good, want: rotation.CodeExpired},
-		"another's case": {by: server.Admin, user: "Refused", password: good, want: rotation.CodeServer},
+		"another's case": {by: server.Admin, user: "Refused", password: good, want: rotation.CodePermission},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := login(t, target, test.by)
