@@ -47,6 +47,27 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// TestFirstExample holds what the README shows of `rotasmith new` to what it prints.
+func TestFirstExample(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n$ rotasmith ")
+	shown, _, ends := strings.Cut(rest, "\n\n$ ")
+	line, lines, printed := strings.Cut(shown, "\n")
+	if !ok || !ends || !printed {
+		t.Fatal("the README shows no rotasmith new and what it prints")
+	}
+	t.Chdir(t.TempDir())
+	_, now, _ := rotate(t, strings.Fields(line)...)
+	for part := range strings.SplitSeq(lines, "  ...\n") {
+		if !strings.Contains(now, part) {
+			t.Errorf("rotasmith %s prints nothing like\n%s\nbut\n%s", line, part, now)
+		}
+	}
+}
+
 func reference(t *testing.T) string {
 	t.Helper()
 	catalog, err := generator.Open(templates.FS, templates.Root)
