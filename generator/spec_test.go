@@ -148,6 +148,9 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 			`unknown network "lan" | one of: vpc, public`,
 			`bad pattern "../x" in keep | patterns of paths inside the project, such as README.md or docs/*.md`,
 		}},
+		{"a day that never comes", pairAnswers("schedule=cron(0 4 31 FEB ? *)"), []string{
+			`bad schedule "cron(0 4 31 FEB ? *)": no such day ever comes | 30d, rate(12 hours), rate(30 days) or cron(0 4 1 * ? *)`,
+		}},
 		{"rotasmith's own module", pairAnswers("module=" + testRoot + "/x"), []string{
 			`module path "` + testRoot + `/x" lies inside the templates | a module path of your own`,
 		}},

@@ -35,7 +35,7 @@ func newOperator(t *testing.T, script, arns string) *operator {
 	writeTree(t, o.dir, tree{
 		"script.sh":          string(text),
 		"terraform/versions": "",
-		"bin/terraform": "#!/bin/sh\ncase $3 in\nsecret_arns) echo '" + arns + "' ;;\nfirst_values) echo '{\"a\": {\"zone\": \"$(x)\"}}' ;;\n" +
+		"bin/terraform": "#!/bin/sh\ncase $3 in\nsecret_arns) echo '" + arns + "' ;;\nfirst_values) echo '{\"a\": {\"zone\": \"$(x)\"}, \"b\": {}}' ;;\n" +
 			"region) echo '\"eu-west-1\"' ;;\nfunction_name) echo '\"rotator\"' ;;\nesac\n",
 		"bin/aws": `#!/bin/sh
 echo "$@" >>"$DIR/calls"
@@ -97,6 +97,16 @@ func (o *operator) wantPut(want map[string]any) {
 	}
 }
 
+// A key that stands on standard input once is one secret's: the other's is asked for.
+func TestSeedTwoAPIKeys(t *testing.T) {
+	o := newOperator(t, "api-key/seed.sh", `{"a": "arn:a", "b": "arn:b"}`)
+	said, err := o.run("id-1\n" + apiKey + "\n")
+	if err == nil || !strings.Contains(said, "the key is empty") {
+		t.Errorf("error %v:\n%s", err, said)
+	}
+	o.wantPut(map[string]any{"key_id": "id-1", "api_key": apiKey, "zone": "$(x)"})
+}
+
 // C9: seed.sh stores a key and its id beside what Terraform knows, and shows it nowhere.
 func TestSeedAPIKey(t *testing.T) {
 	for _, test := range []struct {
@@ -104,6 +114,7 @@ func TestSeedAPIKey(t *testing.T) {
 		want        map[string]any
 		says        string // when it fails
 	}{
+		{"nothing at all", "", nil, "the key is empty"},
 		{"a key and its id", "id-1\n" + apiKey + "\n", map[string]any{"key_id": "id-1", "api_key": apiKey, "zone": "$(x)"}, ""},
 		{"a last line that does not end", "id-1\n" + apiKey, map[string]any{"key_id": "id-1", "api_key": apiKey, "zone": "$(x)"}, ""},
 		{"no key", "id-1\n\n", nil, "the key is empty"},

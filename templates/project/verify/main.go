@@ -141,7 +141,7 @@ func judge(secret *secretsmanager.DescribeSecretOutput) (waiting, pending string
 	case current == "":
 		return "", "", errors.New("it has no value: run \"make seed\"")
 	case !aws.ToBool(secret.RotationEnabled):
-		return "", "", errors.New("rotation is off: set seeded = true in terraform/terraform.tfvars and run \"make deploy\"")
+		return "", "", errors.New("rotation is off: run \"make deploy\", which switches it on for a secret that has a value")
 	case pending != "" && pending != current:
 		return "a rotation is under way, to version " + pending, pending, nil
 	case secret.LastRotatedDate == nil:
