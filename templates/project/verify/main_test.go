@@ -51,6 +51,18 @@ func TestVerify(t *testing.T) {
 			log:    []string{line("step failed", "createSecret", `,"code":"disabled","detail":"unset it"`)},
 			want:   []string{"given up", "createSecret failed: disabled: unset it"},
 		},
+		"given up after another": {
+			before: func(a *account) { begin(a); finish(a) },
+			log:    []string{line("step failed", "createSecret", `,"time":"2000-01-02T00:00:00Z","code":"too-soon","detail":"wait"`)},
+			want:   []string{"last rotated at 2000-01-01", "given up: createSecret failed: too-soon: wait"},
+		},
+		"failed before it went well": {
+			before: func(a *account) { begin(a); finish(a) },
+			log: []string{
+				line("step failed", "createSecret", `,"time":"1999-12-31T23:59:00Z","code":"store-throttle","detail":"slow down"`),
+				line("step failed", "preflight", `,"time":"2000-01-02T00:00:00Z","code":"locked","detail":"no step"`),
+			},
+		},
 		"a step failed": {
 			before: begin,
 			log: []string{
@@ -115,6 +127,7 @@ func TestRun(t *testing.T) {
 			"VersionIdsToStages": {"b": ["AWSCURRENT", "AWSPENDING"], "a": ["AWSPREVIOUS"]}}`))
 	}))
 	defer server.Close()
+	t.Setenv("PATH", "") // and no program reads the log
 	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "id")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
