@@ -76,7 +76,13 @@ func (c *console) give(r reply) {
 	if r.Choices != nil {
 		keys = strings.Repeat(down, r.down) + enter
 	}
-	c.reply(r.Prompt, keys)
+	c.reply(begin(r.Prompt), keys)
+}
+
+// begin returns the first words of a prompt, which no window breaks apart.
+func begin(prompt string) string {
+	words := strings.Fields(prompt)
+	return strings.Join(words[:min(3, len(words))], " ")
 }
 
 // giveLine answers one question with a line.
@@ -86,7 +92,7 @@ func (c *console) giveLine(r reply) {
 	if r.Choices != nil {
 		answer = fmt.Sprint(slices.Index(choices(r.Question), r.value) + 1)
 	}
-	c.line(r.Prompt, answer)
+	c.line(begin(r.Prompt), answer)
 }
 
 func (c *console) columns(n uint16) {
@@ -183,7 +189,7 @@ func TestGivingUpAtEachPrompt(t *testing.T) {
 					for _, r := range replies[:i] {
 						c.give(r)
 					}
-					c.reply(replies[i].Prompt, key)
+					c.reply(begin(replies[i].Prompt), key)
 					if code, out := end(); code != exitInterrupted || out != "" {
 						t.Errorf("exit code %d, stdout %q", code, out)
 					}
@@ -197,7 +203,7 @@ func TestGivingUpAtEachPrompt(t *testing.T) {
 				for _, r := range replies[:i] {
 					c.giveLine(r)
 				}
-				c.wait(replies[i].Prompt, "", false)
+				c.wait(begin(replies[i].Prompt), "", false)
 				signal()
 				if code, out := end(); code != exitInterrupted || out != "" {
 					t.Errorf("exit code %d, stdout %q", code, out)
@@ -251,7 +257,7 @@ func TestGoingBack(t *testing.T) {
 			way.answer(c, "Go module path", "", 0)
 			way.answer(c, "Name of the secret", "prod/orders", 0)
 			way.answer(c, "How often to rotate", "7d", 0)
-			way.answer(c, "Write it", "<", 3)
+			way.answer(c, "Write it", "<", 4)
 			way.answer(c, "How often to rotate", "9d", 0)
 			way.answer(c, "Write it", "", 0)
 			code, out := end()
@@ -280,7 +286,9 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.wait("seed.sh", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)
 	c.line("Write it", "maybe")
-	c.line(`not accepted: unknown answer "maybe"`, "no")
+	c.line(`not accepted: unknown answer "maybe"`, "4")
+	c.line("not accepted: there is no number 4: give one from 1 to 3, or a name", "no")
+	c.wait("rotasmith: nothing was written", "", false)
 	if code, out := end(); code != exitInterrupted || out != "" {
 		t.Errorf("exit code %d, stdout %q", code, out)
 	}

@@ -50,6 +50,9 @@ func checkName(value string, _ Lookup) error {
 }
 
 func checkModule(value string, _ Lookup) error {
+	if _, path, ok := strings.Cut(value, "://"); ok {
+		return advise(fmt.Sprintf("a Go module path has no scheme: %s", strings.TrimSuffix(path, ".git")), "bad module path %q", value)
+	}
 	if err := module.CheckPath(value); err != nil {
 		if invalid, ok := errors.AsType[*module.InvalidPathError](err); ok {
 			err = invalid.Err
