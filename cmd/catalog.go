@@ -27,6 +27,9 @@ func (a *app) catalogCommand() *cobra.Command {
 				return err
 			}
 			text := catalogText(catalog)
+			if isWindow(a.Out) {
+				text = []byte(hang(string(text), columns(a.Out)))
+			}
 			if asJSON {
 				if text, err = catalogJSON(catalog); err != nil {
 					return err

@@ -54,7 +54,7 @@ func (a *app) newCommand() *cobra.Command {
 			texts[q.Key] = c.Flags().String(q.Key, "", q.Help)
 		}
 	}
-	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question, as `KEY=VALUE`; repeatable")
+	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question of rotasmith catalog, as `KEY=VALUE`; repeatable")
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
 	c.Flags().StringVar(&o.secret, "from-secret", "", "name or ARN of a secret in AWS whose description and key names answer what they can")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
@@ -80,13 +80,14 @@ func (a *app) newCommand() *cobra.Command {
 
 // completeNew adds what depends on the template tree, read only when it is asked for: the choices in the help, and shell completion.
 func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
-	help := c.HelpFunc()
 	c.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if catalog, err := a.open(); err == nil {
-			for _, t := range catalog.Types {
-				if targets := catalog.TargetsOf(t); len(targets) > 0 {
-					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --%s %s --no-input", t.Name, t.Kind, targets[0])
+			for i, t := range catalog.Types {
+				targets := catalog.TargetsOf(t)
+				if i == 0 {
+					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --%s %s --set schedule=7d --dry-run --no-input", t.Name, t.Kind, targets[0])
 				}
+				c.Example += fmt.Sprintf("\n  rotasmith new my-%s --type %s --%s %s --no-input", t.Name, t.Name, t.Kind, targets[0])
 			}
 			for key := range flags {
 				if names := choices(named(catalog.Questions(), key)); len(names) > 0 {
@@ -94,7 +95,7 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 				}
 			}
 		}
-		help(cmd, args)
+		a.explain(cmd, args)
 	})
 	complete := func(list func(questions []generator.Question, word string) []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
 		return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/AlecAivazis/survey/v2"
 	"github.com/AlecAivazis/survey/v2/core"
@@ -141,16 +140,6 @@ func (t *surveyTerminal) Say(text string) { fmt.Fprint(t.err, text) }
 
 // Width returns the columns of the window.
 func (t *surveyTerminal) Width() int { return columns(t.err) }
-
-// columns returns the columns of the window that a writer shows its text in, 80 where there is none.
-func columns(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
-		}
-	}
-	return 80
-}
 
 func (t *surveyTerminal) Ask(ctx context.Context, a ask) (string, error) {
 	if !t.tried {
@@ -342,28 +331,6 @@ func (t *surveyTerminal) page() int {
 
 // maxLines is how many choices a list shows at once: a window of 24 lines holds them and the question.
 const maxLines = 16
-
-// wrap breaks text into lines that a window of that many columns holds.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for word := range strings.FieldsSeq(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case column == 0:
-		case column+1+n >= width:
-			b.WriteByte('\n')
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += n
-	}
-	b.WriteByte('\n')
-	return b.String()
-}
 
 // linePrompter asks line by line: for a screen reader, a dumb terminal, or one that does not say where its cursor is. Nothing is drawn
 // again, and choices are numbered.

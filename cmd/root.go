@@ -5,7 +5,9 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -73,6 +75,9 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpFunc(a.explain)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
 	})
@@ -99,6 +104,19 @@ func helpCommand() *cobra.Command {
 		},
 	}
 }
+
+// explain prints a command's help, broken where the window ends.
+func (a *app) explain(cmd *cobra.Command, _ []string) {
+	width := columns(a.Out)
+	text := reflow(cmp.Or(cmd.Long, cmd.Short), min(width, helpWidth)) + "\n" + cmd.UsageString()
+	if isWindow(a.Out) {
+		text = hang(text, width)
+	}
+	fmt.Fprint(a.Out, text)
+}
+
+// helpWidth is where paragraphs are broken in a window that is not narrower, in columns.
+const helpWidth = 100
 
 // strict makes commands that only group others, and the ones that cobra adds, refuse what they do not know.
 func strict(c *cobra.Command) {
