@@ -77,6 +77,20 @@ func (a *ask) answer(line string) string {
 	return line
 }
 
+// numbered returns the choice with a number, and any other answer as it is.
+func (a *ask) numbered(answer string) (string, error) {
+	n, err := strconv.Atoi(answer)
+	switch {
+	case a.Choices == nil || err != nil && answer != "":
+		return answer, nil
+	case answer == "":
+		return "", fmt.Errorf("nothing was chosen: give a number from 1 to %d, or a name", len(a.Choices))
+	case n < 1 || n > len(a.Choices):
+		return "", fmt.Errorf("there is no number %d: give one from 1 to %d, or a name", n, len(a.Choices))
+	}
+	return a.Choices[n-1].Value, nil
+}
+
 // accept is check, which also knows the way back.
 func (a *ask) accept(answer string) error {
 	if answer != backKey {
@@ -371,13 +385,9 @@ func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		answer := a.answer(line)
-		if n, notNumber := strconv.Atoi(answer); notNumber != nil || a.Choices == nil {
+		answer, err := a.numbered(a.answer(line))
+		if err == nil {
 			err = a.accept(answer)
-		} else if n >= 1 && n <= len(a.Choices) {
-			answer = a.Choices[n-1].Value
-		} else {
-			err = fmt.Errorf("there is no number %d: give one from 1 to %d, or a name", n, len(a.Choices))
 		}
 		switch {
 		case err != nil:
