@@ -26,16 +26,13 @@ func (a *app) catalogCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := catalogText(catalog)
-			if isWindow(a.Out) {
-				text = []byte(hang(string(text), columns(a.Out)))
+			if !asJSON {
+				return a.show(catalogText(catalog))
 			}
-			if asJSON {
-				if text, err = catalogJSON(catalog); err != nil {
-					return err
-				}
+			text, err := catalogJSON(catalog)
+			if err == nil {
+				_, err = a.Out.Write(text)
 			}
-			_, err = a.Out.Write(text)
 			return err
 		},
 	}

@@ -150,7 +150,11 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 		fmt.Fprintln(a.Err, "rotasmith:", total.String())
 	}
 	if o.format == "text" && total.Different > 0 {
-		fmt.Fprintf(a.Err, "rotasmith: hint: rotasmith check %s | git apply takes over what rotasmith would write\n", quoted(o.dirs))
+		hint := "rotasmith check " + quoted(o.dirs) + " | git apply takes over what rotasmith would write"
+		if total.Kept > 0 {
+			hint += "; what is kept is yours to adapt"
+		}
+		fmt.Fprintln(a.Err, "rotasmith: hint:", hint)
 	}
 	if len(failed) == 0 && total.Different > 0 {
 		return errDifferent

@@ -384,8 +384,10 @@ func (t *talk) put(ctx context.Context, q generator.Question, def string, filled
 		if err := t.catalog.CheckAnswer(q, answer, filled); err != nil || q.Key != "name" {
 			return err
 		}
-		_, err := generator.CheckTarget(t.o.target(answer))
-		return err
+		if _, err := generator.CheckTarget(t.o.target(answer)); err != nil {
+			return &hinted{err, "choose another name", exitUsage}
+		}
+		return nil
 	}})
 	if err != nil {
 		return err
@@ -515,19 +517,15 @@ func (o *newOptions) report(catalog *generator.Catalog, result *generator.Result
 
 // printNew prints what was made and what to do next.
 func (a *app) printNew(o *newOptions, r *report) error {
-	var text []byte
-	var err error
 	switch {
-	case o.json:
-		text, err = r.json()
-	case o.dryRun:
-		text = r.plan()
-	default:
-		text = r.summary(columns(a.Out))
+	case o.dryRun && !o.json:
+		return a.show(r.plan())
+	case !o.json:
+		return a.show(r.summary(columns(a.Out)))
 	}
-	if err != nil {
-		return err
+	text, err := r.json()
+	if err == nil {
+		_, err = a.Out.Write(text)
 	}
-	_, err = a.Out.Write(text)
 	return err
 }

@@ -212,6 +212,7 @@ func TestHang(t *testing.T) {
 		"Words\n" +
 		"  a          one two three four five six\n" +
 		"             - seven eight nine ten eleven\n" +
+		"  b          a price of many      3    0.5 each\n" +
 		"  of-a-long-name  one two three four\n" +
 		"  rotasmith new orders-db --no-input --dry-run\n"
 	const want = "" +
@@ -220,6 +221,8 @@ func TestHang(t *testing.T) {
 		"             four five six\n" +
 		"             - seven eight\n" +
 		"             nine ten eleven\n" +
+		"  b          a price of many,\n" +
+		"             3, 0.5 each\n" +
 		"  of-a-long-name  one two\n" +
 		"    three four\n" +
 		"  rotasmith new orders-db --no-input --dry-run\n"

@@ -7,7 +7,6 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -107,12 +106,8 @@ func helpCommand() *cobra.Command {
 
 // explain prints a command's help, broken where the window ends.
 func (a *app) explain(cmd *cobra.Command, _ []string) {
-	width := columns(a.Out)
-	text := reflow(cmp.Or(cmd.Long, cmd.Short), min(width, helpWidth)) + "\n" + cmd.UsageString()
-	if isWindow(a.Out) {
-		text = hang(text, width)
-	}
-	fmt.Fprint(a.Out, text)
+	text := reflow(cmp.Or(cmd.Long, cmd.Short), min(columns(a.Out), helpWidth))
+	_ = a.show([]byte(text + "\n" + cmd.UsageString())) // nobody is told that there is nobody to tell
 }
 
 // helpWidth is where paragraphs are broken in a window that is not narrower, in columns.

@@ -16,6 +16,15 @@ func isWindow(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// show writes a result for people, in a window broken where that ends.
+func (a *app) show(text []byte) error {
+	if isWindow(a.Out) {
+		text = []byte(hang(string(text), columns(a.Out)))
+	}
+	_, err := a.Out.Write(text)
+	return err
+}
+
 // columns returns the columns of the window that a writer shows its text in, 80 where there is none.
 func columns(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
@@ -70,10 +79,10 @@ func reflow(text string, width int) string {
 }
 
 // gap is what stands between the columns of a table.
-var gap = regexp.MustCompile(`\S {2,}`)
+var gap = regexp.MustCompile(` {2,}`)
 
-// hang breaks the lines of a table and leaves the last of its columns a column, where the window has room for that. What is to be pasted
-// stays in one piece.
+// hang breaks the lines of a table. What follows the first column stays a column where the window has room for that, with commas between
+// what were columns of its own; what is to be pasted stays in one piece.
 func hang(table string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(table) {
@@ -91,7 +100,7 @@ func hang(table string, width int) string {
 		if indent > width/2 {
 			indent = min(lead+2, width/2)
 		}
-		b.WriteString(line[:start] + fill(start, indent, line[start:], width))
+		b.WriteString(line[:start] + fill(start, indent, gap.ReplaceAllString(line[start:], ", "), width))
 	}
 	return b.String()
 }
