@@ -24,7 +24,7 @@ const (
 var (
 	namePattern       = regexpOnce(nameExpr)
 	secretNamePattern = regexpOnce(secretNameExpr)
-	regionPattern     = regexpOnce(regionExpr)
+	regionPattern     = regexpOnce(`^[a-z]{2,4}(-[a-z]+)*-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}$`) // finds more slips
 	ratePattern       = regexpOnce(`^rate\(([0-9]{1,5}) (hour|day)(s?)\)$`)
 	cronPattern       = regexpOnce(`^cron\(([^()]*)\)$`)
 	hoursItem         = regexpOnce(`^(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$`)

@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -199,11 +198,14 @@ func (q *Question) Cure() string {
 // Check validates one answer and returns it as it is to be recorded.
 func (q *Question) Check(value string, get Lookup) (string, error) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-		return "", fmt.Errorf("%s %q has characters that cannot be printed", q.Key, value)
+		return "", advise("leave out what cannot be seen, such as line breaks and tabs", "%s %q has characters that cannot be printed", q.Key, value)
 	}
 	if value == "" {
 		if q.Optional {
 			return "", nil
+		}
+		if q.Choices != nil {
+			return "", advise(suggest("", q.names()), "%s is empty", q.Key)
 		}
 		return "", advise(q.Help, "%s is empty", q.Key)
 	}
