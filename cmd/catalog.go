@@ -26,13 +26,13 @@ func (a *app) catalogCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := catalogText(catalog)
-			if asJSON {
-				if text, err = catalogJSON(catalog); err != nil {
-					return err
-				}
+			if !asJSON {
+				return a.show(catalogText(catalog))
 			}
-			_, err = a.Out.Write(text)
+			text, err := catalogJSON(catalog)
+			if err == nil {
+				_, err = a.Out.Write(text)
+			}
 			return err
 		},
 	}

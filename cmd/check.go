@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -150,16 +149,32 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	if o.format != "text" {
 		fmt.Fprintln(a.Err, "rotasmith:", total.String())
 	}
+	if o.format == "text" && total.Different > 0 {
+		hint := "rotasmith check " + quoted(o.dirs) + " | git apply takes over what rotasmith would write"
+		if total.Kept > 0 {
+			hint += "; what is kept is yours to adapt"
+		}
+		fmt.Fprintln(a.Err, "rotasmith: hint:", hint)
+	}
 	if len(failed) == 0 && total.Different > 0 {
 		return errDifferent
 	}
 	return errors.Join(failed...)
 }
 
+// quoted is the folders as they are typed.
+func quoted(dirs []string) string {
+	var words []string
+	for _, dir := range dirs {
+		words = append(words, generator.ShellQuote(dir))
+	}
+	return strings.Join(words, " ")
+}
+
 // progress returns what shows how many projects were checked, and with 0 takes it away: on a terminal only.
 func (a *app) progress() func(projects int) {
-	f, ok := a.Err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || a.Getenv("TERM") == "dumb" {
+	f := a.Err
+	if !isWindow(f) || a.Getenv("TERM") == "dumb" {
 		return func(int) {}
 	}
 	const every = 20

@@ -76,7 +76,13 @@ func (c *console) give(r reply) {
 	if r.Choices != nil {
 		keys = strings.Repeat(down, r.down) + enter
 	}
-	c.reply(r.Prompt, keys)
+	c.reply(begin(r.Prompt), keys)
+}
+
+// begin returns the first words of a prompt, which no window breaks apart.
+func begin(prompt string) string {
+	words := strings.Fields(prompt)
+	return strings.Join(words[:min(3, len(words))], " ")
 }
 
 // giveLine answers one question with a line.
@@ -86,7 +92,7 @@ func (c *console) giveLine(r reply) {
 	if r.Choices != nil {
 		answer = fmt.Sprint(slices.Index(choices(r.Question), r.value) + 1)
 	}
-	c.line(r.Prompt, answer)
+	c.line(begin(r.Prompt), answer)
 }
 
 func (c *console) columns(n uint16) {
@@ -183,7 +189,7 @@ func TestGivingUpAtEachPrompt(t *testing.T) {
 					for _, r := range replies[:i] {
 						c.give(r)
 					}
-					c.reply(replies[i].Prompt, key)
+					c.reply(begin(replies[i].Prompt), key)
 					if code, out := end(); code != exitInterrupted || out != "" {
 						t.Errorf("exit code %d, stdout %q", code, out)
 					}
@@ -197,7 +203,7 @@ func TestGivingUpAtEachPrompt(t *testing.T) {
 				for _, r := range replies[:i] {
 					c.giveLine(r)
 				}
-				c.wait(replies[i].Prompt, "", false)
+				c.wait(begin(replies[i].Prompt), "", false)
 				signal()
 				if code, out := end(); code != exitInterrupted || out != "" {
 					t.Errorf("exit code %d, stdout %q", code, out)
@@ -231,8 +237,7 @@ func TestGoingBack(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			c := openConsole(t)
-			end := c.talk(t.Context(), nil, append([]string{"new", "--set", "ci=none", "--set", "region=", "--set", "window=", "--set", "network=vpc",
-				"--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=create", "--set", "alerts=sns", "--set", "refresh=sns"}, way.args...)...)
+			end := c.talk(t.Context(), nil, slices.Concat([]string{"new", "--set", "network=vpc"}, fixed, way.args)...)
 			way.answer(c, "Name of the project", "<", 0)
 			if way.args == nil {
 				c.reply("this is the first question", "\x7forders-db"+enter)
@@ -251,7 +256,7 @@ func TestGoingBack(t *testing.T) {
 			way.answer(c, "Go module path", "", 0)
 			way.answer(c, "Name of the secret", "prod/orders", 0)
 			way.answer(c, "How often to rotate", "7d", 0)
-			way.answer(c, "Write it", "<", 3)
+			way.answer(c, "Write it", "<", 4)
 			way.answer(c, "How often to rotate", "9d", 0)
 			way.answer(c, "Write it", "", 0)
 			code, out := end()
@@ -261,6 +266,106 @@ func TestGoingBack(t *testing.T) {
 				t.Errorf("exit code %d, want\n%sin\n%s", code, want, out)
 			}
 		})
+	}
+}
+
+// fixed answers what the tests of a conversation's course do not go into.
+var fixed = []string{
+	"--set", "region=", "--set", "window=", "--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=create",
+	"--set", "alerts=sns", "--set", "refresh=sns", "--set", "ci=none",
+}
+
+// A changed answer takes along what it decides: a default that was accepted, and what no longer applies. The rest stays.
+func TestChangingAnAnswer(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, append([]string{"new", "--accessible"}, fixed...)...)
+	c.line("Name of the project", "orders-db")
+	c.line("What to rotate", "")
+	c.line("not accepted: nothing was chosen: give a number from 1 to 3, or a name", "rds-two-user")
+	c.line("Database engine", "mysql")
+	c.line("Where the two", "clone")
+	c.line("Go module path, < goes back [example.com/orders-db]", "")
+	c.line("Name of the secret", "prod/x")
+	c.line("How often to rotate", "7d")
+	c.line("Where the function runs, number or name, < goes back [vpc]", "")
+	c.line("Write it", "change")
+	c.line("Which answer", "name")
+	c.line("Name of the project, < goes back [orders-db]", "billing-db")
+	c.line("Go module path, < goes back [example.com/billing-db]", "")
+	c.line("Write it", "change")
+	c.line("Which answer", "type")
+	c.line("What to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
+	c.line("Who changes the password", "admin")
+	c.line("Write it", "change")
+	c.line("Which answer", "<")
+	c.line("Write it", "change")
+	c.line("Which answer", "type")
+	c.line("What to rotate", "api-key")
+	c.line("Provider of the key", "sendgrid")
+	c.line("Where the function runs, number or name, < goes back [public]", "")
+	c.line("Write it", "yes")
+	code, out := end()
+	const want = "rotasmith new billing-db --type api-key --provider sendgrid --set secret_name=prod/x --set schedule=7d --set ci=none --no-input\n"
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d, want\n%sin\n%s", code, want, out)
+	}
+}
+
+// What the flags decide is not asked, and what they rule out is not offered.
+func TestFlagsDecide(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		prompt string // the first
+		absent string
+	}{
+		{[]string{"--provider", "sendgrid"}, "Go module path", "What to rotate"},
+		{[]string{"--engine", "mysql"}, "< goes back", "api-key:"},
+		{[]string{"--set", "change_as=self"}, "Database engine", "What to rotate"},
+		{[]string{"--set", "mode=roll"}, "Provider of the key", "sendgrid"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			c := openConsole(t)
+			end := c.talk(t.Context(), nil, append([]string{"new", "--accessible"}, test.args...)...)
+			c.line("Name of the project", "x")
+			c.line(test.prompt, "\x04")
+			end()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if strings.Contains(c.text.String(), test.absent) {
+				t.Errorf("%q in %q", test.absent, c.text.String())
+			}
+		})
+	}
+}
+
+// A choice that fits nothing that was typed says so, and an answer that may be empty can be emptied again.
+func TestWayOut(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, append([]string{"new", "x", "--type", "rds-two-user", "--set", "users=clone", "--module", "a.b/c",
+		"--set", "secret_name=s", "--set", "schedule=1d", "--set", "network=vpc"}, fixed[4:]...)...)
+	c.reply("Database engine", "zzz")
+	c.reply("none fits, press Backspace", "\x7f\x7f\x7f"+enter)
+	c.reply("Length of the rotation window (< goes back):", "4h"+enter)
+	c.reply("AWS region", "<"+enter)
+	c.reply("Length of the rotation window (< goes back, - leaves it empty): (4h)", "-"+enter)
+	c.reply("AWS region", enter)
+	c.reply("Write it", enter)
+	code, out := end()
+	if code != 0 || strings.Contains(out, "window=") {
+		t.Errorf("exit code %d, stdout %q", code, out)
+	}
+}
+
+// The provider that needs no function is another's to choose.
+func TestGoingBackFromAProviderThatNeedsNoFunction(t *testing.T) {
+	c := openConsole(t)
+	end := c.talk(t.Context(), nil, "new", "x", "--type", "api-key", "--accessible")
+	c.line("Provider of the key", "datadog")
+	c.line(allTheSame+", number or name, < goes back", "<")
+	c.line("Provider of the key", "sendgrid")
+	c.line("Go module path", "\x04")
+	if code, _ := end(); code != exitInterrupted {
+		t.Errorf("exit code %d", code)
 	}
 }
 
@@ -280,7 +385,9 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.wait("seed.sh", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)
 	c.line("Write it", "maybe")
-	c.line(`not accepted: unknown answer "maybe"`, "no")
+	c.line(`not accepted: unknown answer "maybe"`, "4")
+	c.line("not accepted: there is no number 4: give one from 1 to 3, or a name", "no")
+	c.wait("rotasmith: nothing was written", "", false)
 	if code, out := end(); code != exitInterrupted || out != "" {
 		t.Errorf("exit code %d, stdout %q", code, out)
 	}

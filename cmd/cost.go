@@ -68,13 +68,13 @@ func (a *app) runCost(o *costOptions) error {
 	if err != nil {
 		return err
 	}
-	text := billText(bill)
-	if o.json {
-		if text, err = billJSON(bill); err != nil {
-			return err
-		}
+	if !o.json {
+		return a.show(billText(bill))
 	}
-	_, err = a.Out.Write(text)
+	text, err := billJSON(bill)
+	if err == nil {
+		_, err = a.Out.Write(text)
+	}
 	return err
 }
 

@@ -22,6 +22,9 @@ const (
 // errInterrupted is Ctrl-C or Ctrl-D in a prompt.
 var errInterrupted = errors.New("interrupted")
 
+// errDeclined is a no to what would be done.
+var errDeclined = errors.New("declined")
+
 // hinted is an error that knows its cure and its exit code.
 type hinted struct {
 	error
@@ -43,6 +46,10 @@ func (a *app) report(err error) int {
 	}
 	if errors.Is(err, errDifferent) {
 		return exitDifferent
+	}
+	if errors.Is(err, errDeclined) {
+		fmt.Fprintln(a.Err, "rotasmith: nothing was written")
+		return exitInterrupted
 	}
 	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		fmt.Fprintln(a.Err, "rotasmith: error: interrupted, nothing was written")

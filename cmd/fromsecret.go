@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -48,7 +49,7 @@ func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id str
 
 // factsOf asks Secrets Manager. unread says why the value gave nothing: many may describe a secret and not read it.
 func factsOf(ctx context.Context, catalog *generator.Catalog, id string) (facts generator.Answers, unread string, err error) {
-	var options []func(*config.LoadOptions) error
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // what matters comes back as an error
 	if named, err := arn.Parse(id); err == nil {
 		options = append(options, config.WithRegion(named.Region))
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +29,7 @@ type newOptions struct {
 	dir       string
 	dirSet    bool
 	secretSet bool
+	fileSet   bool
 	noInput   bool
 	plain     bool
 	dryRun    bool
@@ -50,7 +54,7 @@ func (a *app) newCommand() *cobra.Command {
 			texts[q.Key] = c.Flags().String(q.Key, "", q.Help)
 		}
 	}
-	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question, as `KEY=VALUE`; repeatable")
+	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question of rotasmith catalog, as `KEY=VALUE`; repeatable")
 	c.Flags().StringVar(&o.answers, "answers", "", "YAML or JSON `file` with answers, - for stdin")
 	c.Flags().StringVar(&o.secret, "from-secret", "", "name or ARN of a secret in AWS whose description and key names answer what they can")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
@@ -67,6 +71,7 @@ func (a *app) newCommand() *cobra.Command {
 		}
 		o.dirSet = cmd.Flags().Changed("dir")
 		o.secretSet = cmd.Flags().Changed("from-secret")
+		o.fileSet = cmd.Flags().Changed("answers")
 		return a.runNew(cmd.Context(), o)
 	}
 	a.completeNew(c, texts)
@@ -75,13 +80,14 @@ func (a *app) newCommand() *cobra.Command {
 
 // completeNew adds what depends on the template tree, read only when it is asked for: the choices in the help, and shell completion.
 func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
-	help := c.HelpFunc()
 	c.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if catalog, err := a.open(); err == nil {
-			for _, t := range catalog.Types {
-				if targets := catalog.TargetsOf(t); len(targets) > 0 {
-					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --%s %s --no-input", t.Name, t.Kind, targets[0])
+			for i, t := range catalog.Types {
+				targets := catalog.TargetsOf(t)
+				if i == 0 {
+					c.Example += fmt.Sprintf("\n  rotasmith new orders-db --type %s --%s %s --set schedule=7d --dry-run --no-input", t.Name, t.Kind, targets[0])
 				}
+				c.Example += fmt.Sprintf("\n  rotasmith new my-%s --type %s --%s %s --no-input", t.Name, t.Name, t.Kind, targets[0])
 			}
 			for key := range flags {
 				if names := choices(named(catalog.Questions(), key)); len(names) > 0 {
@@ -89,7 +95,7 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 				}
 			}
 		}
-		help(cmd, args)
+		a.explain(cmd, args)
 	})
 	complete := func(list func(questions []generator.Question, word string) []string, more cobra.ShellCompDirective) cobra.CompletionFunc {
 		return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -209,7 +215,7 @@ func (a *app) given(ctx context.Context, o *newOptions) (generator.Answers, erro
 		return nil, err
 	}
 	answers = answers.Over(set)
-	if o.answers != "" {
+	if o.fileSet {
 		file, err := a.readAnswers(ctx, o.answers)
 		if err != nil {
 			return nil, err
@@ -241,13 +247,24 @@ func parseSets(sets []string) (generator.Answers, error) {
 	return answers, nil
 }
 
+// stdinPatience is how long answers may take to come from stdin before it is said that they are waited for.
+const stdinPatience = time.Second
+
 // maxAnswers bounds what is read as an answers file, in bytes.
 const maxAnswers = 1 << 20
 
 func (a *app) readAnswers(ctx context.Context, file string) (generator.Answers, error) {
 	const hint = "name a file with --answers, or - for stdin"
 	name, in := "stdin", a.In
-	if file != "-" {
+	switch file {
+	case "":
+		return nil, usagef(hint, "--answers is empty")
+	case "-":
+		waiting := time.AfterFunc(stdinPatience, func() {
+			fmt.Fprintln(a.Err, "rotasmith: note: waiting for answers on stdin, up to its end")
+		})
+		defer waiting.Stop()
+	default:
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, &hinted{err, hint, exitUsage}
@@ -300,51 +317,138 @@ func (a *app) ask(ctx context.Context, o *newOptions, catalog *generator.Catalog
 			return err
 		}
 	}
-	var asked []string
-	before := make(map[string]string) // what was answered and taken back
-	agreed := ""                      // to which way without a function
+	t := &talk{a, o, catalog, answers, nil, make(map[string]string), make(map[string]bool)}
+	agreed := "" // to which way without a function
 	for {
 		filled := catalog.Fill(answers, o.facts)
-		if managed := catalog.Managed(filled); managed != agreed && managed != "" {
-			a.prompter.Say("\n" + wrap(managed, a.prompter.Width()))
-			if err := a.agree(ctx, allTheSame, "yes goes on with the questions; no leaves everything as it was", false); err != nil {
-				return err
-			}
-			agreed = managed
-		}
 		q, def, open := catalog.Unanswered(filled)
-		if !open && (len(asked) == 0 || o.dryRun) {
-			return nil
-		}
-		var value string
+		managed := catalog.Managed(filled)
 		var err error
-		if open {
-			if last, ok := before[q.Key]; ok && !q.Optional && catalog.CheckAnswer(q, last, filled) == nil {
-				def = last
+		switch {
+		case managed != agreed && managed != "":
+			a.prompter.Say("\n" + wrap(managed, a.prompter.Width()))
+			err = a.agree(ctx, allTheSame, "yes goes on with the questions; no leaves everything as it was", len(t.asked) > 0)
+			if err == nil {
+				agreed = managed
 			}
-			value, err = a.prompter.Ask(ctx, ask{q, def, len(asked) > 0, func(answer string) error {
-				if err := catalog.CheckAnswer(q, answer, filled); err != nil || q.Key != "name" {
-					return err
-				}
-				_, err := generator.CheckTarget(o.target(answer))
-				return err
-			}})
-		} else {
-			err = a.confirm(ctx, o, catalog, filled)
+		case open:
+			err = t.put(ctx, q, def, filled)
+		case len(t.asked) == 0 || o.dryRun:
+			return nil
+		default:
+			if err = a.confirm(ctx, o, catalog, filled); err == nil {
+				return nil
+			}
 		}
 		switch {
 		case errors.Is(err, errBack):
-			last := asked[len(asked)-1]
-			asked = asked[:len(asked)-1]
-			before[last] = answers[last].Value
-			delete(answers, last)
-		case err != nil || !open:
+			t.takeBack(t.asked[len(t.asked)-1])
+		case errors.Is(err, errChange):
+			err = t.change(ctx)
+			if err != nil && !errors.Is(err, errBack) {
+				return err
+			}
+		case err != nil:
 			return err
-		default:
-			asked = append(asked, q.Key)
-			answers[q.Key] = generator.Answer{Value: value}
 		}
 	}
+}
+
+// talk is what came of a conversation so far.
+type talk struct {
+	*app
+	o       *newOptions
+	catalog *generator.Catalog
+	answers generator.Answers
+	asked   []string          // the keys of the questions, in the order in which they were answered
+	before  map[string]string // what was answered and taken back
+	usual   map[string]bool   // keys that were answered by their defaults
+}
+
+// put asks a question and keeps the answer. What was answered before and does not go with it is taken back, and so is a default that would
+// be another now.
+func (t *talk) put(ctx context.Context, q generator.Question, def string, filled generator.Answers) error {
+	fitting := slices.DeleteFunc(slices.Clone(q.Choices), func(choice generator.Choice) bool { return !t.fits(q.Key, choice.Value) })
+	if len(fitting) > 0 { // else what was given contradicts itself, which the refusal of any answer says best
+		q.Choices = fitting
+	}
+	usual := def
+	if last, ok := t.before[q.Key]; ok && t.catalog.CheckAnswer(q, last, filled) == nil && t.fits(q.Key, last) {
+		def = last
+	}
+	if len(q.Choices) == 1 { // what was given leaves no other
+		t.answers[q.Key] = generator.Answer{Value: q.Choices[0].Value}
+		return nil
+	}
+	value, err := t.prompter.Ask(ctx, ask{q, def, len(t.asked) > 0, func(answer string) error {
+		if err := t.catalog.CheckAnswer(q, answer, filled); err != nil || q.Key != "name" {
+			return err
+		}
+		if _, err := generator.CheckTarget(t.o.target(answer)); err != nil {
+			return &hinted{err, "choose another name", exitUsage}
+		}
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	t.asked = append(t.asked, q.Key)
+	t.answers[q.Key] = generator.Answer{Value: value}
+	t.usual[q.Key] = value == usual
+	for _, key := range t.later(q.Key) {
+		if !t.fits(key, t.answers[key].Value) || t.usual[key] && !t.catalog.IsDefault(key, t.answers) {
+			t.takeBack(key)
+		}
+	}
+	return nil
+}
+
+// fits reports whether an answer goes with those that were given and with those that a person gave to earlier questions.
+func (t *talk) fits(key, value string) bool {
+	with := maps.Clone(t.answers)
+	for _, later := range t.later(key) {
+		delete(with, later)
+	}
+	with[key] = generator.Answer{Value: value}
+	return t.catalog.Check(with) == nil
+}
+
+// later returns the keys that a person answered and that are asked after key, in order.
+func (t *talk) later(key string) []string {
+	var keys []string
+	questions := t.catalog.Questions()
+	at := slices.IndexFunc(questions, func(q generator.Question) bool { return q.Key == key })
+	for _, q := range questions[at+1:] {
+		if slices.Contains(t.asked, q.Key) {
+			keys = append(keys, q.Key)
+		}
+	}
+	return keys
+}
+
+// takeBack makes a question open again. What was answered is its next default, unless it was the default.
+func (t *talk) takeBack(key string) {
+	t.asked = slices.DeleteFunc(t.asked, func(asked string) bool { return asked == key })
+	delete(t.before, key)
+	if !t.usual[key] {
+		t.before[key] = t.answers[key].Value
+	}
+	delete(t.answers, key)
+}
+
+// change asks which answer is to be given anew.
+func (t *talk) change(ctx context.Context) error {
+	q := generator.Question{Key: "answer", Prompt: "Which answer", Help: "the question is put again; the other answers stay where they still apply"}
+	for _, asked := range t.catalog.Questions() {
+		if slices.Contains(t.asked, asked.Key) {
+			q.Choices = append(q.Choices, generator.Choice{Value: asked.Key, Help: cmp.Or(t.answers[asked.Key].Value, "empty")})
+		}
+	}
+	key, err := t.choose(ctx, q, true)
+	if err == nil {
+		t.takeBack(key)
+	}
+	return err
 }
 
 // confirm shows what would be written and returns nil when that is wanted.
@@ -358,20 +462,36 @@ func (a *app) confirm(ctx context.Context, o *newOptions, catalog *generator.Cat
 		return err
 	}
 	a.prompter.Say(string(r.preview(result.Spec.Type.Yours, a.prompter.Width())))
-	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true)
+	return a.agree(ctx, "Write it", "yes writes these files and nothing else; no leaves everything as it was", true,
+		generator.Choice{Value: changeEntry, Help: "one of the answers"})
 }
 
+// changeEntry and errChange are the wish to give another answer before anything is written.
+const changeEntry = "change"
+
+var errChange = errors.New(changeEntry)
+
 // agree returns nil if the answer is yes.
-func (a *app) agree(ctx context.Context, prompt, help string, back bool) error {
-	q := generator.Question{Key: "answer", Prompt: prompt, Help: help, Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}}}
-	answer, err := a.prompter.Ask(ctx, ask{q, "yes", back, func(answer string) error {
+func (a *app) agree(ctx context.Context, prompt, help string, back bool, more ...generator.Choice) error {
+	answer, err := a.choose(ctx, generator.Question{Key: "answer", Prompt: prompt, Help: help, Default: "yes",
+		Choices: slices.Concat([]generator.Choice{{Value: "yes"}}, more, []generator.Choice{{Value: "no"}})}, back)
+	switch {
+	case err != nil:
+		return err
+	case answer == "no":
+		return errDeclined
+	case answer == changeEntry:
+		return errChange
+	}
+	return nil
+}
+
+// choose asks a question that is none of the catalogue's.
+func (a *app) choose(ctx context.Context, q generator.Question, back bool) (string, error) {
+	return a.prompter.Ask(ctx, ask{q, q.Default, back, func(answer string) error {
 		_, err := q.Check(answer, nil)
 		return err
 	}})
-	if err == nil && answer != "yes" {
-		return errInterrupted
-	}
-	return err
 }
 
 // report returns what is told of a project.
@@ -397,19 +517,15 @@ func (o *newOptions) report(catalog *generator.Catalog, result *generator.Result
 
 // printNew prints what was made and what to do next.
 func (a *app) printNew(o *newOptions, r *report) error {
-	var text []byte
-	var err error
 	switch {
-	case o.json:
-		text, err = r.json()
-	case o.dryRun:
-		text = r.plan()
-	default:
-		text = r.summary(columns(a.Out))
+	case o.dryRun && !o.json:
+		return a.show(r.plan())
+	case !o.json:
+		return a.show(r.summary(columns(a.Out)))
 	}
-	if err != nil {
-		return err
+	text, err := r.json()
+	if err == nil {
+		_, err = a.Out.Write(text)
 	}
-	_, err = a.Out.Write(text)
 	return err
 }

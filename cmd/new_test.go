@@ -1,13 +1,17 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/templates"
@@ -175,5 +179,54 @@ func TestTree(t *testing.T) {
       ` + strings.Repeat("name", 5) + "\n"
 	if got := tree(files, treeWidth); got != want {
 		t.Errorf("tree\n%swant\n%s", got, want)
+	}
+}
+
+// Answers that do not come are waited for, and that is said.
+func TestWaitingForStdin(t *testing.T) {
+	t.Chdir(t.TempDir())
+	in, typed := io.Pipe()
+	said, errs := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		a := &app{System: System{In: in, Out: io.Discard, Err: errs, Getenv: func(string) string { return "" }}, open: openTemplates}
+		code <- a.run(t.Context(), []string{"new", "--answers", "-"})
+	}()
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if want := "rotasmith: note: waiting for answers on stdin, up to its end\n"; line != want || err != nil {
+		t.Errorf("said %q, %v", line, err)
+	}
+	if _, err := io.WriteString(typed, "{name: x, type: rds-two-user, engine: postgres}"); err != nil {
+		t.Fatal(err)
+	}
+	if err := typed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-code; got != exitDone {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestHang(t *testing.T) {
+	const table = "" +
+		"Words\n" +
+		"  a          one two three four five six\n" +
+		"             - seven eight nine ten eleven\n" +
+		"  b          a price of many      3    0.5 each\n" +
+		"  of-a-long-name  one two three four\n" +
+		"  rotasmith new orders-db --no-input --dry-run\n"
+	const want = "" +
+		"Words\n" +
+		"  a          one two three\n" +
+		"             four five six\n" +
+		"             - seven eight\n" +
+		"             nine ten eleven\n" +
+		"  b          a price of many,\n" +
+		"             3, 0.5 each\n" +
+		"  of-a-long-name  one two\n" +
+		"    three four\n" +
+		"  rotasmith new orders-db --no-input --dry-run\n"
+	if diff := cmp.Diff(want, hang(table, 30)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

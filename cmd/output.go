@@ -94,7 +94,7 @@ func (r *report) preview(yours []string, width int) []byte {
 		}
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
-	b.WriteString(r.cost() + "\n")
+	b.WriteString("\n" + wrap(r.cost(), width))
 	fmt.Fprint(&b, "\nNot done for you:\n")
 	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
 		b.WriteString(strings.ReplaceAll("  "+strings.TrimSpace(wrap(line, width-2)), "\n", "\n  ") + "\n")

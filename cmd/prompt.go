@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/AlecAivazis/survey/v2"
 	"github.com/AlecAivazis/survey/v2/core"
@@ -46,7 +45,51 @@ var errBack = errors.New("back")
 const (
 	backKey   = "<" // as an answer
 	backEntry = "< back"
+	emptyKey  = "-" // as an answer: none, where Enter would give one
 )
+
+// text is the question with what may be typed instead of an answer.
+func (a *ask) text() string {
+	var keys []string
+	if a.back {
+		keys = append(keys, backKey+" goes back")
+	}
+	if a.clears() {
+		keys = append(keys, emptyKey+" leaves it empty")
+	}
+	if keys == nil {
+		return a.Prompt
+	}
+	return a.Prompt + " (" + strings.Join(keys, ", ") + ")"
+}
+
+// clears reports whether the default can be taken away.
+func (a *ask) clears() bool { return a.Optional && a.def != "" }
+
+// answer returns what a line means.
+func (a *ask) answer(line string) string {
+	switch {
+	case line == "":
+		return a.def
+	case line == emptyKey && a.clears():
+		return ""
+	}
+	return line
+}
+
+// numbered returns the choice with a number, and any other answer as it is.
+func (a *ask) numbered(answer string) (string, error) {
+	n, err := strconv.Atoi(answer)
+	switch {
+	case a.Choices == nil || err != nil && answer != "":
+		return answer, nil
+	case answer == "":
+		return "", fmt.Errorf("nothing was chosen: give a number from 1 to %d, or a name", len(a.Choices))
+	case n < 1 || n > len(a.Choices):
+		return "", fmt.Errorf("there is no number %d: give one from 1 to %d, or a name", n, len(a.Choices))
+	}
+	return a.Choices[n-1].Value, nil
+}
 
 // accept is check, which also knows the way back.
 func (a *ask) accept(answer string) error {
@@ -83,6 +126,7 @@ func openPrompter(sys System) Prompter {
 		return nil
 	}
 	core.DisableColor = core.DisableColor || sys.Getenv("NO_COLOR") != ""
+	survey.SelectQuestionTemplate = choiceTemplate
 	t := &surveyTerminal{in: in, err: err, keys: newKeyboard(in.Fd(), in), before: before, patience: time.Second}
 	if sys.Getenv("TERM") == "dumb" {
 		return t.plain()
@@ -90,7 +134,8 @@ func openPrompter(sys System) Prompter {
 	return t
 }
 
-// surveyTerminal asks on a terminal with survey, which may be used only where it has one: on a pipe it hangs or takes nothing for an answer.
+// surveyTerminal asks on a terminal: for a choice with survey, which may be used only where it has one, as on a pipe it hangs or takes nothing
+// for an answer; for a line with the editor of x/term. Survey's own hides the cursor and erases what stands above an answer that is wrapped.
 type surveyTerminal struct {
 	in, err  *os.File
 	keys     *keyboard
@@ -110,16 +155,6 @@ func (t *surveyTerminal) Say(text string) { fmt.Fprint(t.err, text) }
 // Width returns the columns of the window.
 func (t *surveyTerminal) Width() int { return columns(t.err) }
 
-// columns returns the columns of the window that a writer shows its text in, 80 where there is none.
-func columns(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
-		}
-	}
-	return 80
-}
-
 func (t *surveyTerminal) Ask(ctx context.Context, a ask) (string, error) {
 	if !t.tried {
 		t.tried = true
@@ -131,36 +166,98 @@ func (t *surveyTerminal) Ask(ctx context.Context, a ask) (string, error) {
 		return t.lines.Ask(ctx, a)
 	}
 	fmt.Fprint(t.err, "\n"+wrap(a.help(), t.Width()))
-	var answer string
-	done := make(chan error, 1)
+	type given struct {
+		answer string
+		err    error
+	}
+	done := make(chan given, 1)
 	go func() {
-		done <- survey.AskOne(t.prompt(a), &answer,
-			survey.WithStdio(t.keys, screen{t.err, t.keys}, t.err),
-			survey.WithValidator(func(value any) error {
-				if option, ok := value.(core.OptionAnswer); ok {
-					if value = option.Value; value == backEntry {
-						return nil
-					}
-				}
-				return a.accept(value.(string))
-			}))
+		put := t.line
+		if a.Choices != nil {
+			put = t.choice
+		}
+		answer, err := put(a)
+		done <- given{answer, err}
 	}()
 	select {
-	case err := <-done:
+	case g := <-done:
 		switch {
-		case errors.Is(err, terminal.InterruptErr) || errors.Is(err, io.EOF):
+		case errors.Is(g.err, terminal.InterruptErr) || errors.Is(g.err, io.EOF):
 			return "", errInterrupted
-		case err == nil && (answer == backKey || answer == backEntry):
+		case g.err == nil && (g.answer == backKey || g.answer == backEntry):
 			return "", errBack
 		}
-		return answer, err
-	case <-t.keys.gaveUp:
-		t.restore()
-		return "", errInterrupted
+		return g.answer, g.err
 	case <-ctx.Done():
 		t.restore()
 		return "", ctx.Err()
 	}
+}
+
+// line asks for a line, again until it is accepted.
+func (t *surveyTerminal) line(a ask) (string, error) {
+	for {
+		answer, err := t.read(a)
+		if err != nil {
+			return "", err
+		}
+		err = a.accept(answer)
+		if err == nil {
+			return answer, nil
+		}
+		t.Say(coloured("red", wrap("not accepted: "+err.Error(), t.Width())))
+	}
+}
+
+func (t *surveyTerminal) read(a ask) (string, error) {
+	fd := int(t.in.Fd())
+	state, err := term.MakeRaw(fd)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = term.Restore(fd, state) }()
+	out := terminal.NewAnsiStdout(t.err)
+	width, height, err := term.GetSize(int(t.err.Fd()))
+	if err != nil || width <= 0 {
+		width, height = t.Width(), 24
+	}
+	question := "? " + a.text() + ":"
+	if a.def != "" {
+		question += " (" + a.def + ")"
+	}
+	lines := strings.Split(strings.TrimSuffix(wrap(question, width), "\n"), "\n")
+	last := len(lines) - 1
+	for _, line := range lines[:last] { // the editor knows one line of it
+		fmt.Fprint(out, coloured("default+hb", line)+"\r\n")
+	}
+	editor := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{t.keys, out}, coloured("default+hb", lines[last])+" ")
+	if err := editor.SetSize(width, height); err != nil {
+		return "", err
+	}
+	typed, err := editor.ReadLine()
+	if err != nil {
+		fmt.Fprint(out, "\r\n")
+	}
+	return a.answer(typed), err
+}
+
+// coloured is text in one of survey's colours, unless there are to be none.
+func coloured(colour, text string) string {
+	shown, _, err := core.RunTemplate(`{{color "`+colour+`"}}{{.}}{{color "reset"}}`, text)
+	if err != nil {
+		return text
+	}
+	return shown
+}
+
+// choice asks for one of the choices.
+func (t *surveyTerminal) choice(a ask) (string, error) {
+	var answer string
+	err := survey.AskOne(t.list(a), &answer, survey.WithStdio(t.keys, t.err, t.err), survey.WithHelpInput(0))
+	return answer, err
 }
 
 // answers reports whether the terminal says where its cursor is, without which survey waits for ever. Keys typed meanwhile are kept.
@@ -193,32 +290,41 @@ func (t *surveyTerminal) restore() {
 	fmt.Fprint(t.err, "\x1b[?25h\n\x1b[J") // what is left of a list of choices goes
 }
 
-func (t *surveyTerminal) prompt(a ask) survey.Prompt {
-	if a.Choices == nil {
-		message := a.Prompt
-		if a.back {
-			message += " (" + backKey + " goes back)"
-		}
-		return &survey.Input{Message: message + ":", Default: a.def}
+// choiceTemplate is survey's, but for two things: what the keys do is said where the window has room for it, and that nothing fits what was
+// typed is said at all.
+const choiceTemplate = `
+{{- define "option"}}
+    {{- if eq .SelectedIndex .CurrentIndex }}{{color .Config.Icons.SelectFocus.Format }}{{ .Config.Icons.SelectFocus.Text }} {{else}}{{color "default"}}  {{end}}
+    {{- .CurrentOpt.Value}}{{ if ne ($.GetDescription .CurrentOpt) "" }} - {{color "cyan"}}{{ $.GetDescription .CurrentOpt }}{{end}}
+    {{- color "reset"}}
+{{end}}
+{{- color "default+hb"}}{{ .Message }}{{ .FilterMessage }}{{color "reset"}}
+{{- if .ShowAnswer}}{{color "cyan"}} {{.Answer}}{{color "reset"}}{{"\n"}}
+{{- else}}
+  {{- color "cyan"}}{{.Help}}{{color "reset"}}{{"\n"}}
+  {{- range $ix, $option := .PageEntries}}
+    {{- template "option" $.IterateOption $ix $option}}
+  {{- else}}{{"  "}}none fits, press Backspace{{"\n"}}
+  {{- end}}
+{{- end}}`
+
+// list is the question with its choices.
+func (t *surveyTerminal) list(a ask) survey.Prompt {
+	question := "? " + a.Prompt + ":"
+	s := &survey.Select{Message: strings.TrimSpace(wrap(question, t.Width())), PageSize: t.page()}
+	if keys := "  [arrows move, letters filter]"; len(question+keys) < t.Width() {
+		s.Help = keys
 	}
-	s := &survey.Select{Message: a.Prompt + ":", PageSize: maxLines}
-	fits := true
+	inline := make(map[string]string)
 	for _, c := range a.Choices {
 		s.Options = append(s.Options, c.Value)
-		fits = fits && len("> "+describe(c)+"  ") <= t.Width()
-	}
-	if fits {
-		s.Description = func(_ string, i int) string {
-			if i < len(a.Choices) {
-				return a.Choices[i].Help
-			}
-			return ""
-		}
-	} else {
-		for _, c := range a.Choices {
+		if len("> "+describe(c)+"  ") <= t.Width() {
+			inline[c.Value] = c.Help
+		} else {
 			fmt.Fprint(t.err, wrap("- "+describe(c), t.Width()))
 		}
 	}
+	s.Description = func(value string, _ int) string { return inline[value] }
 	if a.back {
 		s.Options = append(s.Options, backEntry)
 	}
@@ -228,30 +334,17 @@ func (t *surveyTerminal) prompt(a ask) survey.Prompt {
 	return s
 }
 
+// page returns how many choices the window has room for, with the question above them: survey cannot redraw what has scrolled away.
+func (t *surveyTerminal) page() int {
+	_, rows, err := term.GetSize(int(t.err.Fd()))
+	if err != nil || rows <= 0 {
+		return maxLines
+	}
+	return max(2, min(maxLines, rows-4))
+}
+
 // maxLines is how many choices a list shows at once: a window of 24 lines holds them and the question.
 const maxLines = 16
-
-// wrap breaks text into lines that a window of that many columns holds.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for word := range strings.FieldsSeq(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case column == 0:
-		case column+1+n >= width:
-			b.WriteByte('\n')
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += n
-	}
-	b.WriteByte('\n')
-	return b.String()
-}
 
 // linePrompter asks line by line: for a screen reader, a dumb terminal, or one that does not say where its cursor is. Nothing is drawn
 // again, and choices are numbered.
@@ -280,22 +373,22 @@ func (p *linePrompter) Ask(ctx context.Context, a ask) (string, error) {
 	if a.back {
 		message += ", " + backKey + " goes back"
 	}
+	if a.clears() {
+		message += ", " + emptyKey + " leaves it empty"
+	}
 	if a.def != "" {
 		message += " [" + a.def + "]"
 	}
 	for {
 		fmt.Fprint(p.out, strings.TrimSuffix(wrap(message+":", p.Width()), "\n")+" ")
-		answer, err := p.line(ctx)
+		line, err := p.line(ctx)
 		if err != nil {
 			return "", err
 		}
-		if answer == "" {
-			answer = a.def
+		answer, err := a.numbered(a.answer(line))
+		if err == nil {
+			err = a.accept(answer)
 		}
-		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(a.Choices) {
-			answer = a.Choices[n-1].Value
-		}
-		err = a.accept(answer)
 		switch {
 		case err != nil:
 			fmt.Fprint(p.out, wrap("not accepted: "+err.Error(), p.Width()))
@@ -351,21 +444,18 @@ func withoutEscapes(line string) string {
 	}
 }
 
-// keyboard hands survey one key at a time. Survey reads ahead and drops what it has read: keys typed while it asks the terminal where the
-// cursor is, and every line but the first of a paste. It also takes Ctrl-D for Enter, which would accept a default that nobody saw, types
-// the tail of a key that it does not know into the answer, and gives up on Alt.
+// keyboard hands on one key at a time. Survey and the editor read ahead and drop what they have read: every line but the first of a paste.
+// Survey also takes Ctrl-D for Enter, which would accept a default that nobody saw; both type the tail of a key that they do not know into
+// the answer, and Escape alone would change what the letters after it do.
 type keyboard struct {
 	fd    uintptr
 	in    *bufio.Reader
-	asked bool     // where the cursor is: the terminal's reply goes before keys typed ahead of it
-	ahead [][]byte // those keys
+	ahead [][]byte // keys typed before the first question
 	rest  []byte   // of the last key
-	// gaveUp is Ctrl-C or Ctrl-D to a terminal that does not say where its cursor is, for which survey waits for ever.
-	gaveUp chan struct{}
 }
 
 func newKeyboard(fd uintptr, in io.Reader) *keyboard {
-	return &keyboard{fd: fd, in: bufio.NewReader(in), gaveUp: make(chan struct{}, 1)}
+	return &keyboard{fd: fd, in: bufio.NewReader(in)}
 }
 
 // typedAhead returns the keys that were typed ahead, as lines.
@@ -382,7 +472,7 @@ func (k *keyboard) Fd() uintptr { return k.fd }
 
 func (k *keyboard) Read(p []byte) (int, error) {
 	for len(k.rest) == 0 {
-		if len(k.ahead) > 0 && !k.asked {
+		if len(k.ahead) > 0 {
 			k.rest, k.ahead = k.ahead[0], k.ahead[1:]
 			continue
 		}
@@ -390,14 +480,7 @@ func (k *keyboard) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		switch place := isPlace(key); {
-		case k.asked && string(key) == string(terminal.KeyInterrupt):
-			k.gaveUp <- struct{}{}
-			select {} // survey takes no error here; nobody waits for it any more
-		case k.asked && !place:
-			k.ahead = append(k.ahead, key)
-		default:
-			k.asked = k.asked && !place
+		if !isPlace(key) { // nobody waits for it any more
 			k.rest = key
 		}
 	}
@@ -420,20 +503,8 @@ func (k *keyboard) key() ([]byte, error) {
 	return []byte{b}, nil
 }
 
-// screen tells the keyboard when survey asks where the cursor is.
-type screen struct {
-	*os.File
-	keys *keyboard
-}
-
-func (s screen) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte("\x1b[6n")) {
-		s.keys.asked = true
-	}
-	return s.File.Write(p)
-}
-
-// escape reads the rest of an escape sequence, which a terminal sends at once. It returns nothing for one that survey would misread.
+// escape reads the rest of an escape sequence, which a terminal sends at once. It returns nothing for one that would be misread, and an arrow
+// as every reader knows it.
 func (k *keyboard) escape() []byte {
 	key := []byte{terminal.KeyEscape}
 	for k.in.Buffered() > 0 {
@@ -452,12 +523,10 @@ func (k *keyboard) escape() []byte {
 			continue
 		}
 		if strings.IndexByte("ABCDFHR", b) >= 0 && (len(key) == 3 || b == 'R') || string(key) == "\x1b[3~" {
+			key[1] = '['
 			return key
 		}
 		return nil
-	}
-	if len(key) == 1 {
-		return key
 	}
 	return nil
 }

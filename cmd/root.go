@@ -5,6 +5,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -73,6 +74,9 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpFunc(a.explain)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
 	})
@@ -99,6 +103,15 @@ func helpCommand() *cobra.Command {
 		},
 	}
 }
+
+// explain prints a command's help, broken where the window ends.
+func (a *app) explain(cmd *cobra.Command, _ []string) {
+	text := reflow(cmp.Or(cmd.Long, cmd.Short), min(columns(a.Out), helpWidth))
+	_ = a.show([]byte(text + "\n" + cmd.UsageString())) // nobody is told that there is nobody to tell
+}
+
+// helpWidth is where paragraphs are broken in a window that is not narrower, in columns.
+const helpWidth = 100
 
 // strict makes commands that only group others, and the ones that cobra adds, refuse what they do not know.
 func strict(c *cobra.Command) {

@@ -24,7 +24,7 @@ const (
 var (
 	namePattern       = regexpOnce(nameExpr)
 	secretNamePattern = regexpOnce(secretNameExpr)
-	regionPattern     = regexpOnce(regionExpr)
+	regionPattern     = regexpOnce(`^[a-z]{2,4}(-[a-z]+)*-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}$`) // finds more slips
 	ratePattern       = regexpOnce(`^rate\(([0-9]{1,5}) (hour|day)(s?)\)$`)
 	cronPattern       = regexpOnce(`^cron\(([^()]*)\)$`)
 	hoursItem         = regexpOnce(`^(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$`)
@@ -50,6 +50,9 @@ func checkName(value string, _ Lookup) error {
 }
 
 func checkModule(value string, _ Lookup) error {
+	if _, path, ok := strings.Cut(value, "://"); ok {
+		return advise(fmt.Sprintf("a Go module path has no scheme: %s", strings.TrimSuffix(path, ".git")), "bad module path %q", value)
+	}
 	if err := module.CheckPath(value); err != nil {
 		if invalid, ok := errors.AsType[*module.InvalidPathError](err); ok {
 			err = invalid.Err

@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -57,12 +56,12 @@ func BaseQuestions() []Question {
 	return []Question{
 		{
 			Key: "name", Prompt: "Name of the project", Help: "lower-case letters, digits and hyphens; also the folder's name",
-			Why:      "lower-case letters, digits and hyphens; names folder, function and secret, and most name what the secret is for",
+			Why:      "names the folder, the function and the secret: lower-case letters, digits and hyphens; most say what the secret is for",
 			Argument: true, Pattern: nameExpr, check: checkName,
 		},
 		{
 			Key: "type", Prompt: "What to rotate", Help: "type of rotation",
-			Why:  "decides what a rotation does to those who are connected; most take the one that interrupts nobody",
+			Why:  "decides what is rotated and whom that interrupts; for a database most take the one that interrupts nobody",
 			Flag: true,
 		},
 		{
@@ -82,7 +81,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "module", Prompt: "Go module path", Help: "Go module path of the emitted project",
-			Why:     "the import path of the code: it matters only if other code imports it; most take the repository's path",
+			Why:     "the import path of the code, which matters only to code that imports it; most take the repository's path",
 			Default: "example.com/{name}", Flag: true, check: checkModule,
 		},
 		{
@@ -97,7 +96,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "window", Prompt: "Length of the rotation window", Help: "whole hours such as 3h; empty leaves it to Secrets Manager",
-			Why:      "the hours in which a rotation may begin, such as 3h; most leave it empty, which leaves it to Secrets Manager",
+			Why:      "how long after its time a rotation may begin, such as 3h; most leave it empty, and Secrets Manager decides",
 			Optional: true, check: checkWindow,
 		},
 		{
@@ -107,7 +106,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "secret", Prompt: "Where the secret comes from", Help: "made here, or one that exists, by its ARN",
-			Why:     "decides whether Terraform makes the secret or only rotates it; most have it made, and name one that is in use already",
+			Why:     "decides whether Terraform makes the secret or takes one that is in use; most have a new one made",
 			Default: "create", Choices: []Choice{
 				{Value: "create", Help: "made here, empty, and given its first value by make seed"},
 				{Value: "existing", Help: "there already: its value, key and policy stay as they are"},
@@ -115,7 +114,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "secrets", Prompt: "Secrets behind the function", Help: "one function may rotate many secrets of the same kind",
-			Why:     "decides what the emitted values begin with; most have one, and a second can be added at any time",
+			Why:     "decides what Terraform's values begin with, one secret or several; most begin with one and add others at any time",
 			Default: "one", Choices: []Choice{
 				{Value: "one", Help: "one secret"},
 				{Value: "many", Help: "many, whose rotations begin at different hours"},
@@ -123,12 +122,12 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "replicas", Prompt: "Regions with a replica", Help: "such as eu-central-1,us-east-1; empty for none",
-			Why:      "the regions that have a read-only copy of the secret; most have none, which leaves it empty",
+			Why:      "other regions that get a read-only copy of the secret, such as eu-central-1,us-east-1; most leave it empty",
 			Optional: true, List: true, check: checkReplicas,
 		},
 		{
 			Key: "kms", Prompt: "Key that encrypts the secret", Help: "the key of what is made here",
-			Why:     "decides whose key encrypts the secret and the log; most take a key of its own, whose policy says who may read the secret",
+			Why:     "decides whose key encrypts the secret and the log; most have one made, whose policy says who may read the secret",
 			Default: "create", Choices: []Choice{
 				{Value: "create", Help: "a customer managed key made for it"},
 				{Value: "existing", Help: "a customer managed key of yours, by its ARN"},
@@ -137,7 +136,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "network", Prompt: "Where the function runs", Help: "the network that reaches the database or the API",
-			Why:     "decides whether the function gets subnets and a security group; most databases are reached only from their VPC, most APIs from anywhere",
+			Why:     "decides whether the function gets subnets and a security group; most databases are reached only in a VPC, most APIs from anywhere",
 			Default: "vpc", Choices: []Choice{
 				{Value: "vpc", Help: "inside a VPC, such as the database's"},
 				{Value: "public", Help: "outside any VPC"},
@@ -199,11 +198,14 @@ func (q *Question) Cure() string {
 // Check validates one answer and returns it as it is to be recorded.
 func (q *Question) Check(value string, get Lookup) (string, error) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-		return "", fmt.Errorf("%s %q has characters that cannot be printed", q.Key, value)
+		return "", advise("leave out what cannot be seen, such as line breaks and tabs", "%s %q has characters that cannot be printed", q.Key, value)
 	}
 	if value == "" {
 		if q.Optional {
 			return "", nil
+		}
+		if q.Choices != nil {
+			return "", advise(suggest("", q.names()), "%s is empty", q.Key)
 		}
 		return "", advise(q.Help, "%s is empty", q.Key)
 	}

@@ -73,6 +73,13 @@ func (c *Catalog) Managed(answers Answers) string {
 	return ""
 }
 
+// IsDefault reports whether a question has the answer that it would have beside the others if it were not answered.
+func (c *Catalog) IsDefault(key string, answers Answers) bool {
+	resolved := c.resolve(answers).resolved
+	at := slices.IndexFunc(resolved, func(res Resolved) bool { return res.Question.Key == key })
+	return at >= 0 && resolved[at].IsDefault
+}
+
 // CheckAnswer validates one answer beside the others, for a prompt that asks again. Its error is a *Fault.
 func (c *Catalog) CheckAnswer(q Question, value string, answers Answers) error {
 	if _, err := c.check(q, value, c.resolve(answers).get); err != nil {
@@ -225,7 +232,7 @@ var secretKey = regexpOnce(`(?i)passw|passphrase|token|credential|private_?key|a
 // stray reports answers that no question took, in the order of their keys.
 func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) []*Fault {
 	var faults []*Fault
-	t, target := c.typeNamed(r.get("type")), c.target(r.get)
+	t := c.typeNamed(r.get("type"))
 	for _, key := range sortedKeys(answers) {
 		answer := answers[key]
 		switch {
@@ -237,12 +244,34 @@ func (c *Catalog) stray(answers Answers, r *resolution, known map[string]bool) [
 			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("unknown question %q", key), suggest(key, sortedKeys(known))))
 		case answer.fault != nil:
 			faults = append(faults, answer.fault)
-		case t != nil && target != nil:
-			faults = append(faults, answer.wrong(answer.key,
-				fmt.Sprintf("%q is not asked for type %s and %s %s", key, t.Name, target.Kind, target.Name), "leave it out"))
+		case t != nil && !c.mayApply(key, t, r.get):
+			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is not asked for type %s", key, c.chosen(r.get)), "leave it out"))
 		}
 	}
 	return faults
+}
+
+// mayApply reports whether a question that does not apply so far still may once the target is known.
+func (c *Catalog) mayApply(key string, t *Type, get Lookup) bool {
+	layer := c.questions[slices.IndexFunc(c.questions, func(q Question) bool { return q.Key == key })].Layer
+	switch {
+	case layer == "" || c.target(get) != nil:
+		return false
+	case !strings.HasPrefix(layer, "strategies/"):
+		return slices.ContainsFunc(c.Targets, func(target Target) bool { return target.folder() == layer && target.Kind == t.Kind })
+	}
+	return slices.ContainsFunc(t.Modes, func(m Mode) bool {
+		layers, _ := c.strategyLayers(m.Strategy, nil) // Open has checked it
+		return slices.Contains(layers, layer)
+	})
+}
+
+// chosen names the type and, when it is known, the target.
+func (c *Catalog) chosen(get Lookup) string {
+	if t := c.target(get); t != nil {
+		return get("type") + " and " + t.Kind + " " + t.Name
+	}
+	return get("type")
 }
 
 // Get returns the recorded answer to a question, empty when it does not apply.

@@ -120,6 +120,12 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 		{"engine of another kind of target", Texts(map[string]string{"name": "x", "type": "key", "engine": "alpha", "provider": "acme"}), []string{
 			`"engine" is not asked for type key and provider acme | leave it out`,
 		}},
+		{"what the type rules out whatever its target is", Texts(map[string]string{"name": "x", "type": "key", "engine": "alpha", "change_as": "self"}),
+			[]string{
+				`"change_as" is not asked for type key | leave it out`,
+				`"engine" is not asked for type key | leave it out`,
+				`no answer to "provider" (whose API makes and revokes the keys) | give --provider, one of: acme, zeta`,
+			}},
 		{"mode of another provider", Texts(map[string]string{"name": "x", "type": "key", "provider": "zeta", "mode": "both"}), []string{
 			`mode "both" is not for provider zeta | one of: swap`,
 		}},
@@ -132,10 +138,13 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 		}},
 		{"empty where something is needed", pairAnswers("name=", "ci="), []string{
 			`name is empty | lower-case letters, digits and hyphens; also the folder's name`,
-			`ci is empty | whose workflow file to write`,
+			`ci is empty | one of: github, gitlab, none`,
+		}},
+		{"a slip in a region", pairAnswers("region=us-est-1"), []string{
+			`bad region "us-est-1" | the name of an AWS region such as eu-west-1`,
 		}},
 		{"control characters", pairAnswers("region=eu\nwest"), []string{
-			`region "eu\nwest" has characters that cannot be printed | `,
+			`region "eu\nwest" has characters that cannot be printed | leave out what cannot be seen, such as line breaks and tabs`,
 		}},
 		{"all at once", pairAnswers("name=Orders", "module=orders", "secret_name=a b", "schedule=1h", "window=30m", "region=Ireland",
 			"network=lan", "keep=../x"), []string{
@@ -383,4 +392,17 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The regions that AWS's SDK knows are regions.
+func TestRegions(t *testing.T) {
+	const known = "af-south-1 ap-east-1 ap-east-2 ap-northeast-3 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 eu-central-2 " +
+		"eu-isoe-west-1 eu-north-1 eu-south-2 eusc-de-east-1 il-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-gov-west-1 " +
+		"us-iso-east-1 us-isob-west-1 us-isof-south-1 us-west-2"
+	c := openTree(t, nil)
+	for region := range strings.FieldsSeq(known) {
+		if err := c.Check(pairAnswers("region=" + region)); err != nil {
+			t.Error(err)
+		}
+	}
 }
