@@ -17,6 +17,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
 // server is a Redshift with one user, as far as AWS's drivers and documentation
@@ -184,6 +185,56 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestAdminKeepsTheUsersDigest: an administrator whose own digest is of the other
+// kind sets what the user's clients can log in with, even if the secret's
+// password was refused.
+func TestAdminKeepsTheUsersDigest(t *testing.T) {
+	ours := postgrestest.NewAuthority(t)
+	md5 := postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()
+	for name, test := range map[string]struct{ user, admin server }{
+		"the user MD5, the admin SHA-256":           {server{t: t, md5: md5}, server{t: t}},
+		"the user SHA-256, the admin MD5":           {server{t: t}, server{t: t, md5: md5}},
+		"the user SHA-256 as digits, the admin MD5": {server{t: t, digits: true}, server{t: t, digits: true, md5: md5}},
+		"the user SHA-256, and the admin too":       {server{t: t}, server{t: t}},
+	} {
+		for _, password := range []string{postgrestest.Password, "Refused4711"} {
+			t.Run(name+", "+password, func(t *testing.T) {
+				at := func(s server) (*server, database.Account) {
+					s.keep(postgrestest.Password)
+					return &s, postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
+				}
+				user, account := at(test.user)
+				other, admin := at(test.admin)
+				admin.Admin = true
+				account.Password = rotation.NewSensitive(password)
+				target, err := New(ours.Roots(), 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := target.Prove(t.Context(), account); (err == nil) != (password == postgrestest.Password) {
+					t.Fatal(err)
+				}
+				session, err := target.Login(t.Context(), admin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer session.Close()
+				next := admin
+				next.Password = rotation.NewSensitive("Another4711")
+				if err := session.Change(t.Context(), "orders", next.Password); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := other.md5 != "", user.md5 != ""; got != want {
+					t.Errorf("the new digest is MD5: %v, the user's is: %v", got, want)
+				}
+				if err := target.Prove(t.Context(), next); err != nil {
+					t.Errorf("the new password: %v", err)
+				}
+			})
+		}
+	}
+}
+
 // TestLoginFails: whoever is not what it should be learns nothing. (C6, C7)
 func TestLoginFails(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
@@ -322,7 +373,7 @@ func TestReadsInPieces(t *testing.T) {
 			_ = theirs.Close()
 		}()
 		var got bytes.Buffer
-		_, _ = got.ReadFrom(attend(ours))
+		_, _ = got.ReadFrom(new(Target).attend(ours, database.Account{}))
 		if got.String() != want {
 			t.Errorf("%q is read as %q, want %q", sent, got.String(), want)
 		}

@@ -43,9 +43,9 @@ type Kind struct {
 	// may over TLS only. It never may ask for none: having logged in would then
 	// prove nothing.
 	Methods string
-	// Attend stands between the driver and a verified TLS connection, where a
+	// Attend stands between the driver and the connection for account, where a
 	// kind of server asks what the driver does not know. It may be nil.
-	Attend func(net.Conn) net.Conn
+	Attend func(conn net.Conn, account database.Account) net.Conn
 }
 
 // CheckName refuses a name of which the server would read only the beginning,
@@ -139,9 +139,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	config.RequireAuth = t.kind.Methods
 	if !account.Plaintext {
 		config.RequireAuth += ",password"
-		if t.kind.Attend != nil {
-			conn = t.kind.Attend(conn)
-		}
+	}
+	if t.kind.Attend != nil {
+		conn = t.kind.Attend(conn, account)
 	}
 	dialled := false
 	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
