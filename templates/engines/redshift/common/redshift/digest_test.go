@@ -32,13 +32,13 @@ type server struct {
 	statements []string
 }
 
-// keep stores a password as the server would that was given it in clear text.
-func (s *server) keep(password string) {
+// keep stores the password as the server would that was given it in clear text.
+func (s *server) keep() {
 	s.salt = bytes.Repeat([]byte{0xa5}, 32)
 	if s.digits {
 		s.salt = hex.AppendEncode(nil, s.salt)
 	}
-	sum := sha256.Sum256(append([]byte(password), s.salt...))
+	sum := sha256.Sum256(append([]byte(postgrestest.Password), s.salt...))
 	s.kept = sum[:]
 }
 
@@ -144,7 +144,7 @@ func TestDigest(t *testing.T) {
 		"MD5":                     {t: t, md5: postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.keep(postgrestest.Password)
+			s.keep()
 			kept := bytes.Clone(s.kept)
 			account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 			target, err := New(ours.Roots(), 32)
@@ -200,7 +200,7 @@ func TestAdminKeepsTheUsersDigest(t *testing.T) {
 		for _, password := range []string{postgrestest.Password, "Refused4711"} {
 			t.Run(name+", "+password, func(t *testing.T) {
 				at := func(s server) (*server, database.Account) {
-					s.keep(postgrestest.Password)
+					s.keep()
 					return &s, postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 				}
 				user, account := at(test.user)
@@ -304,7 +304,7 @@ func TestUnknownSalt(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	s := &server{t: t}
-	s.keep(postgrestest.Password)
+	s.keep()
 	account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 	account.User = "somebody"
 	target, err := New(ours.Roots(), 32)
@@ -321,7 +321,7 @@ func TestIdentity(t *testing.T) {
 func TestStoodStill(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	s := &server{t: t}
-	s.keep(postgrestest.Password)
+	s.keep()
 	account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 	target, err := New(ours.Roots(), 32)
 	if err != nil {
