@@ -62,7 +62,7 @@ func (p *postgres) fresh(b *testing.B, w *world, tls bool) (arn string) {
 		"username": userA, "password": password,
 	}
 	if p.strategy == two {
-		value["masterarn"] = w.seed(b, "admin", map[string]any{"username": rotator, "password": password})
+		value["masterarn"] = w.seed(b, "admin", map[string]any{"username": rotator, "password": password, "ssl": tls})
 	}
 	return w.seed(b, "orders-db", value)
 }
