@@ -19,6 +19,7 @@ region=$(output region | jq -r .)
 store() { aws --region "$region" secretsmanager "$@"; }
 
 ask() {
+	id= secret=
 	if [ -t 0 ]; then
 		trap 'stty echo' EXIT
 		trap 'exit 130' INT TERM

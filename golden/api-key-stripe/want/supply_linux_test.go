@@ -38,7 +38,9 @@ esac
 // C9: the key that a person types is never shown and stands in no argument, no
 // environment and no file; once the function has taken it, a rotation begins.
 func TestSupply(t *testing.T) {
-	d := newDesk(t, `{"ok": true, "checks": []}`)
+	// The present key may be dead: that is why there is a new one.
+	d := newDesk(t, `{"ok": false, "checks": [{"name": "AWSCURRENT's key works", "ok": false, "code": "auth-rejected", "detail": "no"},
+		{"name": "the supplied key is new, works and may do what the present one may", "ok": true}]}`)
 	screen, err := d.typing(t)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, screen)

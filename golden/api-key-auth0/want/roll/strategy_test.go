@@ -1,11 +1,15 @@
 package roll_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"example.com/keys/apikey"
 	"example.com/keys/apikeytest"
+	"example.com/keys/roll"
 	"example.com/keys/rotation"
 	"example.com/keys/rotationtest"
 )
@@ -50,6 +54,37 @@ func TestOneInvocation(t *testing.T) {
 	if err := w.Settled(token); err != nil {
 		t.Error(err)
 	}
+}
+
+// The only key that there is goes into force even if it ends too soon, and that is
+// told: a rotation that kept it back could never do better.
+func TestEndsTooSoon(t *testing.T) {
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, _ := subjectOf(w, func(p apikeytest.Provider) roll.Provider { return ending{p, w.Now().Add(time.Hour)} })
+		return s
+	})
+	token := requested(t, w)
+	if err := errors.Join(w.Rotate(token, 1), w.CurrentWorks()); err != nil || w.Holder(rotation.StageCurrent) != token {
+		t.Errorf("the new key is not in force: %v", err)
+	}
+	if !strings.Contains(w.Output(), `"Degraded":1`) {
+		t.Error("nobody is told that it ends too soon")
+	}
+}
+
+// ending is a provider whose keys have an end.
+type ending struct {
+	apikeytest.Provider
+	end time.Time
+}
+
+func (ending) Credential() []string {
+	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
+}
+
+func (e ending) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
+	value, err := e.Provider.Roll(ctx, account)
+	return value.With(apikey.KeyExpiry, e.end.Format(time.RFC3339)), err
 }
 
 // A key is not replaced with itself: nobody could ask for another one then.

@@ -108,14 +108,17 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	}
 	name := apikey.Name{Label: apikey.Label(r.SecretARN(), r.Token())}
 	name.Once = name.Label
-	var next rotation.Value
+	var (
+		next  rotation.Value
+		freed string
+	)
 	for range tries {
 		next, err = s.create(ctx, account, &name)
 		if rotation.CodeOf(err) != rotation.CodeQuota {
 			return next, err
 		}
-		freed, bad := s.makeRoom(ctx, r, account)
-		if bad != nil {
+		var bad error
+		if freed, bad = s.makeRoom(ctx, r, account, freed); bad != nil {
 			return rotation.Value{}, bad
 		}
 		if freed == "" {
@@ -217,7 +220,8 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	return r.GiveUp(ctx, rotation.Errorf(rotation.CodeNotFound, "AWSPENDING's key does not exist at the provider any more: it is given up").Because(err))
 }
 
-// Test proves the pending key.
+// Test proves the pending key. One that ends too soon or may do too little will
+// never do, and is given up.
 func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	current, err := r.Current(ctx)
 	if err != nil {
@@ -227,7 +231,13 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	return apikey.Prove(ctx, r, s.provider, current.Value, pending.Value)
+	err = apikey.Prove(ctx, r, s.provider, current.Value, pending.Value)
+	switch rotation.CodeOf(err) {
+	case rotation.CodeExpired, rotation.CodeScopes:
+		return r.GiveUp(ctx, err)
+	default:
+		return err
+	}
 }
 
 // Finish proves the pending key once more and promotes it.
@@ -302,13 +312,15 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 }
 
 // makeRoom revokes one key and returns its id, "" if there is none that may go:
-// one of ours that no label names, or else AWSPREVIOUS's (K3).
-func (s *Strategy) makeRoom(ctx context.Context, r *rotation.Rotation, account apikey.Account) (string, error) {
-	if freed, err := s.sweep(ctx, r, account, outdated, 1); err != nil || freed != "" {
+// one of ours that no label names, or else AWSPREVIOUS's (K3). A provider that
+// lists nothing lets a key be revoked that had gone long ago: if the one that made
+// room before comes again, none of them is alive.
+func (s *Strategy) makeRoom(ctx context.Context, r *rotation.Rotation, account apikey.Account, before string) (string, error) {
+	if freed, err := s.sweep(ctx, r, account, outdated, 1); err != nil || freed != "" && freed != before {
 		return freed, err
 	}
 	previous, ok := r.Previous(ctx)
-	if !ok || apikey.ID(previous.Value) == "" {
+	if !ok || apikey.ID(previous.Value) == "" || apikey.ID(account.Secret) == "" { // the latter may have the very key
 		return "", nil
 	}
 	if _, err := s.provider.Verify(ctx, account.Secret); err != nil {

@@ -308,6 +308,108 @@ func TestReplayOfARevokedKey(t *testing.T) {
 	b.wantAlive("first", "key2")
 }
 
+// K3, K4: where keys bear no label, an AWSCURRENT that does not name its key may have
+// any of them, and none is revoked.
+func TestCurrentWithoutID(t *testing.T) {
+	b := newBench(t, kind{two, kinds["keys without a label"].as}, overlap.Config{})
+	b.rotate()
+	b.ledger.Revoke("first")
+	b.Pass(time.Hour)
+	key, _ := b.ledger.Create("", "made by hand")
+	b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value {
+		return v.With(apikey.KeyID, "").With(apikey.KeyValue, key.Secret)
+	})
+	wantCode(t, b.Rotate(b.requested(), 1), rotation.CodeQuota)
+	b.wantAlive("key1", "key2")
+	if err := b.CurrentWorks(); err != nil {
+		t.Error(err)
+	}
+}
+
+// K3: a provider that keeps two keys and lists none. What a former version names went
+// long ago, and revoking that makes no room.
+func TestNoListAndNoRoom(t *testing.T) {
+	b := newBench(t, kind{
+		func(l *apikeytest.Ledger) { l.Replays, l.Room = true, 2 },
+		func(p apikeytest.Provider) overlap.Provider { return listless{p} },
+	}, overlap.Config{})
+	for range 4 {
+		b.rotate()
+	}
+	b.wantAlive("key3", "key4")
+}
+
+// listless is a provider that does not say which keys there are.
+type listless struct{ apikeytest.Provider }
+
+func (listless) List(context.Context, apikey.Account) ([]apikey.Key, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// C17: a key that ends too soon will never do: it is given up, and the next rotation
+// makes one that lives longer.
+func TestEndsTooSoon(t *testing.T) {
+	var end time.Time
+	b := newBench(t, kind{plain, func(p apikeytest.Provider) overlap.Provider { return ending{p, &end} }}, overlap.Config{})
+	token := b.requested()
+	end = b.Now().Add(time.Hour)
+	wantCode(t, b.Rotate(token, 1), rotation.CodeExpired)
+	if holder := b.Holder(rotation.StagePending); holder != "" {
+		t.Errorf("AWSPENDING is left on %s", holder)
+	}
+	end = b.Now().AddDate(3, 0, 0)
+	b.rotate()
+}
+
+// ending is a provider whose keys have an end.
+type ending struct {
+	apikeytest.Provider
+	end *time.Time
+}
+
+func (ending) Credential() []string {
+	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
+}
+
+func (e ending) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
+	value, err := e.Provider.Create(ctx, account, name)
+	return value.With(apikey.KeyExpiry, e.end.Format(time.RFC3339)), err
+}
+
+// C4: a secret that held the bare key before it was made for rotation has that as
+// AWSPREVIOUS, which names nothing.
+func TestPreviousIsNoObject(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	value, err := b.Value(rotation.StageCurrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store(rotation.StageCurrent, "the bare key")
+	b.store(rotation.StageCurrent, value.Text().Reveal())
+	b.rotate()
+	b.wantAlive("first", "key1")
+}
+
+// put stores an altered copy of what a label names.
+func (b *bench) put(stage string, alter func(rotation.Value) rotation.Value) {
+	b.t.Helper()
+	value, err := b.Value(stage)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.store(stage, alter(value).Text().Reveal())
+}
+
+func (b *bench) store(stage, text string) {
+	b.t.Helper()
+	token := b.Token()
+	if _, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: &b.Secret, ClientRequestToken: &token, SecretString: &text, VersionStages: []string{stage},
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // K7: a pending key that was revoked meanwhile is given up, and the next rotation
 // begins with another.
 func TestPendingIsGone(t *testing.T) {

@@ -78,13 +78,15 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 	if err != nil {
 		return nil, err
 	}
-	former := make(map[string]bool)
+	var former []string // the ids that they name, newest first
 	for _, version := range versions {
-		former[apikey.ID(version.Value)] = true
+		if id := apikey.ID(version.Value); !slices.Contains(former, id) {
+			former = append(former, id)
+		}
 	}
 	keys, err := s.provider.List(ctx, account)
 	if errors.Is(err, errors.ErrUnsupported) {
-		for id := range former {
+		for _, id := range former {
 			keys = append(keys, apikey.Key{ID: id})
 		}
 	} else if err != nil {
@@ -100,7 +102,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 		switch {
 		case key.Label == apikey.Label(r.SecretARN(), r.Token()), !since.IsZero() && key.Created.After(since):
 			claim = own
-		case former[key.ID]:
+		case slices.Contains(former, key.ID):
 			claim = outdated
 		case !strings.HasPrefix(key.Label, apikey.Prefix(r.SecretARN())):
 		case r.Now().Sub(key.Created) < sweepAge:
@@ -117,7 +119,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 
 // since is when the oldest key was made that a label names, if keys bear no
 // label of ours: whatever is younger than that, a rotation has made. It is zero
-// if that cannot be said.
+// if that cannot be said: an AWSCURRENT that does not name its key may have any.
 func (s *Strategy) since(ctx context.Context, r *rotation.Rotation, keys []apikey.Key) (oldest time.Time, err error) {
 	if u, ok := s.provider.(Unlabelled); !ok || !u.Unlabelled() {
 		return oldest, nil
@@ -125,6 +127,10 @@ func (s *Strategy) since(ctx context.Context, r *rotation.Rotation, keys []apike
 	labelled, err := r.Labelled(ctx)
 	if err != nil {
 		return oldest, err
+	}
+	current := apikey.ID(labelled[rotation.StageCurrent].Value)
+	if !slices.ContainsFunc(keys, func(k apikey.Key) bool { return k.ID == current }) {
+		return oldest, nil
 	}
 	for _, version := range labelled {
 		for _, key := range keys {

@@ -304,6 +304,9 @@ func TestReplicas(t *testing.T) {
 			defer cancel()
 			pauses := 0
 			b.pause = func(ctx context.Context, d time.Duration) error {
+				if end, _ := ctx.Deadline(); time.Until(end) > 31*time.Minute {
+					t.Error("no half of the time is left for cleaning up")
+				}
 				if pauses++; pauses == 3 {
 					cancel()
 				}

@@ -132,9 +132,10 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 }
 
 // Labelled reads the labels afresh and returns what each of them names, by
-// label. Versions that have no value yet are left out; one that cannot be read
-// is an error, since whatever it names may be in use. What the step found when
-// it began stays what [Rotation.Recheck] and [Rotation.Promote] hold it to.
+// label. Versions that have no value yet are left out, and so are former ones that
+// are no JSON object and name nothing (C4); one that cannot be read is an error,
+// since whatever it names may be in use. What the step found when it began stays
+// what [Rotation.Recheck] and [Rotation.Promote] hold it to.
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 	secret, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 	if err != nil {
@@ -143,7 +144,8 @@ func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 	versions := make(map[string]Version)
 	for id, labels := range secret.VersionIdsToStages {
 		v, err := r.version(ctx, id, "")
-		if errors.Is(err, errNoValue) {
+		needed := slices.Contains(labels, StageCurrent) || slices.Contains(labels, StagePending)
+		if errors.Is(err, errNoValue) || CodeOf(err) == CodeBadSecret && !needed {
 			continue
 		}
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,15 +96,19 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 		if err != nil {
 			return nil, err
 		}
-		items := answer.items(list.Items)
+		items, seen := answer.items(list.Items), len(keys)
 		for _, item := range items {
 			created, err := item.time(list.Created)
 			if err != nil {
 				return nil, err
 			}
-			keys = append(keys, apikey.Key{ID: item.text(list.ID), Label: item.text(list.Label), Created: created})
+			key := apikey.Key{ID: item.text(list.ID), Label: item.text(list.Label), Created: created}
+			if !slices.ContainsFunc(keys[:seen], func(k apikey.Key) bool { return k.ID == key.ID }) {
+				keys = append(keys, key)
+			}
 		}
-		if len(items) == 0 || !list.next(query, page, answer, items[len(items)-1], header) {
+		// Who does not know the parameter answers with the same page for ever.
+		if len(keys) == seen || !list.next(query, page, answer, items[len(items)-1], header) {
 			return keys, nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/keys/apikey"
 	"example.com/keys/httpapi"
 	"example.com/keys/rotation"
 )
@@ -162,6 +163,14 @@ func (d *Description) faults() (faults []error) {
 	if d.List != nil {
 		need(slices.Contains([]string{"", "page", "after", "link"}, d.List.Paging.By), "list.paging.by %q is none of page, after, link", d.List.Paging.By)
 		need(d.List.ID != "" && d.List.Label != "" && d.List.Created != "", "list does not say where id, label and created stand")
+	}
+	calls := map[string]*Call{"create": d.Create, "verify": d.Verify, "revoke": d.Revoke, "roll": d.Roll}
+	if d.List != nil {
+		calls["list"] = &d.List.Call
+	}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		call := calls[name]
+		need(call == nil || !strings.Contains(call.Path, "{"+apikey.KeyValue+"}"), "%s.path holds the key, and paths stand in logs", name)
 	}
 	return faults
 }

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id"}, "revoke": {}, "orphans": "accepted"}`: "where id and key stand",
 		`{"auth": {"scheme": "bearer"}, "verify": {}, "roll": {}, "list": {"paging": {"by": "guess"}}}`:             `"guess" is none of`,
 		`{"auth": {"scheme": "bearer"}, "verify": {}}`:                                                              "neither roll nor create",
+		`{"auth": {"scheme": "bearer"}, "verify": {"path": "/bot{api_key}/me"}, "roll": {}}`:                        "verify.path holds the key",
 	} {
 		if _, err := generic.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", text, err, want)
@@ -62,6 +63,26 @@ func TestDescription(t *testing.T) {
 		if _, err := generic.Parse(text); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// An API that does not know how to turn pages answers with the first one for ever.
+func TestPagesWithoutEnd(t *testing.T) {
+	d, err := generic.Parse([]byte(`{
+		"auth": {"scheme": "bearer"}, "verify": {"path": "/me"}, "roll": {"path": "/roll"},
+		"list": {"method": "GET", "path": "/keys", "id": "id", "label": "name", "created": "at", "paging": {"by": "page", "param": "page"}}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `[{"id": "1", "name": "a", "at": 0}, {"id": "2", "name": "b", "at": 0}]`)
+	}))
+	defer server.Close()
+	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	keys, err := provider.List(t.Context(), apikey.Account{Secret: parse(t, `{"api_key": "own"}`), Admin: parse(t, `{"api_key": "admin"}`)})
+	if err != nil || len(keys) != 2 {
+		t.Errorf("got %+v, %v, want the two keys once", keys, err)
 	}
 }
 

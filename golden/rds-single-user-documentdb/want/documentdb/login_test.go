@@ -145,7 +145,7 @@ func TestLoginFails(t *testing.T) {
 			start := time.Now()
 			_, err := newTarget(t, test.roots).Login(t.Context(), server.Account(orders, password))
 			wantCode(t, err, test.want)
-			if time.Since(start) > loginTimeout/2 {
+			if time.Since(start) > 5*time.Second {
 				t.Error("the log-in waits for something that will not come")
 			}
 			if n := server.Dials(); n > connections {

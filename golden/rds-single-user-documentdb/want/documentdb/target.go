@@ -34,11 +34,6 @@ const (
 
 	// maxPasswordLength is DocumentDB's own limit.
 	maxPasswordLength = 100
-
-	// loginTimeout bounds dialling, TLS and authentication together, and
-	// never takes more than a third of the time that is left: a host that
-	// swallows packets must leave time to say so.
-	loginTimeout = 10 * time.Second
 )
 
 // Target opens sessions. It holds no connection and may be kept for the life
@@ -71,13 +66,13 @@ func (t *Target) PasswordPolicy() database.PasswordPolicy { return t.policy }
 // wrong with a host, its certificate or the credential has its own code; only
 // [rotation.CodeAuthRejected] means that the password is not the user's.
 func (t *Target) Login(ctx context.Context, account database.Account) (*Session, error) {
-	return t.login(ctx, account, (*Session).begin)
+	return wire.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).begin) })
 }
 
 // Prove logs in for account and leaves again. It fails as [Target.Login] does,
 // and takes one exchange with the server less.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
-	s, err := t.login(ctx, account, (*Session).identify)
+	s, err := wire.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).identify) })
 	if err != nil {
 		return err
 	}
@@ -85,15 +80,11 @@ func (t *Target) Prove(ctx context.Context, account database.Account) error {
 	return nil
 }
 
-// login connects, and lets first be the first that is said.
+// login connects, and lets first be the first that is said. ctx must have a
+// deadline.
 func (t *Target) login(ctx context.Context, account database.Account, first func(*Session, context.Context) error) (*Session, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
-	}
-	limit := loginLimit(ctx)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-
+	deadline, _ := ctx.Deadline()
+	limit := time.Until(deadline)
 	line := newLine(ctx, account, t.roots)
 	client, err := mongo.Connect(options.Client().
 		SetHosts([]string{wire.Address(account, defaultPort)}).
@@ -117,12 +108,4 @@ func (t *Target) login(ctx context.Context, account database.Account, first func
 		return nil, loginError(err, account)
 	}
 	return s, nil
-}
-
-// loginLimit returns how long a log-in may take.
-func loginLimit(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(loginTimeout, time.Until(deadline)/3)
-	}
-	return loginTimeout
 }

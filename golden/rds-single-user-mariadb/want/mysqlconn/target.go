@@ -18,7 +18,6 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"example.com/orders-db/database"
-	"example.com/orders-db/rotation"
 	"example.com/orders-db/wire"
 )
 
@@ -27,11 +26,6 @@ const (
 
 	// maxPasswordLength is what RDS takes for a password.
 	maxPasswordLength = 41
-
-	// loginTimeout bounds dialling, TLS and authentication together, and
-	// never takes more than a third of the time that is left: a host that
-	// swallows packets must leave time to say so.
-	loginTimeout = 10 * time.Second
 )
 
 // timeouts are what a session asks the server to end its work after. A process
@@ -114,27 +108,20 @@ func (t *Target) Prove(ctx context.Context, account database.Account) error {
 
 // open logs in and lets begin have the first word.
 func (t *Target) open(ctx context.Context, account database.Account, begin func(context.Context, *Session) error) (*Session, error) {
-	if ctx.Err() != nil {
-		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(ctx.Err())
-	}
 	if err := t.names.Check(account.User); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
-	defer cancel()
-	s, err := t.connect(ctx, account)
-	if err != nil {
-		return nil, err
-	}
-	err = begin(ctx, s)
-	if rotation.CodeOf(err) == rotation.CodeDeadline { // the log-in's, not the caller's
-		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
-	}
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return wire.Login(ctx, func(ctx context.Context) (*Session, error) {
+		s, err := t.connect(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		if err := begin(ctx, s); err != nil {
+			s.Close()
+			return nil, err
+		}
+		return s, nil
+	})
 }
 
 // connect logs in, and no more.
@@ -186,12 +173,4 @@ type conn interface {
 	driver.Conn
 	driver.ExecerContext
 	driver.QueryerContext
-}
-
-// loginLimit returns how long a log-in may take.
-func loginLimit(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(loginTimeout, time.Until(deadline)/3)
-	}
-	return loginTimeout
 }

@@ -55,56 +55,72 @@ type Account struct {
 // must be among engines. The error is [rotation.CodeBadSecret] and names the
 // key, never its value.
 func ParseAccount(v rotation.Value, engines []string) (Account, error) {
-	bad := func(key, why string) (Account, error) {
-		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q %s", key, why)
-	}
-	text := func(key string) string {
-		s, _ := v.Get(key)
-		return s.Reveal()
-	}
 	a := Account{
-		User:       text(KeyUser),
-		Password:   rotation.NewSensitive(text(KeyPassword)),
-		Host:       cmp.Or(text(KeyDatabaseHost), text(KeyHost)),
-		Database:   text(KeyDatabase),
-		ServerName: text(KeyServerName),
-		AdminARN:   text(KeyAdmin),
-		Alternate:  text(KeyAlternate),
+		User:       text(v, KeyUser),
+		Password:   rotation.NewSensitive(text(v, KeyPassword)),
+		Host:       cmp.Or(text(v, KeyDatabaseHost), text(v, KeyHost)),
+		Database:   text(v, KeyDatabase),
+		AdminARN:   text(v, KeyAdmin),
+		Alternate:  text(v, KeyAlternate),
+		ServerName: text(v, KeyServerName),
 	}
-	if engine := text(KeyEngine); engine != "" && !slices.Contains(engines, engine) {
-		return bad(KeyEngine, "is not one of "+strings.Join(engines, ", "))
+	if engine := text(v, KeyEngine); engine != "" && !slices.Contains(engines, engine) {
+		return Account{}, bad(KeyEngine, "is not one of "+strings.Join(engines, ", "))
 	}
 	for _, key := range []string{KeyHost, KeyUser, KeyPassword} {
-		if text(key) == "" {
-			return bad(key, "is missing or empty")
+		if text(v, key) == "" {
+			return Account{}, bad(key, "is missing or empty")
 		}
 	}
 	for _, key := range []string{KeyHost, KeyDatabaseHost, KeyUser, KeyPassword, KeyDatabase, KeyAlternate} {
-		if strings.ContainsRune(text(key), 0) {
-			return bad(key, "holds a NUL character")
+		if strings.ContainsRune(text(v, key), 0) {
+			return Account{}, bad(key, "holds a NUL character")
 		}
 	}
 	if isProxy(a.Host) {
-		return bad(KeyHost, fmt.Sprintf("is an RDS Proxy, which knows only the credentials of registered secrets: put the database's own host into %q", KeyDatabaseHost))
+		return Account{}, bad(KeyHost, fmt.Sprintf("is an RDS Proxy, which knows only the credentials of registered secrets: put the database's own host into %q", KeyDatabaseHost))
 	}
-	if port := text(KeyPort); port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return bad(KeyPort, "is not a port number")
-		}
-		a.Port = int(n)
+	var err error
+	if a.Port, err = port(v); err != nil {
+		return Account{}, err
 	}
-	switch strings.ToLower(text(KeyTLS)) {
-	case "", "true":
-	case "false":
-		a.Plaintext = true
-	default:
-		return bad(KeyTLS, "is neither true nor false")
+	if a.Plaintext, err = plaintext(v); err != nil {
+		return Account{}, err
 	}
-	if a.ServerName == "" {
-		a.ServerName = a.Host
-	}
+	a.ServerName = cmp.Or(a.ServerName, a.Host)
 	return a, nil
+}
+
+func text(v rotation.Value, key string) string {
+	s, _ := v.Get(key)
+	return s.Reveal()
+}
+
+func port(v rotation.Value) (int, error) {
+	named := text(v, KeyPort)
+	if named == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(named, 10, 16)
+	if err != nil || n == 0 {
+		return 0, bad(KeyPort, "is not a port number")
+	}
+	return int(n), nil
+}
+
+func plaintext(v rotation.Value) (bool, error) {
+	switch strings.ToLower(text(v, KeyTLS)) {
+	case "", "true":
+		return false, nil
+	case "false":
+		return true, nil
+	default:
+		return false, bad(KeyTLS, "is neither true nor false")
+	}
+}
+
+func bad(key, why string) error {
+	return rotation.Errorf(rotation.CodeBadSecret, "key %q %s", key, why)
 }
 
 // SameLogin reports whether a and b are one user on one server, reached in the
@@ -114,22 +130,31 @@ func (a Account) SameLogin(b Account) bool {
 	return a == b
 }
 
-// AsAdmin returns the login of the admin secret v on the server of a. Admin
-// secrets that RDS manages hold a user and a password only; one that also
-// names a host (the writer, where a reads from a replica) is believed, since it
-// is on the function's own list. A proxy is passed by: it leads to a's server.
+// AsAdmin returns the login of the admin secret v on the server of a. Whoever
+// may write to a's secret must not decide how the admin's password travels: it
+// does so over TLS unless v itself says "ssl": false. Nor where to, if v names a
+// host (or database_host): port and tls_server_name beside it count with it.
+// Admin secrets that RDS manages name none, and go where a's secret says; so
+// does one that names a proxy.
 func (a Account) AsAdmin(v rotation.Value) (Account, error) {
-	admin := a.Writer()
-	user, _ := v.Get(KeyUser)
-	password, _ := v.Get(KeyPassword)
-	if user.IsZero() || password.IsZero() {
+	user, password := text(v, KeyUser), text(v, KeyPassword)
+	if user == "" || password == "" {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
-	admin.User, admin.Password, admin.AdminARN, admin.Alternate, admin.Admin = user.Reveal(), password, "", "", true
-	own, _ := v.Get(KeyDatabaseHost)
-	named, _ := v.Get(KeyHost)
-	if host := cmp.Or(own.Reveal(), named.Reveal()); host != "" && !strings.EqualFold(host, a.Host) && !isProxy(host) {
-		admin.Host, admin.ServerName = host, host
+	unsafe, err := plaintext(v)
+	if err != nil {
+		return Account{}, rotation.Within("admin secret", err)
 	}
-	return admin, nil
+	own, err := port(v)
+	if err != nil {
+		return Account{}, rotation.Within("admin secret", err)
+	}
+	admin := Account{
+		User: user, Password: rotation.NewSensitive(password), Admin: true, Plaintext: unsafe,
+		Host: a.Host, Port: a.Port, ServerName: a.ServerName, Database: a.Database,
+	}
+	if host := cmp.Or(text(v, KeyDatabaseHost), text(v, KeyHost)); host != "" && !isProxy(host) {
+		admin.Host, admin.Port, admin.ServerName = host, cmp.Or(own, a.Port), cmp.Or(text(v, KeyServerName), host)
+	}
+	return admin.Writer(), nil
 }

@@ -16,19 +16,14 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/wire"
 )
-
-// loginTimeout bounds dialling, TLS and authentication together, and never takes
-// more than a third of the time that is left: a host that swallows packets must
-// leave time to say so.
-const loginTimeout = 10 * time.Second
 
 // Kind is what servers that speak this protocol differ in.
 type Kind struct {
@@ -43,9 +38,9 @@ type Kind struct {
 	// may over TLS only. It never may ask for none: having logged in would then
 	// prove nothing.
 	Methods string
-	// Attend stands between the driver and a verified TLS connection, where a
+	// Attend stands between the driver and the connection for account, where a
 	// kind of server asks what the driver does not know. It may be nil.
-	Attend func(net.Conn) net.Conn
+	Attend func(conn net.Conn, account database.Account) net.Conn
 }
 
 // CheckName refuses a name of which the server would read only the beginning,
@@ -88,25 +83,17 @@ func (t *Target) PasswordPolicy() database.PasswordPolicy { return t.policy }
 // with a host, its certificate or the credential has its own code; only
 // [rotation.CodeAuthRejected] means that the password is not the user's.
 func (t *Target) Login(ctx context.Context, account database.Account, begin func(context.Context, *Session) error) (*Session, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, loginLimit(ctx))
-	defer cancel()
-
-	s, err := t.connect(ctx, account)
-	if err != nil {
-		return nil, err
-	}
-	err = begin(ctx, s)
-	if rotation.CodeOf(err) == rotation.CodeDeadline { // the log-in's, not the caller's
-		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
-	}
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return wire.Login(ctx, func(ctx context.Context) (*Session, error) {
+		s, err := t.connect(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		if err := begin(ctx, s); err != nil {
+			s.Close()
+			return nil, err
+		}
+		return s, nil
+	})
 }
 
 // Prove logs in for account and leaves again. It fails as [Target.Login] does,
@@ -139,9 +126,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	config.RequireAuth = t.kind.Methods
 	if !account.Plaintext {
 		config.RequireAuth += ",password"
-		if t.kind.Attend != nil {
-			conn = t.kind.Attend(conn)
-		}
+	}
+	if t.kind.Attend != nil {
+		conn = t.kind.Attend(conn, account)
 	}
 	dialled := false
 	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
@@ -173,14 +160,6 @@ func isASCII(text string) bool {
 }
 
 var errDialledOnce = errors.New("a session is dialled once")
-
-// loginLimit returns how long a log-in may take.
-func loginLimit(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return min(loginTimeout, time.Until(deadline)/3)
-	}
-	return loginTimeout
-}
 
 // driverConfig returns a configuration that holds nothing from outside. The
 // driver makes one only by parsing, and parsing reads PG* variables and files

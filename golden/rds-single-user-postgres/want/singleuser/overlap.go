@@ -68,6 +68,20 @@ func (s *Strategy) overlapper(ctx context.Context, r *rotation.Rotation, found *
 	}
 }
 
+// atWriter returns found on the server that takes changes, which a replica cannot
+// speak for: it refuses every one.
+func (s *Strategy) atWriter(ctx context.Context, found *candidate) (*candidate, error) {
+	account := found.account.Writer()
+	if account == found.account {
+		return found, nil
+	}
+	session, err := s.target.Login(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return &candidate{account: account, session: session, isCurrent: found.isCurrent}, nil
+}
+
 // overlap lets both passwords log in, and proves that the pending one does. done
 // is false if that cannot be: nothing has changed then.
 func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overlapper, changer database.Session, current, pending database.Account) (done bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,9 +22,18 @@ type twoPasswords struct {
 	lies      bool // it says that it has done it
 }
 
-type twoSession struct{ wireSession }
+type twoSession struct {
+	wireSession
+	host string
+}
 
-func (s twoSession) Overlaps(context.Context, bool) error { return s.r.two.may }
+// Overlaps asks by a change, which a replica takes from nobody.
+func (s twoSession) Overlaps(context.Context, bool) error {
+	if strings.Contains(s.host, ".cluster-ro-") {
+		return rotation.Errorf(rotation.CodeNotWriter, "the server is read-only")
+	}
+	return s.r.two.may
+}
 
 func (s twoSession) Overlap(_ context.Context, _ database.Session, o singleuser.Overlap) error {
 	if s.r.two.does == nil && !s.r.two.lies {
@@ -110,6 +120,28 @@ func TestOverlapUnknown(t *testing.T) {
 func TestTestWantsPending(t *testing.T) {
 	r := newTwoRig(t, self, twoPasswords{})
 	r.wantOutcome(r.deliver(rotation.StepTest), rotation.CodeAuthRejected, "current pending")
+}
+
+// S6, T8: where applications read from a replica, the writer is asked whether it
+// keeps both passwords, and the replica whether the pending one logs in.
+func TestOverlapOnAReplica(t *testing.T) {
+	const reader, writer = "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", "c.cluster-1.eu-west-1.rds.amazonaws.com"
+	r := newRig(t, self, "current", func(_, value string) string { return strings.Replace(value, `"db"`, `"`+reader+`"`, 1) })
+	r.two = &twoPasswords{}
+	r.wantOutcome(r.deliver(rotation.StepSet), "", "current pending")
+	r.wantOutcome(r.deliver(rotation.StepTest), "", "current current pending")
+	var hosts []string
+	for _, a := range r.tried {
+		hosts = append(hosts, a.Host)
+	}
+	if want := []string{reader, writer, reader}; !slices.Equal(hosts, want) {
+		t.Errorf("testSecret logged in at %q, want %q", hosts, want)
+	}
+	if said := r.Output(); strings.Contains(said, `"Degraded":1`) {
+		t.Errorf("a replica's answer counts:\n%s", said)
+	}
+	r.wantOutcome(r.deliver(rotation.StepFinish), "", "pending pending")
+	r.wantLabels("pending", "")
 }
 
 // C17: a value that the server's rules refuse, or that does not work although

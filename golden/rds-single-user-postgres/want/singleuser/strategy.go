@@ -147,10 +147,15 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	defer found.close()
-	if found.isPending {
+	if !found.isCurrent || !s.Overlaps() {
 		return nil
 	}
-	own, err := s.overlapper(ctx, r, found)
+	writer, err := s.atWriter(ctx, found)
+	if err != nil {
+		return err
+	}
+	defer writer.close()
+	own, err := s.overlapper(ctx, r, writer)
 	if err != nil || own == nil {
 		return err
 	}

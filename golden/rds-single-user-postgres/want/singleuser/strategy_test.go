@@ -202,7 +202,7 @@ func (w wire) Login(ctx context.Context, a database.Account) (session database.S
 		return nil, err
 	}
 	if w.r.two != nil {
-		return twoSession{wireSession{session, w.r}}, nil
+		return twoSession{wireSession{session, w.r}, a.Host}, nil
 	}
 	return wireSession{session, w.r}, nil
 }

@@ -108,7 +108,11 @@ func (v *verifier) verify(ctx context.Context, arn string) error {
 				return fmt.Errorf("%s: %w", arn, err)
 			}
 			if waiting == "" {
-				fmt.Fprintf(v.out, "%s: rotated at %s\n", arn, secret.LastRotatedDate.UTC().Format(time.RFC3339))
+				rotated := secret.LastRotatedDate.UTC()
+				if why := v.givenUpSince(ctx, arn, rotated); why != "" {
+					return fmt.Errorf("%s: last rotated at %s, and the rotation that began since was given up: %s", arn, rotated.Format(time.RFC3339), why)
+				}
+				fmt.Fprintf(v.out, "%s: rotated at %s\n", arn, rotated.Format(time.RFC3339))
 				return nil
 			}
 			if waiting != said {
@@ -141,7 +145,7 @@ func judge(secret *secretsmanager.DescribeSecretOutput) (waiting, pending string
 	case current == "":
 		return "", "", errors.New("it has no value: run \"make seed\"")
 	case !aws.ToBool(secret.RotationEnabled):
-		return "", "", errors.New("rotation is off: set seeded = true in terraform/terraform.tfvars and run \"make deploy\"")
+		return "", "", errors.New("rotation is off: run \"make deploy\", which switches it on for a secret that has a value")
 	case pending != "" && pending != current:
 		return "a rotation is under way, to version " + pending, pending, nil
 	case secret.LastRotatedDate == nil:
@@ -159,27 +163,62 @@ func judge(secret *secretsmanager.DescribeSecretOutput) (waiting, pending string
 	return waiting, "", nil
 }
 
+var steps = []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, rotation.StepFinish}
+
+// told is what the function's log says of a step.
+type told struct {
+	Time                                     time.Time
+	Msg, Step, Secret, Version, Code, Detail string
+}
+
+func (t told) failed() bool { return t.Msg == "step failed" }
+
+func (t told) String() string {
+	return fmt.Sprintf("%s failed: %s: %s\nRUNBOOK.md has an entry for %s", t.Step, t.Code, t.Detail, t.Code)
+}
+
+// steps returns what the log says of the steps of the secret's rotations, the latest last.
+func (v *verifier) steps(ctx context.Context, arn string) (list []told, err error) {
+	lines, err := v.log(ctx, arn)
+	for _, line := range lines {
+		var next told
+		if json.Unmarshal([]byte(line), &next) == nil && next.Secret == arn && slices.Contains(steps, next.Step) {
+			list = append(list, next)
+		}
+	}
+	return list, err
+}
+
+// givenUpSince says why the secret's last rotation, which began after a time and left no version pending, has not come to
+// its end, "" if there was none. A log that cannot be read tells of none.
+func (v *verifier) givenUpSince(ctx context.Context, arn string, since time.Time) string {
+	list, _ := v.steps(ctx, arn)
+	for _, step := range slices.Backward(list) {
+		if step.Time.After(since) && step.failed() {
+			return step.String()
+		}
+	}
+	return ""
+}
+
 // cause is what the function's log says of the rotation to a version, or of one that was given up if there is none.
 func (v *verifier) cause(ctx context.Context, arn, version string) string {
-	lines, err := v.log(ctx, arn)
+	list, err := v.steps(ctx, arn)
 	if err != nil {
 		return "the function's log cannot be read (" + err.Error() + "): see \"make logs\""
 	}
-	type told struct{ Msg, Step, Secret, Version, Code, Detail string }
 	var last told
-	for _, line := range lines {
-		var next told
-		switch err := json.Unmarshal([]byte(line), &next); {
-		case err != nil, next.Secret != arn, version != "" && next.Version != version:
-		case next.Msg == "step failed", next.Msg == "step done" && version != "":
+	for _, next := range list {
+		switch {
+		case version != "" && next.Version != version:
+		case next.failed(), next.Msg == "step done" && version != "":
 			last = next
 		}
 	}
-	steps := []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, rotation.StepFinish}
 	done := slices.Index(steps, last.Step)
 	switch {
-	case last.Msg == "step failed":
-		return fmt.Sprintf("%s failed: %s: %s\nRUNBOOK.md has an entry for %s", last.Step, last.Code, last.Detail, last.Code)
+	case last.failed():
+		return last.String()
 	case version == "":
 		return "no step has failed in the last hour"
 	case last.Msg == "":

@@ -20,6 +20,31 @@ import (
 // TLS.
 var ErrNoTLS = errors.New("the server offers no TLS")
 
+// loginTimeout bounds dialling, TLS and authentication together, and never takes
+// more than a third of the time that is left: a host that swallows packets must
+// leave time to say so.
+const loginTimeout = 10 * time.Second
+
+// Login gives login as long as a log-in may take. If that runs out the server is
+// silent, [rotation.CodeNoAnswer]; [rotation.CodeDeadline] is the caller's own
+// time, which was over before.
+func Login[S any](ctx context.Context, login func(context.Context) (S, error)) (session S, err error) {
+	if err := ctx.Err(); err != nil {
+		return session, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
+	}
+	limit := loginTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/3)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	session, err = login(ctx)
+	if rotation.CodeOf(err) == rotation.CodeDeadline {
+		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
+	}
+	return session, err
+}
+
 // Address returns where account's server listens, usualPort being the port
 // that it has if the secret names none.
 func Address(account database.Account, usualPort int) string {

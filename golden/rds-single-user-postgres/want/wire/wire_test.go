@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
@@ -29,6 +31,38 @@ func TestAddress(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// TestLogin: a log-in has ten seconds and leaves two thirds of what the caller
+// has; which of the two ran out has a code of its own. (C8)
+func TestLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(ctx context.Context) (string, error) {
+			<-ctx.Done()
+			return "", rotation.Errorf(rotation.CodeDeadline, "no answer")
+		}
+		for left, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Minute: 10 * time.Second, 9 * time.Second: 3 * time.Second} {
+			ctx := t.Context()
+			if left > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, left)
+				defer cancel()
+			}
+			began := time.Now()
+			if _, err := Login(ctx, hang); rotation.CodeOf(err) != rotation.CodeNoAnswer || time.Since(began) != want {
+				t.Errorf("with %s left: got %v after %s, want %s after %s", left, err, time.Since(began), rotation.CodeNoAnswer, want)
+			}
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := Login(over, func(context.Context) (string, error) {
+			t.Error("a log-in begins after the end")
+			return "", nil
+		})
+		if rotation.CodeOf(err) != rotation.CodeDeadline {
+			t.Errorf("got %v, want %s", err, rotation.CodeDeadline)
+		}
+	})
 }
 
 // TestDialErrors: whatever keeps a connection from being made has said nothing

@@ -22,6 +22,7 @@ import (
 // https://github.com/aws/amazon-redshift-jdbc-driver/blob/master/src/main/java/com/amazon/redshift/core/v3/ConnectionFactoryImpl.java
 // https://github.com/aws/amazon-redshift-jdbc-driver/blob/master/src/main/java/com/amazon/redshift/util/ExtensibleDigest.java
 const (
+	md5Request     = 5
 	digestRequest  = 13 // an authentication request: algorithm, salt, nonce
 	digestAnswer   = 'd'
 	digestSHA256   = 0
@@ -36,13 +37,16 @@ type attendant struct {
 	begun   bool   // the server's first message has been read
 	unread  []byte // what of it the driver has not read
 	request *request
-	salt    []byte // of the digest that the server keeps, nil if it keeps none
+	learn   func(*kept) // is told how the server keeps the user's password
 }
+
+// kept is how the server keeps a password: as the SHA-256 digest of it and salt,
+// or the MD5 digest if there is no salt. It shows in what the server asks for,
+// even if it then refuses the answer.
+type kept struct{ salt []byte }
 
 // request is what the server asks the digest to be made of.
 type request struct{ salt, nonce []byte }
-
-func attend(conn net.Conn) net.Conn { return &attendant{Conn: conn} }
 
 var errDigest = errors.New("the server asks for a digest in a way that is not known")
 
@@ -72,7 +76,15 @@ func (a *attendant) first() (err error) {
 		return err
 	}
 	a.unread = head[:n]
-	if n < len(head) || head[0] != 'R' || binary.BigEndian.Uint32(head[5:]) != digestRequest {
+	if n < len(head) || head[0] != 'R' {
+		return nil
+	}
+	switch binary.BigEndian.Uint32(head[5:]) {
+	case digestRequest:
+	case md5Request:
+		a.learn(&kept{})
+		return nil
+	default:
 		return nil
 	}
 	size := int(binary.BigEndian.Uint32(head[1:])) - 8
@@ -86,6 +98,7 @@ func (a *attendant) first() (err error) {
 	if a.request, err = parseRequest(body); err != nil {
 		return err
 	}
+	a.learn(&kept{a.request.salt})
 	a.unread, err = (&pgproto3.AuthenticationCleartextPassword{}).Encode(nil)
 	return err
 }
@@ -126,13 +139,12 @@ func (a *attendant) Write(p []byte) (int, error) {
 	if _, err := a.Conn.Write(a.request.answer(password.Password, []byte(rand.Text()))); err != nil {
 		return 0, err
 	}
-	a.salt, a.request = a.request.salt, nil
+	a.request = nil
 	return len(p), nil
 }
 
 func (r *request) answer(password string, nonce []byte) []byte {
-	kept := digest(password, r.salt)
-	proof := sha256.Sum256(bytes.Join([][]byte{kept, r.nonce, nonce}, nil))
+	proof := sha256.Sum256(bytes.Join([][]byte{digest(password, r.salt), r.nonce, nonce}, nil))
 	message := []byte{digestAnswer}
 	message = binary.BigEndian.AppendUint32(message, uint32(4+4+len(proof)+4+len(nonce)))
 	message = append(binary.BigEndian.AppendUint32(message, uint32(len(proof))), proof[:]...)
@@ -149,23 +161,23 @@ func digest(password string, salt []byte) []byte {
 const saltLength = 32
 
 // Digest returns what takes password's place in a statement, in the kind in
-// which the server keeps the password of the session's own user. That user's
-// log-in has shown that the server hashes a salt as it sends it: as bytes, or
-// as the hexadecimal digits that stand in statements.
+// which the server keeps the password of the session's own user, or of the last
+// one that logged in before an administrator. That log-in has shown that the
+// server hashes a salt as it sends it: as bytes, or as the hexadecimal digits
+// that stand in statements.
 func (s *Session) Digest(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
-	a, ok := s.Conn().(*attendant)
-	if !ok || a.salt == nil {
+	if s.kept.salt == nil {
 		return postgresconn.MD5Verifier(user, password), nil
 	}
 	salt := make([]byte, saltLength)
 	_, _ = rand.Read(salt) // never fails: https://pkg.go.dev/crypto/rand#Read
 	digits := hex.AppendEncode(nil, salt)
-	switch len(a.salt) {
+	switch len(s.kept.salt) {
 	case len(salt):
 	case len(digits):
 		salt = digits
 	default:
-		return rotation.Sensitive{}, rotation.Errorf(rotation.CodeServer, "the server keeps digests with a salt of %d bytes, which it is not known to take", len(a.salt))
+		return rotation.Sensitive{}, rotation.Errorf(rotation.CodeServer, "the server keeps digests with a salt of %d bytes, which it is not known to take", len(s.kept.salt))
 	}
 	return rotation.NewSensitive(fmt.Sprintf("sha256|%x|%s", digest(password.Reveal(), salt), digits)), nil
 }

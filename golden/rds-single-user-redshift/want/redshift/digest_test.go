@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"example.com/orders-db/database"
 	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/postgrestest"
 	"example.com/orders-db/rotation"
@@ -31,13 +32,13 @@ type server struct {
 	statements []string
 }
 
-// keep stores a password as the server would that was given it in clear text.
-func (s *server) keep(password string) {
+// keep stores the password as the server would that was given it in clear text.
+func (s *server) keep() {
 	s.salt = bytes.Repeat([]byte{0xa5}, 32)
 	if s.digits {
 		s.salt = hex.AppendEncode(nil, s.salt)
 	}
-	sum := sha256.Sum256(append([]byte(password), s.salt...))
+	sum := sha256.Sum256(append([]byte(postgrestest.Password), s.salt...))
 	s.kept = sum[:]
 }
 
@@ -143,7 +144,7 @@ func TestDigest(t *testing.T) {
 		"MD5":                     {t: t, md5: postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.keep(postgrestest.Password)
+			s.keep()
 			kept := bytes.Clone(s.kept)
 			account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 			target, err := New(ours.Roots(), 32)
@@ -181,6 +182,56 @@ func TestDigest(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAdminKeepsTheUsersDigest: an administrator whose own digest is of the other
+// kind sets what the user's clients can log in with, even if the secret's
+// password was refused.
+func TestAdminKeepsTheUsersDigest(t *testing.T) {
+	ours := postgrestest.NewAuthority(t)
+	md5 := postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()
+	for name, test := range map[string]struct{ user, admin server }{
+		"the user MD5, the admin SHA-256":           {server{t: t, md5: md5}, server{t: t}},
+		"the user SHA-256, the admin MD5":           {server{t: t}, server{t: t, md5: md5}},
+		"the user SHA-256 as digits, the admin MD5": {server{t: t, digits: true}, server{t: t, digits: true, md5: md5}},
+		"the user SHA-256, and the admin too":       {server{t: t}, server{t: t}},
+	} {
+		for _, password := range []string{postgrestest.Password, "Refused4711"} {
+			t.Run(name+", "+password, func(t *testing.T) {
+				at := func(s server) (*server, database.Account) {
+					s.keep()
+					return &s, postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
+				}
+				user, account := at(test.user)
+				other, admin := at(test.admin)
+				admin.Admin = true
+				account.Password = rotation.NewSensitive(password)
+				target, err := New(ours.Roots(), 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := target.Prove(t.Context(), account); (err == nil) != (password == postgrestest.Password) {
+					t.Fatal(err)
+				}
+				session, err := target.Login(t.Context(), admin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer session.Close()
+				next := admin
+				next.Password = rotation.NewSensitive("Another4711")
+				if err := session.Change(t.Context(), "orders", next.Password); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := other.md5 != "", user.md5 != ""; got != want {
+					t.Errorf("the new digest is MD5: %v, the user's is: %v", got, want)
+				}
+				if err := target.Prove(t.Context(), next); err != nil {
+					t.Errorf("the new password: %v", err)
+				}
+			})
+		}
 	}
 }
 
@@ -253,7 +304,7 @@ func TestUnknownSalt(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	s := &server{t: t}
-	s.keep(postgrestest.Password)
+	s.keep()
 	account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 	account.User = "somebody"
 	target, err := New(ours.Roots(), 32)
@@ -270,7 +321,7 @@ func TestIdentity(t *testing.T) {
 func TestStoodStill(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	s := &server{t: t}
-	s.keep(postgrestest.Password)
+	s.keep()
 	account := postgrestest.Serve(t, postgrestest.OverTLS(ours.Server(t, "db.test", time.Now().Add(time.Hour)), s.serve)).Account()
 	target, err := New(ours.Roots(), 32)
 	if err != nil {
@@ -322,7 +373,7 @@ func TestReadsInPieces(t *testing.T) {
 			_ = theirs.Close()
 		}()
 		var got bytes.Buffer
-		_, _ = got.ReadFrom(attend(ours))
+		_, _ = got.ReadFrom(new(Target).attend(ours, database.Account{}))
 		if got.String() != want {
 			t.Errorf("%q is read as %q, want %q", sent, got.String(), want)
 		}

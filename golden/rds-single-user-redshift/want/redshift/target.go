@@ -3,16 +3,20 @@
 // and on a scripted server.
 //
 // A new password reaches the server only as a digest, in the kind in which the
-// session's own user has its: SHA-256, which PostgreSQL's drivers do not know
-// how to log in with, or else MD5, which all do. So a rotation never takes a
-// user's clients away, and no query log holds a password.
+// user that applications log in as has its, whoever sets it: SHA-256, which
+// PostgreSQL's drivers do not know how to log in with, or else MD5, which all
+// do. So a rotation never takes a user's clients away, and no query log holds a
+// password.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 package redshift
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	_ "embed"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"example.com/orders-db/database"
@@ -32,7 +36,6 @@ var kind = postgresconn.Kind{
 	Database:  "dev",
 	NameLimit: 127, // https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 	Methods:   "md5",
-	Attend:    attend,
 }
 
 const (
@@ -44,17 +47,35 @@ const (
 )
 
 // Target opens sessions.
-type Target struct{ *postgresconn.Target }
+type Target struct {
+	*postgresconn.Target
+	// kept is how the server keeps the password of the user that it last asked
+	// for one. Administrators do not count: what they set, others log in with.
+	// Strategies have AWSCURRENT's user log in before they let one act.
+	kept atomic.Pointer[kept]
+}
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := postgresconn.New(kind, roots, database.Alphanumeric(passwordLength, maxPasswordLength))
+	t := new(Target)
+	attended := kind
+	attended.Attend = t.attend
+	conn, err := postgresconn.New(attended, roots, database.Alphanumeric(passwordLength, maxPasswordLength))
 	if err != nil {
 		return nil, err
 	}
-	return &Target{conn}, nil
+	t.Target = conn
+	return t, nil
+}
+
+func (t *Target) attend(conn net.Conn, account database.Account) net.Conn {
+	a := &attendant{Conn: conn, learn: t.kept.Store}
+	if account.Admin {
+		a.learn = func(*kept) {}
+	}
+	return a
 }
 
 // Engines returns the words that a secret's key "engine" may have for this
@@ -75,5 +96,6 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 	if err != nil {
 		return nil, err
 	}
+	s.kept = cmp.Or(t.kept.Load(), &kept{}) // every driver knows MD5
 	return s, nil
 }

@@ -2,7 +2,7 @@ package grants
 
 import "strings"
 
-// depth walks through text and calls at for every byte that is neither quoted
+// outside walks through text and calls at for every byte that is neither quoted
 // nor in parentheses, until that returns false. A quotation mark inside of a
 // quotation is doubled, which looks like the beginning of another one.
 func outside(text string, at func(i int) bool) {

@@ -125,36 +125,51 @@ func TestAccountBehindAProxy(t *testing.T) {
 	}
 }
 
-// S7, T7: an admin secret lends a user and a password, and its host if it has
-// one. Whatever else stands in it stays the rotated secret's business.
+// S7, T7, C6: where an admin secret names a host, it alone says where the admin
+// logs in, and it alone allows that without TLS. The database stays the rotated
+// secret's business.
 func TestAsAdmin(t *testing.T) {
+	const (
+		reader = "c.cluster-ro-1.eu-west-1.rds.amazonaws.com"
+		writer = "c.cluster-1.eu-west-1.rds.amazonaws.com"
+	)
 	app := database.Account{
-		User: "app", Password: rotation.NewSensitive("pw"), Host: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", Port: 6432, Database: "orders",
-		ServerName: "c.cluster-ro-1.eu-west-1.rds.amazonaws.com", AdminARN: "arn:admin", Alternate: "app_b",
+		User: "app", Password: rotation.NewSensitive("pw"), Host: reader, Port: 6432, Database: "orders",
+		Plaintext: true, ServerName: "alias", AdminARN: "arn:admin", Alternate: "app_b",
 	}
-	const writer = "c.cluster-1.eu-west-1.rds.amazonaws.com"
-	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: writer, Admin: true}
-	at := func(host string) database.Account {
+	admin := database.Account{User: "root", Password: rotation.NewSensitive("rootpw"), Host: writer, Port: 6432, Database: "orders", ServerName: "alias", Admin: true}
+	with := func(change func(*database.Account)) database.Account {
 		a := admin
-		a.Host, a.ServerName = host, host
+		change(&a)
 		return a
 	}
-	for text, want := range map[string]database.Account{
-		`{"username": "root", "password": "rootpw"}`:                                                    admin,
-		`{"username": "root", "password": "rootpw", "host": "other"}`:                                   at("other"),
-		`{"username": "root", "password": "rootpw", "host": "` + writer + `"}`:                          admin,
-		`{"username": "root", "password": "rootpw", "host": "` + strings.ToUpper(app.Host) + `"}`:       admin, // the replica that the application reads from takes no changes
-		`{"username": "root", "password": "rootpw", "host": "` + proxy + `"}`:                           admin, // T9
-		`{"username": "root", "password": "rootpw", "host": "` + proxy + `", "database_host": "other"}`: at("other"),
-		`{"username": "root", "password": "rootpw", "host": ""}`:                                        admin,
-		`{"username": "root", "password": "rootpw", "ssl": false, "dbname": "x"}`:                       admin,
+	at := func(host string) database.Account {
+		return with(func(a *database.Account) { a.Host, a.ServerName = host, host })
+	}
+	for keys, want := range map[string]database.Account{
+		``:                                  admin,
+		`, "host": ""`:                      admin,
+		`, "ssl": true`:                     admin,
+		`, "ssl": false`:                    with(func(a *database.Account) { a.Plaintext = true }),
+		`, "dbname": "x"`:                   admin,
+		`, "port": 5432`:                    admin, // of a host that it does not name
+		`, "host": "other"`:                 at("other"),
+		`, "host": "other", "port": "5432"`: with(func(a *database.Account) { a.Host, a.Port, a.ServerName = "other", 5432, "other" }),
+		`, "host": "other", "tls_server_name": "db.example"`:  with(func(a *database.Account) { a.Host, a.ServerName = "other", "db.example" }),
+		`, "host": "` + writer + `"`:                          at(writer),
+		`, "host": "` + reader + `"`:                          at(writer), // a replica takes no changes
+		`, "host": "` + proxy + `"`:                           admin,      // T9
+		`, "host": "` + proxy + `", "database_host": "other"`: at("other"),
 	} {
-		got, err := app.AsAdmin(parse(t, text))
+		got, err := app.AsAdmin(parse(t, `{"username": "root", "password": "rootpw"`+keys+`}`))
 		if diff := cmp.Diff(want, got, revealed); diff != "" || err != nil {
-			t.Errorf("%s: error %v, account (-want +got):\n%s", text, err, diff)
+			t.Errorf("%s: error %v, account (-want +got):\n%s", keys, err, diff)
 		}
 	}
-	for _, text := range []string{`{}`, `{"username": "root"}`, `{"password": "rootpw"}`, `{"username": "", "password": "rootpw"}`, `{"username": "root", "password": null}`} {
+	for _, text := range []string{
+		`{}`, `{"username": "root"}`, `{"password": "rootpw"}`, `{"username": "", "password": "rootpw"}`, `{"username": "root", "password": null}`,
+		`{"username": "root", "password": "rootpw", "ssl": "no"}`, `{"username": "root", "password": "rootpw", "host": "other", "port": "x"}`,
+	} {
 		if got, err := app.AsAdmin(parse(t, text)); rotation.CodeOf(err) != rotation.CodeBadSecret {
 			t.Errorf("%s: got %+v, %v, want %s", text, got, err, rotation.CodeBadSecret)
 		}

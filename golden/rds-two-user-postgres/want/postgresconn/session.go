@@ -3,7 +3,6 @@ package postgresconn
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"time"
 
@@ -22,9 +21,6 @@ type Session struct {
 
 // User returns the user who logged in.
 func (s *Session) User() string { return s.user }
-
-// Conn returns the connection, as [Kind.Attend] made it.
-func (s *Session) Conn() net.Conn { return s.conn.Conn() }
 
 // Said returns what the server said of itself at the log-in under that name, ""
 // for nothing.

@@ -183,7 +183,11 @@ func (h *Handler) step(ctx context.Context, r *Rotation) error {
 		r.Log.InfoContext(ctx, "the version holds AWSCURRENT already: nothing to do")
 		return nil
 	}
-	return run(ctx, r, secret)
+	err = run(ctx, r, secret)
+	if Superseded(err) {
+		return nil // another delivery of the same step was faster
+	}
+	return err
 }
 
 // create gives the pending version a value, once.
@@ -278,9 +282,6 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 		err = r.GiveUp(ctx, err)
 	default:
 	}
-	if Superseded(err) {
-		return nil
-	}
 	return err
 }
 
@@ -317,7 +318,7 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 		case errors.Is(err, errConflict) && try < finishTries:
 			// Everything is asked again: the labels, both values, the log-in.
 			secret, err := r.describeSecret(ctx)
-			if secret != nil && err != nil {
+			if secret != nil && err != nil && CodeOf(err) != CodeRotationOff {
 				err = Errorf(CodeCurrentMoved, "AWSCURRENT went elsewhere and the version is not pending any more").Because(err)
 			}
 			if err != nil {
@@ -329,14 +330,16 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	}
 	if len(secret.ReplicationStatus) > 0 {
 		// The promotion stands, whatever a replica does.
-		r.Report.Replicas = h.awaitReplicas(ctx, r)
+		waiting, cancel := halfOf(ctx)
+		r.Report.Replicas = h.awaitReplicas(waiting, r)
+		cancel()
 	}
 	if cleaner, ok := h.strategy.(Cleaner); ok {
 		if err := cleaner.CleanUp(ctx, r); err != nil {
 			r.Report.Degraded = err
 		}
 	}
-	ctx, cancel := r.Settling(ctx) // replicas may have used up the time
+	ctx, cancel := r.Settling(ctx) // cleaning up may have used up the time
 	defer cancel()
 	return r.abandon(ctx) // the label; the version is AWSCURRENT by now
 }
@@ -386,6 +389,15 @@ func (h *Handler) awaitPending(ctx context.Context, r *Rotation) error {
 	}
 }
 
+// halfOf leaves half of the time that is left for what comes afterwards.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-time.Until(end)/2))
+}
+
 // awaitReplicas waits until every replica has the new version.
 func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 	for {
@@ -407,7 +419,7 @@ func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 			return nil
 		}
 		if err := h.sleep(ctx, replicaPause); err != nil {
-			return Errorf(CodeReplicaFailed, "a replica is not in sync at the end of the invocation").Because(err)
+			return Errorf(CodeReplicaFailed, "a replica is not in sync after half of the invocation's time").Because(err)
 		}
 	}
 }

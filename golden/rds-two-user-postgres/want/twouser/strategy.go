@@ -204,7 +204,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	return s.ride(ctx, r, active, inactive)
+	return s.prove(ctx, r, active, inactive)
 }
 
 // Finish proves the new user once more and promotes it.
@@ -213,7 +213,7 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ride(ctx, r, active, inactive); err != nil {
+	if err := s.prove(ctx, r, active, inactive); err != nil {
 		return err
 	}
 	r.Report.Candidate = rotation.StagePending
@@ -245,7 +245,9 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if !note("its users are the function's users", err) {
 		return checks
 	}
-	note("AWSCURRENT logs in", s.Works(ctx, r, current))
+	if !note("AWSCURRENT logs in", s.Works(ctx, r, current)) && !s.config.AllowRecovery {
+		return checks // nor would the admin act on the secret's word
+	}
 	admin, err := s.admin(ctx, r, active)
 	if !note("the admin logs in on the server that takes changes", err) {
 		return checks
@@ -307,9 +309,7 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 		return refuse(err)
 	}
 	if inactive.User == active.User {
-		// A value that was made before AWSCURRENT moved, and stored after: no
-		// delivery can ever use it, and it would stand in the next one's way.
-		return refuse(r.GiveUp(ctx, rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q: it is given up", active.User)))
+		return refuse(s.dismiss(ctx, r, active))
 	}
 	if inactive.User != other {
 		return refuse(rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names %q, and beside AWSCURRENT's %q only %q may be set", inactive.User, active.User, other))
@@ -318,6 +318,17 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 		return refuse(err)
 	}
 	return active, inactive, nil
+}
+
+// dismiss gives up a pending value that names AWSCURRENT's own user: it was made
+// before AWSCURRENT moved, and stored after. No delivery can ever use it, and it
+// would stand in the next one's way. But if AWSCURRENT does not log in, it may
+// hold the only password that does.
+func (s *Strategy) dismiss(ctx context.Context, r *rotation.Rotation, active database.Account) error {
+	if err := s.target.Prove(ctx, active); err != nil {
+		return rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q and stays, since AWSCURRENT does not log in: %s", active.User, rotation.CodeOf(err)).Because(err)
+	}
+	return r.GiveUp(ctx, rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q: it is given up", active.User))
 }
 
 // vouch makes sure that the secret speaks for the pair before the admin acts on
@@ -371,15 +382,35 @@ func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, active datab
 	return session, rotation.Within("admin", err)
 }
 
-// prove logs in as the new user and compares it with the active one, which
-// takes the admin where users do not see each other's rights.
+// prove logs in as the new user, at a host that may be a replica and is then
+// given the rest of the invocation to learn of the new password. It compares
+// that user with the active one, which takes the admin where users do not see
+// each other's rights.
 func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
-	session, err := s.target.Login(ctx, inactive)
+	var session Session
+	waited := false
+	err := inactive.RideOut(
+		func(pause time.Duration) error {
+			waited = true
+			return r.Wait(ctx, pause)
+		},
+		func() (err error) {
+			session, err = s.target.Login(ctx, inactive)
+			return err
+		})
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	err = session.Parity(ctx, active.User, inactive.User)
+	if err := s.compare(ctx, r, session, active, inactive); err != nil || !waited {
+		return err
+	}
+	return r.Recheck(ctx) // the labels may have moved meanwhile
+}
+
+// compare asks for parity in the new user's session, and else in the admin's.
+func (s *Strategy) compare(ctx context.Context, r *rotation.Rotation, session Session, active, inactive database.Account) error {
+	err := session.Parity(ctx, active.User, inactive.User)
 	if rotation.CodeOf(err) != rotation.CodePermission {
 		return err
 	}
@@ -389,12 +420,4 @@ func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, active, inac
 	}
 	defer admin.Close()
 	return admin.Parity(ctx, active.User, inactive.User)
-}
-
-// ride is prove on a host that may be a replica, which is given the rest of the
-// invocation to learn of the new password.
-func (s *Strategy) ride(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
-	return inactive.RideOut(
-		func(pause time.Duration) error { return r.Wait(ctx, pause) },
-		func() error { return s.prove(ctx, r, active, inactive) })
 }

@@ -481,21 +481,33 @@ func TestBadUsers(t *testing.T) {
 	for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
 		for name, test := range map[string]struct {
 			stage, old, new string
+			tried           string
 			pending         string // what is left of it
 		}{
-			"pending, a stranger":        {rotation.StagePending, `"username":"orders_b"`, `"username":"admin"`, "admin"},
-			"pending, a stranger beside": {rotation.StagePending, `"alternate_username":"orders_a"`, `"alternate_username":"admin"`, userB},
-			"pending, AWSCURRENT's own":  {rotation.StagePending, `"username":"orders_b"`, `"username":"orders_a"`, ""},
-			"pending, by case":           {rotation.StagePending, `"username":"orders_b"`, `"username":"ORDERS_B"`, "ORDERS_B"},
+			"pending, a stranger":        {rotation.StagePending, `"username":"orders_b"`, `"username":"admin"`, "", "admin"},
+			"pending, a stranger beside": {rotation.StagePending, `"alternate_username":"orders_a"`, `"alternate_username":"admin"`, "", userB},
+			"pending, AWSCURRENT's own":  {rotation.StagePending, `"username":"orders_b"`, `"username":"orders_a"`, userA, ""},
+			"pending, by case":           {rotation.StagePending, `"username":"orders_b"`, `"username":"ORDERS_B"`, "", "ORDERS_B"},
 		} {
 			t.Run(step+"/"+name, func(t *testing.T) {
 				r := newRig(t, preprovisioned, 0)
 				r.must(r.deliver(rotation.StepCreate))
 				r.edit(test.stage, test.old, test.new)
-				r.wantOutcome(r.deliver(step), rotation.CodeBadUsers, "")
+				r.wantOutcome(r.deliver(step), rotation.CodeBadUsers, test.tried)
 				r.wantUsers(userA, test.pending)
 			})
 		}
+	}
+	// C17: it may be the only password that logs in.
+	for _, code := range []rotation.Code{rotation.CodeAuthRejected, rotation.CodeUnreachable} {
+		t.Run("pending, AWSCURRENT's own, and AWSCURRENT is "+string(code), func(t *testing.T) {
+			r := newRig(t, preprovisioned, 0)
+			r.must(r.deliver(rotation.StepCreate))
+			r.edit(rotation.StagePending, `"username":"orders_b"`, `"username":"orders_a"`)
+			r.login = rejectAs(userA, code)
+			r.wantOutcome(r.deliver(rotation.StepSet), rotation.CodeBadUsers, userA)
+			r.wantUsers(userA, userA)
+		})
 	}
 	t.Run("pending, another pair's", func(t *testing.T) {
 		config := clone
@@ -649,6 +661,42 @@ func TestReplicaFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// C11: who waited for a replica looks at the labels again before it promotes.
+func TestGivenUpWhileAReplicaLags(t *testing.T) {
+	r := newRig(t, preprovisioned, 0)
+	r.must(r.GiveUp(r.token))
+	r.edit(rotation.StageCurrent, `"db"`, `"c.cluster-ro-1.eu-west-1.rds.amazonaws.com"`)
+	r.request()
+	r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+	r.login = func(a database.Account, do func() error) error {
+		if len(r.tried) == 1 {
+			r.must(r.GiveUp(r.token))
+			return rotation.Errorf(rotation.CodeAuthRejected, "never heard of it")
+		}
+		return do()
+	}
+	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeUnknownToken, "orders_b orders_b")
+	r.wantUsers(userA, "")
+}
+
+// T8: an admin that is refused is no replica that lags, and is asked once.
+func TestAdminRefusedOnAReplica(t *testing.T) {
+	r := newRig(t, clone, 0)
+	r.server.Blind()
+	r.must(r.GiveUp(r.token))
+	r.edit(rotation.StageCurrent, `"db"`, `"c.cluster-ro-1.eu-west-1.rds.amazonaws.com"`)
+	r.request()
+	r.must(r.deliver(rotation.StepCreate, rotation.StepSet))
+	refused := 0
+	r.login = func(a database.Account, do func() error) error {
+		if refused++; a.User == databasetest.Admin && refused < 10 {
+			return rotation.Errorf(rotation.CodeAuthRejected, "no")
+		}
+		return do()
+	}
+	r.wantOutcome(r.deliver(rotation.StepTest), rotation.CodeAuthRejected, "orders_b admin")
 }
 
 func (r *rig) event(step string) json.RawMessage {
@@ -884,6 +932,26 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("got %+v, want %q", report, test.want)
 			}
 		})
+	}
+}
+
+// T7: preflight lets the admin log in only where a rotation would.
+func TestPreflightAsksTheSecretFirst(t *testing.T) {
+	recovery := preprovisioned
+	recovery.AllowRecovery = true
+	for want, config := range map[string]twouser.Config{"orders_a": preprovisioned, "orders_a admin": recovery} {
+		r := newRig(t, config, 0)
+		r.must(r.GiveUp(r.token))
+		r.server.SetPassword(userA, "unknown")
+		r.server.Statements()
+		handler, err := r.Handler(r.Outside.Process())
+		r.must(err)
+		_, err = handler.Handle(t.Context(), json.RawMessage(`{"Preflight":true,"SecretId":"`+r.Secret+`"}`))
+		var statements []string
+		if config.AllowRecovery {
+			statements = []string{"admin try orders_b"}
+		}
+		r.wantOutcome(err, "", want, statements...)
 	}
 }
 

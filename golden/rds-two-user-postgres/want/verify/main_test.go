@@ -43,13 +43,25 @@ func TestVerify(t *testing.T) {
 		"rotated while it waits": {before: begin, later: finish},
 		"begun while it waits":   {before: deploy, later: func(a *account) { a.rotate(token); finish(a) }},
 		"never seeded":           {before: func(*account) {}, want: []string{"no value", "make seed"}},
-		"rotation is off":        {before: func(a *account) { a.put("seed", value, "AWSCURRENT") }, want: []string{"rotation is off", "seeded = true"}},
+		"rotation is off":        {before: func(a *account) { a.put("seed", value, "AWSCURRENT") }, want: []string{"rotation is off", "make deploy"}},
 		"never begun":            {before: deploy, want: []string{"no rotation has begun", "no step has failed"}},
 		"only tested":            {before: deploy, log: []string{line("step done", "testSecret", "")}, want: []string{"no rotation has begun", "no step has failed"}},
 		"given up": {
 			before: deploy,
 			log:    []string{line("step failed", "createSecret", `,"code":"disabled","detail":"unset it"`)},
 			want:   []string{"given up", "createSecret failed: disabled: unset it"},
+		},
+		"given up after another": {
+			before: func(a *account) { begin(a); finish(a) },
+			log:    []string{line("step failed", "createSecret", `,"time":"2000-01-02T00:00:00Z","code":"too-soon","detail":"wait"`)},
+			want:   []string{"last rotated at 2000-01-01", "given up: createSecret failed: too-soon: wait"},
+		},
+		"failed before it went well": {
+			before: func(a *account) { begin(a); finish(a) },
+			log: []string{
+				line("step failed", "createSecret", `,"time":"1999-12-31T23:59:00Z","code":"store-throttle","detail":"slow down"`),
+				line("step failed", "preflight", `,"time":"2000-01-02T00:00:00Z","code":"locked","detail":"no step"`),
+			},
 		},
 		"a step failed": {
 			before: begin,
@@ -115,6 +127,7 @@ func TestRun(t *testing.T) {
 			"VersionIdsToStages": {"b": ["AWSCURRENT", "AWSPENDING"], "a": ["AWSPREVIOUS"]}}`))
 	}))
 	defer server.Close()
+	t.Setenv("PATH", "") // and no program reads the log
 	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", server.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "id")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "key")

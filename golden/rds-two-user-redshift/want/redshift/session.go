@@ -24,6 +24,7 @@ const idleLimit = 10 * time.Second
 type Session struct {
 	*postgresconn.Session
 	heard time.Time // when the server last answered
+	kept  *kept     // how it keeps the passwords of users
 }
 
 // begin makes the session independent of what is set for its user, and makes
