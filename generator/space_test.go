@@ -311,7 +311,7 @@ func FuzzFreeText(f *testing.F) {
 		key := free[int(question)%len(free)]
 		base := maps.Clone(combinations[int(question)/len(free)%len(combinations)])
 		maps.Copy(base, map[string]string{"name": "orders", key: text})
-		if _, err := c.NewSpec(generator.Texts(base)); err != nil {
+		if _, err := c.NewSpec(generator.Texts(base)); err != nil || strings.Contains(text, "%!") { // looks like a slip of package fmt's
 			return
 		}
 		result := generateTexts(t, c, base)
