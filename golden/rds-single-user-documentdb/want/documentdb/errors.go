@@ -3,13 +3,11 @@ package documentdb
 import (
 	"context"
 	"errors"
-	"io"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
-	"example.com/orders-db/wire"
 )
 
 // Error codes that have a meaning of their own here.
@@ -54,10 +52,11 @@ func loginError(err error, account database.Account) error {
 		return rotation.Errorf(rotation.CodeAuthRejected, "user %q: the server refuses the password, or the user does not exist", account.User).Because(err)
 	case answer != nil:
 		return refused(*answer, "log-in")
-	case mongo.IsTimeout(err):
-		return wire.LoginError(errors.Join(context.DeadlineExceeded, err), account.Host)
-	case errors.Is(err, errSpent), mongo.IsNetworkError(err):
-		return wire.LoginError(errors.Join(io.EOF, err), account.Host)
+	// A driver that was left without a connection calls that a time-out as well.
+	case errors.Is(err, context.DeadlineExceeded):
+		return rotation.Errorf(rotation.CodeNoAnswer, "the server at %q does not answer the log-in", account.Host).Because(err)
+	case errors.Is(err, errSpent), mongo.IsTimeout(err), mongo.IsNetworkError(err):
+		return rotation.Errorf(rotation.CodeDisconnected, "the server at %q closed the connection during the log-in", account.Host).Because(err)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "the server at %q asks for the password in a form that is not known here, or did not prove that it knows it", account.Host).Because(err)
 	}

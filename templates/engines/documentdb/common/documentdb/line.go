@@ -6,7 +6,11 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
@@ -28,6 +32,8 @@ type line struct {
 
 	address, serverName string
 	roots               *x509.CertPool // nil without TLS
+
+	reached atomic.Bool // the driver makes several connections
 
 	mu     sync.Mutex
 	dialed int
@@ -74,8 +80,15 @@ func (l *line) DialContext(context.Context, string, string) (net.Conn, error) {
 
 func (l *line) dial() (net.Conn, error) {
 	conn, err := wire.Dial(l.login, l.address)
-	if err != nil || l.roots == nil {
-		return conn, err
+	switch {
+	case err != nil && l.reached.Load() && mongo.IsTimeout(err): // another connection was made, and is silent
+		return nil, rotation.Errorf(rotation.CodeNoAnswer, "%q does not answer the log-in", l.address).Because(err)
+	case err != nil:
+		return nil, err
+	}
+	l.reached.Store(true)
+	if l.roots == nil {
+		return conn, nil
 	}
 	secure, err := wire.Handshake(l.login, conn, l.roots, l.serverName)
 	if err != nil {
