@@ -29,11 +29,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if !asJSON {
 				return a.show(catalogText(catalog))
 			}
-			text, err := catalogJSON(catalog)
-			if err == nil {
-				_, err = a.Out.Write(text)
-			}
-			return err
+			return a.put(catalogJSON(catalog))
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the catalogue as JSON")
@@ -53,11 +49,7 @@ func (a *app) schemaCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := catalog.Schema()
-			if err == nil {
-				_, err = a.Out.Write(text)
-			}
-			return err
+			return a.put(catalog.Schema())
 		},
 	}
 }

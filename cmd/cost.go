@@ -71,11 +71,7 @@ func (a *app) runCost(o *costOptions) error {
 	if !o.json {
 		return a.show(billText(bill))
 	}
-	text, err := billJSON(bill)
-	if err == nil {
-		_, err = a.Out.Write(text)
-	}
-	return err
+	return a.put(billJSON(bill))
 }
 
 func parseAssume(words []string) (map[string]float64, error) {

@@ -518,14 +518,11 @@ func (o *newOptions) report(catalog *generator.Catalog, result *generator.Result
 // printNew prints what was made and what to do next.
 func (a *app) printNew(o *newOptions, r *report) error {
 	switch {
-	case o.dryRun && !o.json:
+	case o.json:
+		return a.put(r.json())
+	case o.dryRun:
 		return a.show(r.plan())
-	case !o.json:
+	default:
 		return a.show(r.summary(columns(a.Out)))
 	}
-	text, err := r.json()
-	if err == nil {
-		_, err = a.Out.Write(text)
-	}
-	return err
 }

@@ -74,8 +74,9 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.Version = version()
-	root.SetVersionTemplate("{{.Version}}\n")
+	cobra.AddTemplateFunc("version", version)
+	root.Version = "version" // for --version to be there: what it prints is read only then
+	root.SetVersionTemplate("{{version}}\n")
 	root.SetHelpFunc(a.explain)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)

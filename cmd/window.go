@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -21,7 +22,14 @@ func (a *app) show(text []byte) error {
 	if isWindow(a.Out) {
 		text = []byte(hang(string(text), columns(a.Out)))
 	}
-	_, err := a.Out.Write(text)
+	return a.put(text, nil)
+}
+
+// put writes a result for programs, unless making it has failed.
+func (a *app) put(text []byte, err error) error {
+	if err == nil {
+		_, err = a.Out.Write(text)
+	}
 	return err
 }
 
@@ -78,8 +86,8 @@ func reflow(text string, width int) string {
 	return b.String()
 }
 
-// gap is what stands between the columns of a table.
-var gap = regexp.MustCompile(` {2,}`)
+// gap is what stands between the columns of a table. Most runs need none, and start-up counts.
+var gap = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` {2,}`) })
 
 // hang breaks the lines of a table. What follows the first column stays a column where the window has room for that, with commas between
 // what were columns of its own; what is to be pasted stays in one piece.
@@ -93,14 +101,14 @@ func hang(table string, width int) string {
 			continue
 		}
 		start := lead
-		if at := gap.FindStringIndex(text); at != nil {
+		if at := gap().FindStringIndex(text); at != nil {
 			start += at[1]
 		}
 		indent := start
 		if indent > width/2 {
 			indent = min(lead+2, width/2)
 		}
-		b.WriteString(line[:start] + fill(start, indent, gap.ReplaceAllString(line[start:], ", "), width))
+		b.WriteString(line[:start] + fill(start, indent, gap().ReplaceAllString(line[start:], ", "), width))
 	}
 	return b.String()
 }
