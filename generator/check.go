@@ -179,7 +179,7 @@ func parseCron(fields string) ([]int, error) {
 		return nil, fmt.Errorf("bad month %q", f[3])
 	case dayOfWeek(f[4]) == nil:
 		return nil, fmt.Errorf("bad day-of-week %q", f[4])
-	case longestGap(f) == 0:
+	case !everOpens(f):
 		return nil, errors.New("no such day ever comes")
 	}
 	return parseHours(f[1])

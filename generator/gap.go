@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -25,23 +26,40 @@ func (s schedule) overdueAfterDays() int {
 
 // longestGap returns the most days between two days on which the six fields of a cron expression open a window.
 func longestGap(fields []string) int {
+	gap, last := 0, -1
+	for n := range daysWithWindow(fields) {
+		if last >= 0 {
+			gap = max(gap, n-last)
+		}
+		last = n
+	}
+	return gap
+}
+
+// everOpens reports whether the six fields of a cron expression open a window on any day at all.
+func everOpens(fields []string) bool {
+	for range daysWithWindow(fields) {
+		return true
+	}
+	return false
+}
+
+// daysWithWindow counts through the days on which the six fields of a cron expression open a window.
+func daysWithWindow(fields []string) iter.Seq[int] {
 	opens := []onDay{
 		anyItem(fields[3], inMonth),
 		anyItem(fields[2], onDate),
 		anyItem(fields[4], onWeekday),
 	}
-	gap, last := 0, -1
-	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
-	for n := range 29 * 366 { // after 28 years dates fall on the same days of the week again
-		if !slices.ContainsFunc(opens, func(open onDay) bool { return !open(day) }) {
-			if last >= 0 {
-				gap = max(gap, n-last)
+	return func(yield func(int) bool) {
+		day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+		for n := range 29 * 366 { // after 28 years dates fall on the same days of the week again
+			if !slices.ContainsFunc(opens, func(open onDay) bool { return !open(day) }) && !yield(n) {
+				return
 			}
-			last = n
+			day = day.AddDate(0, 0, 1)
 		}
-		day = day.AddDate(0, 0, 1)
 	}
-	return gap
 }
 
 // onDay reports whether a field, or an item of it, has a day.
