@@ -18,13 +18,13 @@ import (
 const (
 	nameExpr       = `^[a-z][a-z0-9-]{0,39}$`
 	secretNameExpr = `^[A-Za-z0-9/_+=.@-]{1,512}$`
-	regionExpr     = `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`
+	regionExpr     = `^[a-z]{2,4}(-[a-z]+)*-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}$`
 )
 
 var (
 	namePattern       = regexpOnce(nameExpr)
 	secretNamePattern = regexpOnce(secretNameExpr)
-	regionPattern     = regexpOnce(`^[a-z]{2,4}(-[a-z]+)*-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}$`) // finds more slips
+	regionPattern     = regexpOnce(regionExpr)
 	ratePattern       = regexpOnce(`^rate\(([0-9]{1,5}) (hour|day)(s?)\)$`)
 	cronPattern       = regexpOnce(`^cron\(([^()]*)\)$`)
 	hoursItem         = regexpOnce(`^(\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9][0-9]?)?$`)
