@@ -10,7 +10,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
@@ -82,7 +81,7 @@ func (l *line) dial() (net.Conn, error) {
 	conn, err := wire.Dial(l.login, l.address)
 	switch {
 	case err != nil && l.reached.Load() && mongo.IsTimeout(err): // another connection was made, and is silent
-		return nil, rotation.Errorf(rotation.CodeNoAnswer, "%q does not answer the log-in", l.address).Because(err)
+		return nil, wire.Silent(err, l.address)
 	case err != nil:
 		return nil, err
 	}
