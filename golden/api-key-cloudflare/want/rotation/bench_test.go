@@ -90,8 +90,10 @@ func (b *bench) on(name string, answer func(do func() error) error) {
 	}
 }
 
-func (b *bench) handler() *rotation.Handler {
-	return rotation.New(store{b}, strategy{b}, b.Config, rotation.WithOutput(b), rotation.WithClock(b.Store.Now, b.pause))
+func (b *bench) handler() *rotation.Handler { return b.handlerOf(strategy{b}) }
+
+func (b *bench) handlerOf(s rotation.Strategy) *rotation.Handler {
+	return rotation.New(store{b}, s, b.Config, rotation.WithOutput(b), rotation.WithClock(b.Store.Now, b.pause))
 }
 
 // deliver sends one step to a new process and forgets the calls before it.

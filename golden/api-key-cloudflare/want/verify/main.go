@@ -177,8 +177,8 @@ func (t told) String() string {
 	return fmt.Sprintf("%s failed: %s: %s\nRUNBOOK.md has an entry for %s", t.Step, t.Code, t.Detail, t.Code)
 }
 
-// steps returns what the log says of the steps of the secret's rotations, the latest last.
-func (v *verifier) steps(ctx context.Context, arn string) (list []told, err error) {
+// history returns what the log says of the steps of the secret's rotations, the latest last.
+func (v *verifier) history(ctx context.Context, arn string) (list []told, err error) {
 	lines, err := v.log(ctx, arn)
 	for _, line := range lines {
 		var next told
@@ -192,7 +192,7 @@ func (v *verifier) steps(ctx context.Context, arn string) (list []told, err erro
 // givenUpSince says why the secret's last rotation, which began after a time and left no version pending, has not come to
 // its end, "" if there was none. A log that cannot be read tells of none.
 func (v *verifier) givenUpSince(ctx context.Context, arn string, since time.Time) string {
-	list, _ := v.steps(ctx, arn)
+	list, _ := v.history(ctx, arn)
 	for _, step := range slices.Backward(list) {
 		if step.Time.After(since) && step.failed() {
 			return step.String()
@@ -203,7 +203,7 @@ func (v *verifier) givenUpSince(ctx context.Context, arn string, since time.Time
 
 // cause is what the function's log says of the rotation to a version, or of one that was given up if there is none.
 func (v *verifier) cause(ctx context.Context, arn, version string) string {
-	list, err := v.steps(ctx, arn)
+	list, err := v.history(ctx, arn)
 	if err != nil {
 		return "the function's log cannot be read (" + err.Error() + "): see \"make logs\""
 	}

@@ -330,7 +330,7 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	}
 	if len(secret.ReplicationStatus) > 0 {
 		// The promotion stands, whatever a replica does.
-		waiting, cancel := halfOf(ctx)
+		waiting, cancel := h.patience(ctx)
 		r.Report.Replicas = h.awaitReplicas(waiting, r)
 		cancel()
 	}
@@ -389,10 +389,11 @@ func (h *Handler) awaitPending(ctx context.Context, r *Rotation) error {
 	}
 }
 
-// halfOf leaves half of the time that is left for what comes afterwards.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+// patience bounds the wait for replicas: a strategy that cleans up afterwards needs
+// half of the time that is left.
+func (h *Handler) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, ok := ctx.Deadline()
-	if !ok {
+	if _, cleans := h.strategy.(Cleaner); !ok || !cleans {
 		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, end.Add(-time.Until(end)/2))
@@ -419,7 +420,7 @@ func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 			return nil
 		}
 		if err := h.sleep(ctx, replicaPause); err != nil {
-			return Errorf(CodeReplicaFailed, "a replica is not in sync after half of the invocation's time").Because(err)
+			return Errorf(CodeReplicaFailed, "a replica is not in sync in the time that there was for it").Because(err)
 		}
 	}
 }

@@ -31,8 +31,7 @@ func (k *keeper) CleanUp(context.Context, *rotation.Rotation) error {
 func (b *bench) deliverTo(k *keeper, token, step string) error {
 	k.strategy = strategy{b}
 	b.calls = nil
-	handler := rotation.New(store{b}, k, b.Config, rotation.WithOutput(b), rotation.WithClock(b.Store.Now, b.pause))
-	_, err := handler.Handle(b.t.Context(), b.event(token, step))
+	_, err := b.handlerOf(k).Handle(b.t.Context(), b.event(token, step))
 	return err
 }
 

@@ -123,12 +123,23 @@ func TLSError(err error, address, serverName string) error {
 // LoginError classifies a log-in to the server at address that ended without the
 // server's answer to it, and returns nil if it did not.
 func LoginError(err error, address string) error {
-	switch code := rotation.ConnectionCode(err); code {
+	switch rotation.ConnectionCode(err) {
 	case rotation.CodeNoAnswer:
-		return rotation.Errorf(code, "%q does not answer the log-in", address).Because(err)
+		return Silent(err, address)
 	case rotation.CodeDisconnected:
-		return rotation.Errorf(code, "%q closed the connection during the log-in", address).Because(err)
+		return HungUp(err, address)
 	default:
 		return nil
 	}
+}
+
+// Silent is the error of a log-in to which the server at address gave no answer.
+func Silent(err error, address string) error {
+	return rotation.Errorf(rotation.CodeNoAnswer, "%q does not answer the log-in", address).Because(err)
+}
+
+// HungUp is the error of a log-in in which the server at address closed the
+// connection. Drivers have words of their own for that.
+func HungUp(err error, address string) error {
+	return rotation.Errorf(rotation.CodeDisconnected, "%q closed the connection during the log-in", address).Because(err)
 }

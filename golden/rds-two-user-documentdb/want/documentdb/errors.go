@@ -8,6 +8,7 @@ import (
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/wire"
 )
 
 // Error codes that have a meaning of their own here.
@@ -54,9 +55,9 @@ func loginError(err error, account database.Account) error {
 		return refused(*answer, "log-in")
 	// A driver that was left without a connection calls that a time-out as well.
 	case errors.Is(err, context.DeadlineExceeded):
-		return rotation.Errorf(rotation.CodeNoAnswer, "the server at %q does not answer the log-in", account.Host).Because(err)
+		return wire.Silent(err, account.Host)
 	case errors.Is(err, errSpent), mongo.IsTimeout(err), mongo.IsNetworkError(err):
-		return rotation.Errorf(rotation.CodeDisconnected, "the server at %q closed the connection during the log-in", account.Host).Because(err)
+		return wire.HungUp(err, account.Host)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "the server at %q asks for the password in a form that is not known here, or did not prove that it knows it", account.Host).Because(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"example.com/orders-db/database"
-	"example.com/orders-db/rotation"
 	"example.com/orders-db/wire"
 )
 
@@ -82,7 +81,7 @@ func (l *line) dial() (net.Conn, error) {
 	conn, err := wire.Dial(l.login, l.address)
 	switch {
 	case err != nil && l.reached.Load() && mongo.IsTimeout(err): // another connection was made, and is silent
-		return nil, rotation.Errorf(rotation.CodeNoAnswer, "%q does not answer the log-in", l.address).Because(err)
+		return nil, wire.Silent(err, l.address)
 	case err != nil:
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"io"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -73,8 +72,8 @@ func loginError(err error, account database.Account, address string) error {
 		return wire.TLSError(errors.Join(wire.ErrNoTLS, err), address, account.ServerName)
 	case code == rotation.CodeNoAnswer, code == rotation.CodeDisconnected:
 		return wire.LoginError(err, address)
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn): // the driver's words for it
-		return wire.LoginError(errors.Join(io.EOF, err), address)
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
+		return wire.HungUp(err, address)
 	case code != "":
 		return wire.TLSError(err, address, account.ServerName)
 	default:
