@@ -273,7 +273,7 @@ func TestFinishPromotesNothing(t *testing.T) {
 	b.wantHolder(rotation.StagePending, token)
 }
 
-// C12, K4: who has something to clean up after the replicas is left half of the
+// C12: who has something to clean up after the replicas is left half of the
 // time for it, and replicas have all of it otherwise.
 func TestReplicasLeaveTimeToCleanUp(t *testing.T) {
 	for cleans, most := range map[bool]time.Duration{true: 31 * time.Minute, false: time.Hour} {
