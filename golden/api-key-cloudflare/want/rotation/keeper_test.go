@@ -74,12 +74,20 @@ func TestStored(t *testing.T) {
 	}
 }
 
-// What goes wrong in putting away does not change what the step failed with; what
-// goes wrong after the value was stored does.
+// What goes wrong in putting away does not change what the step failed with; it fails
+// one in which another delivery was faster, and so does what goes wrong after the
+// value was stored.
 func TestStoredFails(t *testing.T) {
 	b, k := newBench(t, seed), &keeper{err: rotation.Errorf(rotation.CodeServer, "no")}
 	b.on(put, func(func() error) error { return errBroken })
 	b.wantCode(b.deliverTo(k, b.requested(), rotation.StepCreate), rotation.CodeStore)
+	b = newBench(t, seed)
+	token := b.requested()
+	b.on(put, func(do func() error) error {
+		b.put(token, strings.Replace(seed, "current-sentinel", "theirs", 1), rotation.StagePending)
+		return do()
+	})
+	b.wantCode(b.deliverTo(k, token, rotation.StepCreate), rotation.CodeServer)
 	b = newBench(t, seed)
 	b.wantCode(b.deliverTo(k, b.requested(), rotation.StepCreate), rotation.CodeServer)
 }

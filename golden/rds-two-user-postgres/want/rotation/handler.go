@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -229,29 +230,33 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		}
 		return nil
 	}
+	var left error
 	if keeps {
-		h.disown(ctx, r, keeper, next)
+		left = h.disown(ctx, r, keeper, next)
 	}
 	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
 		// Another delivery stored its value first. That one counts.
 		_, err := r.Pending(ctx)
-		return err
+		return cmp.Or(err, left)
 	}
 	return storeError(ctx, "PutSecretValue", err)
 }
 
 // disown tells the keeper that its value was not stored, if that is certain: a
-// call that failed may have been carried out, and only the version knows.
-func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value) {
+// call that failed may have been carried out, and only the version knows. It
+// returns what the keeper could not put right.
+func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
 	stored, err := r.version(ctx, r.event.ClientRequestToken, "")
 	if err == nil && stored.Value.Text() == value.Text() || err != nil && !errors.Is(err, errNoValue) {
-		return
+		return nil
 	}
-	if err := keeper.Stored(ctx, r, value, false); err != nil {
+	err = keeper.Stored(ctx, r, value, false)
+	if err != nil {
 		r.Log.WarnContext(ctx, "what was made for a value that is not stored could not be put away", "code", CodeOf(err), "detail", printable(err).Detail)
 	}
+	return err
 }
 
 // mayBegin says why a rotation that has not generated anything must not begin.

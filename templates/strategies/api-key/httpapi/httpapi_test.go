@@ -142,6 +142,16 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
+// C19: a call that must not come late is made once, whatever the answer.
+func TestOnce(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		if err := a.Do(t.Context(), httpapi.Request{Method: http.MethodPut, Path: "/key", Once: true}, nil); err == nil || a.calls != 1 {
+			t.Errorf("%d: %d calls and %v, want one call and an error", status, a.calls, err)
+		}
+	}
+}
+
 // K7: a date says when to come back as well as a number of seconds does.
 func TestRetryAfterDate(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -20,7 +20,8 @@ import (
 type Provider interface {
 	apikey.Verifier
 	// Roll replaces the key, with the admin's credential, and returns account's
-	// secret with the new one.
+	// secret with the new one. It calls once: a repetition would come later than
+	// the look at the labels before it, and end the key of whoever was faster.
 	Roll(ctx context.Context, account apikey.Account) (rotation.Value, error)
 }
 
@@ -91,10 +92,23 @@ func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.
 	case chosen:
 		return nil // nobody has heard of it
 	case !ok:
-		r.Log.WarnContext(ctx, "the provider has made a key that could not be stored: unless another delivery's is newer, no key works until the next try")
-		return nil
+		return s.lost(ctx, r)
 	}
 	return s.promote(ctx, r)
+}
+
+// lost says what became of a key that is not stored. The next try makes another,
+// unless the version has one of another delivery already: if that was made before the
+// lost one, it ended with it, and only another rotation helps.
+func (s *Strategy) lost(ctx context.Context, r *rotation.Rotation) error {
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return rotation.Errorf(rotation.CodeOf(err), "the provider has made a key that could not be stored: no key works until the next try").Because(err)
+	}
+	if _, err := apikey.Ride(ctx, r, s.provider, pending.Value); rotation.CodeOf(err) == rotation.CodeAuthRejected {
+		return rotation.Errorf(rotation.CodeAuthRejected, "two deliveries have replaced the key, and the one that is stored came first: no key works until the next rotation").Because(err)
+	}
+	return nil
 }
 
 // replace puts the pending key, which was made here, in the place of AWSCURRENT's, and

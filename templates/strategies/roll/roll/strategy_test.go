@@ -87,6 +87,63 @@ func (e ending) Roll(ctx context.Context, account apikey.Account) (rotation.Valu
 	return value.With(apikey.KeyExpiry, e.end.Format(time.RFC3339)), err
 }
 
+// C3, K1: of two deliveries the one whose key is not stored says so if that has ended
+// the stored one, and keeps quiet if it was the other way round.
+func TestTwoDeliveries(t *testing.T) {
+	for name, test := range map[string]struct {
+		late bool // the key that is not stored is the newer one
+		code rotation.Code
+	}{
+		"the stored key is newer": {false, ""},
+		"the lost key is newer":   {true, rotation.CodeAuthRejected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var other func()
+			w := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, _ := subjectOf(w, func(p apikeytest.Provider) roll.Provider {
+					return overtaken{p, test.late, func() { other() }}
+				})
+				return s
+			})
+			token := requested(t, w)
+			other = func() {
+				other = func() {}
+				if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+					t.Error(err)
+				}
+			}
+			err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate)
+			if got := rotation.CodeOf(err); got != test.code {
+				t.Errorf("got %v, want the code %q", err, test.code)
+			}
+			if works := w.CurrentWorks() == nil; works == test.late {
+				t.Errorf("AWSCURRENT works: %t", works)
+			}
+			w.Pass(24 * time.Hour)
+			token = requested(t, w)
+			if err := errors.Join(w.Rotate(token, 1), w.CurrentWorks(), w.Settled(token)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// overtaken is a provider in whose call another delivery is faster.
+type overtaken struct {
+	apikeytest.Provider
+	late  bool // the call comes after the other delivery
+	other func()
+}
+
+func (o overtaken) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
+	if o.late {
+		o.other()
+	}
+	value, err := o.Provider.Roll(ctx, account)
+	o.other()
+	return value, err
+}
+
 // A key is not replaced with itself: nobody could ask for another one then.
 func TestAdminIsAnotherKey(t *testing.T) {
 	for name, edit := range map[string]func(*rotationtest.Subject, *apikeytest.Ledger){
