@@ -152,6 +152,9 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 		if !c.applies(q, given, r.get) {
 			continue
 		}
+		if !given && q.Key == "type" {
+			answer.Value, given = c.impliedType(answers)
+		}
 		if !given {
 			c.resolveDefault(r, q)
 			continue
@@ -171,6 +174,20 @@ func (c *Catalog) resolve(answers Answers) *resolution {
 	}
 	r.faults = append(r.faults, c.stray(answers, r, known)...)
 	return r
+}
+
+// impliedType returns the only type that asks for the targets which were given.
+func (c *Catalog) impliedType(answers Answers) (string, bool) {
+	var fitting []string
+	for _, t := range c.Types {
+		if _, given := answers[t.Kind]; given {
+			fitting = append(fitting, t.Name)
+		}
+	}
+	if len(fitting) != 1 {
+		return "", false
+	}
+	return fitting[0], true
 }
 
 // applies reports whether a question is asked, given the answers to those before it.

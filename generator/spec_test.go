@@ -44,6 +44,20 @@ func TestAliasesAreRecordedByTheirName(t *testing.T) {
 	}
 }
 
+// The type need not be said where what was given leaves one, and is recorded all the same.
+func TestImpliedType(t *testing.T) {
+	spec, err := openTree(t, nil).NewSpec(Texts(map[string]string{"name": "x", "provider": "acme"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := spec.Command(""), "rotasmith new x --type key --provider acme --no-input"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if _, err := openTree(t, nil).NewSpec(Texts(map[string]string{"name": "x", "engine": "alpha"})); err == nil || !strings.Contains(err.Error(), `"type"`) {
+		t.Errorf("got %v, want a question for the type, of which an engine has two", err)
+	}
+}
+
 func TestModes(t *testing.T) {
 	tests := []struct{ provider, mode, strategy, command string }{
 		{"acme", "", "both", "rotasmith new x --type key --provider acme --no-input"},
@@ -126,6 +140,9 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 				`"engine" is not asked for type key | leave it out`,
 				`no answer to "provider" (whose API makes and revokes the keys) | give --provider, one of: acme, zeta`,
 			}},
+		{"type that the target implies", Texts(map[string]string{"name": "x", "provider": "acem"}), []string{
+			`unknown provider "acem" | did you mean "acme"?`,
+		}},
 		{"mode of another provider", Texts(map[string]string{"name": "x", "type": "key", "provider": "zeta", "mode": "both"}), []string{
 			`mode "both" is not for provider zeta | one of: swap`,
 		}},
