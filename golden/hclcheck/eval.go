@@ -62,13 +62,14 @@ func (m *Module) Evaluate(given map[string]cty.Value) *Deployment {
 	}
 	d := &e.Deployment
 	d.Outputs = make(map[string]cty.Value)
-	for name, o := range m.outputs {
+	for _, name := range slices.Sorted(maps.Keys(m.outputs)) {
+		o := m.outputs[name]
 		if a := o.Body.Attributes["value"]; a != nil {
 			d.Outputs[name] = e.expression(a.Expr, nil)
 		}
 		e.conditions(o.Body, "precondition", nil)
 	}
-	for name := range m.variables {
+	for _, name := range slices.Sorted(maps.Keys(m.variables)) {
 		e.validate(name)
 	}
 	slices.SortStableFunc(d.Instances, func(a, b Instance) int { return strings.Compare(a.Address, b.Address) })
@@ -248,8 +249,9 @@ func (e *evaluation) resource(address string, r *resource) cty.Value {
 		of := func(key, value cty.Value) map[string]cty.Value {
 			return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
 		}
-		for key, value := range entries(each) {
-			all[key] = e.present(address, r, key, of(cty.StringVal(key), value))
+		elements := entries(each)
+		for _, key := range slices.Sorted(maps.Keys(elements)) {
+			all[key] = e.present(address, r, key, of(cty.StringVal(key), elements[key]))
 		}
 		if len(all) == 0 {
 			e.imagine(address, r, of(cty.UnknownVal(cty.String), cty.DynamicVal))
