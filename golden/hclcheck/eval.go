@@ -249,9 +249,10 @@ func (e *evaluation) resource(address string, r *resource) cty.Value {
 		of := func(key, value cty.Value) map[string]cty.Value {
 			return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
 		}
-		elements := entries(each)
-		for _, key := range slices.Sorted(maps.Keys(elements)) {
-			all[key] = e.present(address, r, key, of(cty.StringVal(key), elements[key]))
+		for key, value := range each.Elements() { // of a set each is its own key
+			if known(key) {
+				all[key.AsString()] = e.present(address, r, key.AsString(), of(key, value))
+			}
 		}
 		if len(all) == 0 {
 			e.imagine(address, r, of(cty.UnknownVal(cty.String), cty.DynamicVal))
@@ -321,16 +322,4 @@ func (e *evaluation) validate(name string) {
 	if _, given := e.given[name]; given || e.values[name] != nil || v.def != nil {
 		e.conditions(v.block.Body, "validation", nil)
 	}
-}
-
-// entries are the elements of a map by their keys, or of a set by themselves.
-func entries(each cty.Value) map[string]cty.Value {
-	all := make(map[string]cty.Value)
-	for it := each.ElementIterator(); it.Next(); {
-		key, value := it.Element()
-		if known(key) {
-			all[key.AsString()] = value
-		}
-	}
-	return all
 }

@@ -143,10 +143,11 @@ func TestRepeat(t *testing.T) {
 }
 
 // C19: a call that must not come late is made once, whatever the answer.
-func TestOnce(t *testing.T) {
+func TestUnrepeated(t *testing.T) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-		if err := a.Do(t.Context(), httpapi.Request{Method: http.MethodPut, Path: "/key", Once: true}, nil); err == nil || a.calls != 1 {
+		err := a.Do(t.Context(), httpapi.Request{Method: http.MethodPut, Path: "/key", Unrepeated: true, Repeatable: true}, nil)
+		if err == nil || a.calls != 1 {
 			t.Errorf("%d: %d calls and %v, want one call and an error", status, a.calls, err)
 		}
 	}

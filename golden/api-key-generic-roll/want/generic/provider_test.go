@@ -169,6 +169,31 @@ func TestOnTheWire(t *testing.T) {
 	wantCode(t, err, rotation.CodeQuota)
 }
 
+// C19: a key is not replaced by a call that was throttled and comes late.
+func TestRollIsNotRepeated(t *testing.T) {
+	d, err := generic.Parse([]byte(`{
+		"auth": {"scheme": "bearer"},
+		"roll": {"method": "PUT", "path": "/keys/{id}", "id": "id", "key": "key"},
+		"verify": {"method": "GET", "path": "/me"}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	api := httpapi.Client{Base: server.URL, Sleep: func(context.Context, time.Duration) error { return nil }}
+	account := apikey.Account{Secret: parse(t, `{"key_id": "7", "api_key": "own"}`), Admin: parse(t, `{"api_key": "admin"}`)}
+	_, err = generic.New(api, d, time.Now).Roll(t.Context(), account)
+	wantCode(t, err, rotation.CodeThrottled)
+	if calls != 1 {
+		t.Errorf("%d calls, want one", calls)
+	}
+}
+
 func parse(t *testing.T, text string) rotation.Value {
 	t.Helper()
 	value, err := rotation.ParseValue(rotation.NewSensitive(text))

@@ -167,7 +167,7 @@ func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account,
 	request := httpapi.Request{
 		Method: call.Method, Path: fill.path(call.Path), Header: make(http.Header), Query: make(url.Values),
 		JSON: fill.json(call.JSON), Form: fill.form(call.Form), Repeatable: call.Once != "" && v.once != "", Refusal: call.refusal,
-		Once: call == p.d.Roll,
+		Unrepeated: call == p.d.Roll,
 	}
 	for name, text := range p.d.Headers {
 		request.Header.Set(name, text)

@@ -58,9 +58,9 @@ type Request struct {
 	// Repeatable says that a second arrival does no harm, because the call
 	// bears an idempotency key. GET, PUT and DELETE are so anyway.
 	Repeatable bool
-	// Once says that even a call that was certainly not carried out is not made
-	// again: what its caller has looked at before may have changed meanwhile.
-	Once bool
+	// Unrepeated says that even a call that was certainly not carried out is not
+	// made again: what its caller has looked at before may have changed meanwhile.
+	Unrepeated bool
 	// Refusal reads an answer that is no success and returns the code that it
 	// means, "" for what its status says. Nothing of the body is printed.
 	Refusal func(status int, body []byte) rotation.Code
@@ -159,7 +159,7 @@ func (f *failure) Error() string { return f.told.Error() }
 
 // mayRepeat reports whether a second attempt does no harm.
 func (f *failure) mayRepeat(r *Request) bool {
-	return !r.Once && (f.refused || r.Repeatable || r.Method != http.MethodPost && r.Method != http.MethodPatch)
+	return !r.Unrepeated && (f.refused || r.Repeatable || r.Method != http.MethodPost && r.Method != http.MethodPatch)
 }
 
 // pause is what the server asks for, or else a random part of a time that
