@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // BenchmarkNew writes a project. Beside its time it reports how often the same files could have been plainly written meanwhile, had they
@@ -60,7 +59,11 @@ func againstPlainWrites(b *testing.B, work func(dir string)) {
 // benchProject is the project that all of these write or check.
 func benchProject(b *testing.B) *generator.Result {
 	b.Helper()
-	result, err := generator.Generate(templates.FS, templates.Root, generator.Texts(map[string]string{
+	catalog, err := openTemplates()
+	if err != nil {
+		b.Fatal(err)
+	}
+	result, err := generator.NewRenderer(catalog).Generate(generator.Texts(map[string]string{
 		"name": "orders-db", "type": "rds-two-user", "engine": "postgres",
 	}))
 	if err != nil {

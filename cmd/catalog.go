@@ -29,7 +29,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if !asJSON {
 				return a.show(catalogText(catalog))
 			}
-			return a.put(catalogJSON(catalog))
+			return a.print(catalogJSON(catalog))
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the catalogue as JSON")
@@ -49,7 +49,7 @@ func (a *app) schemaCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.put(catalog.Schema())
+			return a.print(catalog.Schema())
 		},
 	}
 }
@@ -125,7 +125,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 	for _, f := range c.Features() {
 		doc.Features = append(doc.Features, feature{f.Question, f.Answer, targetName(f)})
 	}
-	for _, q := range c.Questions() {
+	for _, q := range c.Questions {
 		entry := question{
 			Key: q.Key, Prompt: q.Prompt, Help: q.Help, Why: q.Why, Default: q.Default, Required: q.Required(), List: q.List, Asked: !q.Silent,
 			Answer: q.Cure(), Pattern: q.Pattern, Choices: []choice{}, Only: []only{},
@@ -185,7 +185,7 @@ func catalogText(c *generator.Catalog) []byte {
 		fmt.Fprintf(w, "  %s=%s\t%s\n", f.Question, f.Answer, targetName(f))
 	}
 	fmt.Fprintln(w, "\nQuestions (--set KEY=VALUE)")
-	for _, q := range c.Questions() {
+	for _, q := range c.Questions {
 		fmt.Fprintf(w, "  %s\t%s: %s\n", q.Key, q.Prompt, q.Help)
 		if q.Why != "" {
 			fmt.Fprintf(w, "\t%s\n", q.Why)

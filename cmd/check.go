@@ -151,7 +151,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	var failed []error
 	progress := a.progress()
 	p.begin()
-	for c := range checkAll(ctx, catalog, o.dirs) {
+	for c := range checkAll(ctx, generator.NewRenderer(catalog), o.dirs) {
 		total.add(c)
 		if c.err != nil {
 			failed = append(failed, c.err)
@@ -210,7 +210,7 @@ func (a *app) progress() func(projects int) {
 
 // checkAll checks the projects in parallel and returns what came of each in the order of dirs and of the walks below them. However many
 // there are, only a few are in memory.
-func checkAll(ctx context.Context, catalog *generator.Catalog, dirs []string) <-chan *checked {
+func checkAll(ctx context.Context, renderer *generator.Renderer, dirs []string) <-chan *checked {
 	workers := runtime.GOMAXPROCS(0)
 	type job struct {
 		dir    string
@@ -247,7 +247,7 @@ func checkAll(ctx context.Context, catalog *generator.Catalog, dirs []string) <-
 	for range workers {
 		wg.Go(func() {
 			for j := range work {
-				j.result <- checkOne(catalog, j.dir)
+				j.result <- checkOne(renderer, j.dir)
 			}
 		})
 	}
@@ -304,7 +304,7 @@ func find(dir string, hand func(dir string, err error) bool) bool {
 	return true
 }
 
-func checkOne(catalog *generator.Catalog, dir string) *checked {
+func checkOne(renderer *generator.Renderer, dir string) *checked {
 	c := &checked{dir: filepath.ToSlash(dir)}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -312,6 +312,6 @@ func checkOne(catalog *generator.Catalog, dir string) *checked {
 		return c
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	c.differences, c.err = catalog.Compare(root.FS(), dir)
+	c.differences, c.err = renderer.Compare(root.FS(), dir)
 	return c
 }

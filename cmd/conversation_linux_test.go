@@ -41,7 +41,9 @@ func everyConversation(t *testing.T, f func(t *testing.T, replies []reply)) {
 	for _, chosen := range catalog.Combinations() {
 		var replies []reply
 		answers := make(generator.Answers)
-		for q, def, ok := catalog.Unanswered(answers); ok; q, def, ok = catalog.Unanswered(answers) {
+		so := catalog.Resolve(answers)
+		for q, ok := so.Next(); ok; q, ok = so.Next() {
+			def := so.Default(q.Key)
 			r := reply{Question: q, value: typed[q.Key]}
 			if q.Choices != nil {
 				values := choices(q)
@@ -57,10 +59,10 @@ func everyConversation(t *testing.T, f func(t *testing.T, replies []reply)) {
 			} else if r.value == "" {
 				r.value = def
 			}
-			managed := catalog.Managed(answers)
+			managed := so.Managed()
 			replies = append(replies, r)
 			answers[q.Key] = generator.Answer{Value: r.value}
-			if catalog.Managed(answers) != managed {
+			if so = catalog.Resolve(answers); so.Managed() != managed {
 				yes := generator.Question{Prompt: allTheSame, Choices: []generator.Choice{{Value: "yes"}, {Value: "no"}}}
 				replies = append(replies, reply{Question: yes, value: "yes"})
 			}

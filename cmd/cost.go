@@ -60,18 +60,18 @@ func (a *app) runCost(o *costOptions) error {
 		return &hinted{err, "name the folder of a project", exitUsage}
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	spec, err := catalog.Recorded(root.FS(), o.dir)
+	recorded, err := catalog.Recorded(root.FS(), o.dir)
 	if err != nil {
 		return err
 	}
-	bill, err := catalog.Cost(spec, assume)
+	bill, err := recorded.Bill(assume)
 	if err != nil {
 		return err
 	}
 	if !o.json {
 		return a.show(billText(bill))
 	}
-	return a.put(billJSON(bill))
+	return a.print(billJSON(bill))
 }
 
 func parseAssume(words []string) (map[string]float64, error) {

@@ -129,7 +129,7 @@ func TestFromSecret(t *testing.T) {
 			}
 			for _, want := range test.want {
 				for key, value := range want {
-					asked := slices.ContainsFunc(catalog.Questions(), func(q generator.Question) bool { return q.Key == key })
+					asked := slices.ContainsFunc(catalog.Questions, func(q generator.Question) bool { return q.Key == key })
 					if asked && doc.Answers[key] != value {
 						t.Errorf("%s is %q, want %q", key, doc.Answers[key], value)
 					}

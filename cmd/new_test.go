@@ -68,12 +68,12 @@ func newOrders(ctx context.Context, t *testing.T) (code int, stdout, stderr stri
 // scripted answers from a map, and Enter for what is not there.
 type scripted map[string]string
 
-func (s scripted) Ask(_ context.Context, a ask) (string, error) {
-	answer, ok := s[a.Key]
+func (s scripted) Ask(_ context.Context, p prompt) (string, outcome, error) {
+	answer, ok := s[p.Key]
 	if !ok {
-		answer = a.def
+		answer = p.def
 	}
-	return answer, a.accept(answer)
+	return answer, answered, p.accept(answer)
 }
 
 func (s scripted) Say(string) {}

@@ -120,7 +120,7 @@ func describeCommand(b *bytes.Buffer, c *cobra.Command) {
 
 func describeQuestions(b *bytes.Buffer, catalog *generator.Catalog) {
 	b.WriteString("\n| question | answers | default | for |\n|---|---|---|---|\n")
-	for _, q := range catalog.Questions() {
+	for _, q := range catalog.Questions {
 		answers := cell(q.Help)
 		if values := choices(q); len(values) > 0 {
 			answers = "`" + strings.Join(values, "`, `") + "`"

@@ -22,11 +22,11 @@ func (a *app) show(text []byte) error {
 	if isWindow(a.Out) {
 		text = []byte(hang(string(text), columns(a.Out)))
 	}
-	return a.put(text, nil)
+	return a.print(text, nil)
 }
 
-// put writes a result for programs, unless making it has failed.
-func (a *app) put(text []byte, err error) error {
+// print writes a result for programs, unless making it has failed.
+func (a *app) print(text []byte, err error) error {
 	if err == nil {
 		_, err = a.Out.Write(text)
 	}

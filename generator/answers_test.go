@@ -85,7 +85,7 @@ keep:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = openTree(t, nil).NewSpec(answers)
+	_, err = openTree(t, nil).Resolve(answers).Spec()
 	want := []string{
 		`answers.yaml:3:9: unknown engine "alpah" | did you mean "alpha"?`,
 		`answers.yaml:4:1: "type" is answered twice | keep one of lines 2 and 4`,
@@ -187,7 +187,7 @@ keep:
 		if err != nil {
 			t.Fatal(err)
 		}
-		result, err := openTree(t, nil).Generate(answers)
+		result, err := NewRenderer(openTree(t, nil)).Generate(answers)
 		if err != nil {
 			t.Fatal(err)
 		}

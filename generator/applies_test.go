@@ -29,7 +29,7 @@ func TestAppliesTo(t *testing.T) {
 	})
 	seen := 0
 	for _, test := range tests {
-		for _, q := range c.Questions() {
+		for _, q := range c.Questions {
 			if q.Key != test.key {
 				continue
 			}

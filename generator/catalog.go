@@ -1,39 +1,26 @@
 package generator
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
-
-	"go.yaml.in/yaml/v3"
 )
 
-// Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml and a manifest in each folder of a kind
-// of target, such as engines/*/engine.yaml.
+// Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml, a manifest in each folder of a kind of
+// target, such as engines/*/engine.yaml, and features/*/question.yaml. It does not change once it is open.
 type Catalog struct {
-	Types   []Type
-	Targets []Target
+	Types     []Type
+	Targets   []Target
+	Questions []Question // all of them, in order: the built-in ones, those of the features and those of the layers
 
 	fsys       fs.FS
 	root       string
-	questions  []Question
 	strategies map[string]strategyManifest
-
-	// What is the same for every project is made once.
-	copies  sync.Map // File by source
-	digests sync.Map // of copies, by source
-	sources sync.Map // *goSource by source
-	parsed  sync.Map // *template.Template by engine and source
-	plans   sync.Map // Plan by layers
-	costs   sync.Map // costManifest by file
+	costs      func() (map[string]costManifest, error) // by layer
 }
 
 // Type is a type of rotation, the answer to the question "type".
@@ -77,52 +64,18 @@ func TargetKinds() []string { return []string{"engine", "provider"} }
 // folder returns the target's folder in the template tree.
 func (t *Target) folder() string { return path.Join(t.Kind+"s", t.Name) }
 
-type strategyManifest struct {
-	Type      string
-	Target    string // of TargetKinds, with Type
-	Mode      string // the answer by which the type of a strategy that it includes is done like this
-	Title     string
-	Help      string
-	Weight    int    // where it is one of a list of choices, the heavier come first, then all by their names
-	Key       string // as of a Choice
-	Includes  []string
-	Yours     []string
-	Defaults  map[string]string // of built-in questions, other than for other types
-	Questions []manifestQuestion
-}
-
-type targetManifest struct {
-	Name      string
-	Title     string
-	Weight    int // as of a strategy
-	Aliases   []string
-	Managed   string
-	Includes  []string // of protocols/
-	Questions []manifestQuestion
-}
-
-type manifestQuestion struct {
-	Key      string
-	Prompt   string
-	Help     string
-	Why      string
-	Default  string
-	Optional bool
-	List     bool
-	Pattern  string
-	Choices  []Choice
-}
-
 const (
 	strategyFile = "strategy.yaml"
 	wordsFile    = "words.tmpl"
 )
 
 // Open reads the manifests of a template tree. root is the import path of the tree's top folder. It fails on a manifest with an
-// unknown field, a name that is not its folder's, or a question that cannot be answered with its own default.
+// unknown field, a name that is not its folder's, a question that cannot be answered with its own default, or a folder for an answer that
+// no question takes.
 func Open(fsys fs.FS, root string) (*Catalog, error) {
 	c := &Catalog{fsys: fsys, root: root, strategies: make(map[string]strategyManifest)}
-	asked, err := c.readStrategies()
+	c.costs = sync.OnceValues(func() (map[string]costManifest, error) { return readCosts(fsys) })
+	ofLayers, err := c.readStrategies()
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +86,23 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 			if err != nil {
 				return nil, err
 			}
-			asked = append(asked, questions...)
+			ofLayers = append(ofLayers, questions...)
 		}
 		slices.SortFunc(c.Targets[first:], func(a, b Target) int { return byWeight(a.weight, b.weight, a.Name, b.Name) })
 	}
-	return c, c.ask(asked)
+	ofFeatures, err := readFeatureQuestions(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.putTogether(ofFeatures, ofLayers); err != nil {
+		return nil, err
+	}
+	return c, c.checkFeatures()
 }
 
 // readStrategies finds the types and their modes.
 func (c *Catalog) readStrategies() ([]Question, error) {
-	var asked []Question
+	var ofLayers []Question
 	dirs := folders(c.fsys, "strategies")
 	for _, dir := range dirs {
 		var m strategyManifest
@@ -153,7 +113,7 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		if m.Type != "" && !slices.Contains(TargetKinds(), m.Target) {
 			return nil, fmt.Errorf("strategies/%s/%s: target %q is none of: %s", dir, strategyFile, m.Target, strings.Join(TargetKinds(), ", "))
 		}
-		asked = append(asked, questions...)
+		ofLayers = append(ofLayers, questions...)
 		c.strategies[dir] = m
 	}
 	modes := make(map[string][]Mode) // by the type's strategy
@@ -186,7 +146,7 @@ func (c *Catalog) readStrategies() ([]Question, error) {
 		c.Types = append(c.Types, t)
 	}
 	slices.SortFunc(c.Types, func(a, b Type) int { return byWeight(a.weight, b.weight, a.Name, b.Name) })
-	return asked, nil
+	return ofLayers, nil
 }
 
 // byWeight compares choices as they are listed.
@@ -219,59 +179,105 @@ func (c *Catalog) readTarget(kind, dir string) ([]Question, error) {
 	return questions, nil
 }
 
-// ask puts the questions together: those of the layers follow the choice of type, target and mode.
-func (c *Catalog) ask(layers []Question) error {
+// putTogether orders the questions: those of the layers follow the choice of type, target and mode, those of the features the questions
+// that they name.
+func (c *Catalog) putTogether(ofFeatures []featureQuestion, ofLayers []Question) error {
 	for _, q := range BaseQuestions() {
-		switch {
-		case q.Key == "type":
-			for _, t := range c.Types {
-				q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Help, Key: t.key})
-			}
-		case slices.Contains(TargetKinds(), q.Key):
-			for _, t := range c.Targets {
-				if t.Kind == q.Key {
-					q.Choices = append(q.Choices, Choice{Value: t.Name, Help: t.Title, Aliases: t.Aliases})
-				}
-			}
-		case q.Key == modeKey:
-			for _, t := range c.Types {
-				for _, m := range t.Modes {
-					if m.Name != "" {
-						q.Choices = append(q.Choices, Choice{Value: m.Name, Help: m.Help})
-					}
-				}
-			}
-		case q.Key == "module":
-			q.check = c.checkModule
+		q.Choices = c.chosenFrom(q.Key)
+		if q.Key == "module" {
+			q.validate = c.validateModule
 		}
 		if q.Choices == nil && q.chosen() {
 			continue // the tree offers nothing of this kind
 		}
-		c.questions = append(c.questions, q)
+		c.Questions = append(c.Questions, q)
 	}
-	after := 1 + slices.IndexFunc(c.questions, func(q Question) bool { return q.Key == "type" })
-	for after < len(c.questions) && c.questions[after].chosen() {
-		after++
+	for _, q := range ofFeatures {
+		if c.question(q.Key).Key != "" {
+			return fmt.Errorf("%s: question %q is built in", q.file, q.Key)
+		}
+		after := slices.IndexFunc(c.Questions, func(other Question) bool { return other.Key == cmp.Or(q.After, lastAsked(c.Questions)) })
+		if after < 0 {
+			return fmt.Errorf("%s: after %q, which no question is", q.file, q.After)
+		}
+		c.Questions = slices.Insert(c.Questions, after+1, q.Question)
 	}
-	for _, q := range layers {
-		if slices.ContainsFunc(c.questions, func(other Question) bool { return other.Key == q.Key }) {
+	for _, q := range ofLayers {
+		if c.question(q.Key).Key != "" {
 			return fmt.Errorf("%s: question %q is built in", q.Layer, q.Key)
 		}
 	}
-	c.questions = slices.Insert(c.questions, after, layers...)
+	after := 1 + slices.IndexFunc(c.Questions, func(q Question) bool { return q.Key == "type" })
+	for after < len(c.Questions) && c.Questions[after].chosen() {
+		after++
+	}
+	c.Questions = slices.Insert(c.Questions, after, ofLayers...)
 	return nil
 }
 
-// checkModule refuses rotasmith's own import path, which no emitted file may hold.
-func (c *Catalog) checkModule(value string, get Lookup) error {
+// lastAsked returns the key of the last question that a person is asked.
+func lastAsked(questions []Question) string {
+	for _, q := range slices.Backward(questions) {
+		if !q.Silent {
+			return q.Key
+		}
+	}
+	return ""
+}
+
+// chosenFrom returns the choices of a question that the template tree makes: types, targets and modes.
+func (c *Catalog) chosenFrom(key string) []Choice {
+	var choices []Choice
+	switch key {
+	case "type":
+		for _, t := range c.Types {
+			choices = append(choices, Choice{Value: t.Name, Help: t.Help, Key: t.key})
+		}
+	case modeKey:
+		for _, t := range c.Types {
+			for _, m := range t.Modes {
+				if m.Name != "" {
+					choices = append(choices, Choice{Value: m.Name, Help: m.Help})
+				}
+			}
+		}
+	default:
+		for _, t := range c.Targets {
+			if t.Kind == key {
+				choices = append(choices, Choice{Value: t.Name, Help: t.Title, Aliases: t.Aliases})
+			}
+		}
+	}
+	return choices
+}
+
+// checkFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
+func (c *Catalog) checkFeatures() error {
+	owners := []string{"."}
+	for i := range c.Targets {
+		owners = append(owners, c.Targets[i].folder())
+	}
+	for _, owner := range owners {
+		for _, key := range folders(c.fsys, path.Join(owner, "features")) {
+			q := c.question(key)
+			for _, answer := range folders(c.fsys, path.Join(owner, "features", key)) {
+				if !slices.ContainsFunc(q.Choices, func(choice Choice) bool { return choice.Value == answer }) {
+					return fmt.Errorf("%s: question %q has no choice %q: add {value: %s, help: ...} to the choices of the manifest that asks it",
+						path.Join(owner, "features", key, answer), key, answer, answer)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// validateModule refuses rotasmith's own import path, which no emitted file may hold.
+func (c *Catalog) validateModule(value string, so *Resolution) error {
 	if value == c.root || strings.HasPrefix(value, c.root+"/") {
 		return advise("a module path of your own", "module path %q lies inside the templates", value)
 	}
-	return checkModule(value, get)
+	return validateModule(value, so)
 }
-
-// Questions returns every question in order: the built-in ones and those of all layers.
-func (c *Catalog) Questions() []Question { return slices.Clone(c.questions) }
 
 // Feature is an answer that brings files of its own.
 type Feature struct {
@@ -283,7 +289,7 @@ type Feature struct {
 // Features returns the answers that bring files, in the order of the questions.
 func (c *Catalog) Features() []Feature {
 	var features []Feature
-	for _, q := range c.questions {
+	for _, q := range c.Questions {
 		for _, choice := range q.Choices {
 			folder := path.Join("features", q.Key, choice.Value)
 			if isFolder(c.fsys, folder) {
@@ -307,30 +313,6 @@ func (c *Catalog) typeNamed(name string) *Type {
 		}
 	}
 	return nil
-}
-
-// target returns the target that the answers name, nil if they name none; aliases are resolved before.
-func (c *Catalog) target(get Lookup) *Target {
-	for i := range c.Targets {
-		if t := &c.Targets[i]; t.Name == get(t.Kind) {
-			return t
-		}
-	}
-	return nil
-}
-
-// strategy returns the folder of the strategy that the answers choose, empty if they choose none.
-func (c *Catalog) strategy(get Lookup) string {
-	t := c.typeNamed(get("type"))
-	if t == nil {
-		return ""
-	}
-	for _, m := range t.Modes {
-		if m.Name == get(modeKey) {
-			return m.Strategy
-		}
-	}
-	return ""
 }
 
 // strategyLayers returns the layer folders of a strategy, what it includes first.
@@ -357,62 +339,14 @@ func (c *Catalog) strategyLayers(name string, path []string) ([]string, error) {
 	return append(layers, "strategies/"+name), nil
 }
 
-// asking returns the folders whose manifests ask, given the answers to type, target and mode.
-func (c *Catalog) asking(get Lookup) []string {
-	var layers []string
-	if s := c.strategy(get); s != "" {
-		layers, _ = c.strategyLayers(s, nil)
-	}
-	if t := c.target(get); t != nil {
-		layers = append(layers, t.folder())
-	}
-	return layers
-}
-
-var keyPattern = regexpOnce(`^[a-z][a-z0-9_]*$`)
-
-// readManifest decodes a manifest strictly and returns its questions.
-func readManifest(fsys fs.FS, layer, name string, manifest any, asked *[]manifestQuestion) ([]Question, error) {
-	file := path.Join(layer, name)
-	data, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return nil, err
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(manifest); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	questions := make([]Question, 0, len(*asked))
-	for _, m := range *asked {
-		q := Question{
-			Key: m.Key, Prompt: m.Prompt, Help: m.Help, Why: m.Why, Default: m.Default, Choices: m.Choices,
-			Optional: m.Optional, List: m.List, Layer: layer,
+// question returns a question by its key, an empty one if it is not asked.
+func (c *Catalog) question(key string) Question {
+	for _, q := range c.Questions {
+		if q.Key == key {
+			return q
 		}
-		if keyPattern(m.Key) == nil {
-			return nil, fmt.Errorf("%s: bad key %q", file, m.Key)
-		}
-		if m.Pattern != "" {
-			q.Pattern = `^(?:` + m.Pattern + `)$`
-			re, err := regexp.Compile(q.Pattern)
-			if err != nil {
-				return nil, fmt.Errorf("%s: question %q: %w", file, m.Key, err)
-			}
-			q.check = func(value string, _ Lookup) error {
-				if !re.MatchString(value) {
-					return advise(m.Help, "bad %s %q", m.Key, value)
-				}
-				return nil
-			}
-		}
-		if m.Default != "" && !strings.Contains(m.Default, "{") {
-			if _, err := q.Check(m.Default, func(string) string { return "" }); err != nil {
-				return nil, fmt.Errorf("%s: default of question %q: %w", file, m.Key, err)
-			}
-		}
-		questions = append(questions, q)
 	}
-	return questions, nil
+	return Question{}
 }
 
 // folders returns the names of the folders in dir, sorted; none if there is no dir.

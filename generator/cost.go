@@ -2,7 +2,6 @@ package generator
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -10,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // costFile says what a layer costs. It stands beside the files that cause the cost and is no file of a project.
@@ -126,9 +123,13 @@ func cents(usd float64) string {
 	return strconv.FormatFloat(usd, 'f', 2, 64)
 }
 
-// Cost makes the bill of a project. assume replaces what is assumed otherwise.
-func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
+// bill makes the bill of a project.
+func (c *Catalog) bill(s *Spec, assume map[string]float64) (*Bill, error) {
 	list, err := prices()
+	if err != nil {
+		return nil, err
+	}
+	costs, err := c.costs()
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
 			numbers[r.Question.Key] = float64(len(SplitList(r.Value)))
 		}
 	}
-	a := rotationsPerMonth(s.Get("schedule"))
+	a := rotationsPerMonth(s.Schedule)
 	assumed("rotations", a.Number, a.Note)
 	for _, name := range sortedKeys(assume) {
 		if _, ok := numbers[name]; !ok {
@@ -157,29 +158,17 @@ func (c *Catalog) Cost(s *Spec, assume map[string]float64) (*Bill, error) {
 		}
 	}
 	for _, layer := range s.Layers {
-		if err := c.addCost(b, s.Layers, layer, list.Prices, numbers); err != nil {
+		if err := b.add(costs, s.Layers, layer, list.Prices, numbers); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
 }
 
-// addCost adds what one layer costs.
-func (c *Catalog) addCost(b *Bill, layers []string, layer string, priceOf map[string]Price, numbers map[string]float64) error {
+// add adds what one layer costs.
+func (b *Bill) add(costs map[string]costManifest, layers []string, layer string, priceOf map[string]Price, numbers map[string]float64) error {
 	file := path.Join(layer, costFile)
-	m, err := remember(&c.costs, file, func() (m costManifest, err error) {
-		data, err := fs.ReadFile(c.fsys, file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return m, nil
-		case err == nil:
-			err = decodeStrictly(data, &m)
-		}
-		return m, err
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
+	m := costs[layer]
 	for _, item := range m.Items {
 		if slices.Contains(layers, item.Unless) {
 			continue
@@ -216,24 +205,30 @@ func (c *Catalog) addCost(b *Bill, layers []string, layer string, priceOf map[st
 }
 
 // rotationsPerMonth counts what a schedule comes to.
-func rotationsPerMonth(text string) Assumption {
+func rotationsPerMonth(s *Schedule) Assumption {
 	const days = 730.0 / 24
-	s, err := parseSchedule(text)
-	var n int
 	switch {
-	case err != nil:
-		return Assumption{}
 	case s.everyHours > 0:
 		return Assumption{Number: 730 / float64(s.everyHours)}
-	}
-	if _, err := fmt.Sscanf(s.expression, "rate(%d day", &n); err == nil {
-		return Assumption{Number: days / float64(n)}
+	case s.everyDays > 0:
+		return Assumption{Number: days / float64(s.everyDays)}
 	}
 	return Assumption{Number: days * float64(len(s.hours)), Note: "at most: as if every day were one of the schedule's"}
 }
 
-func decodeStrictly(data []byte, into any) error {
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
-	dec.KnownFields(true)
-	return dec.Decode(into)
+// readCosts reads what each layer costs.
+func readCosts(fsys fs.FS) (map[string]costManifest, error) {
+	costs := make(map[string]costManifest)
+	err := fs.WalkDir(fsys, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() != costFile {
+			return err
+		}
+		var m costManifest
+		if err := readStrictly(fsys, file, &m); err != nil {
+			return err
+		}
+		costs[path.Dir(file)] = m
+		return nil
+	})
+	return costs, err
 }

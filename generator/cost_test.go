@@ -14,7 +14,11 @@ func TestRotationsAMonth(t *testing.T) {
 		"30d": 1.0139, "1d": 30.4167, "rate(1 day)": 30.4167, "rate(12 hours)": 60.8333,
 		"cron(0 4 1 * ? *)": 30.4167, "cron(0 0,12 * * ? *)": 60.8333, // at most
 	} {
-		got := rotationsPerMonth(schedule)
+		s, err := ParseSchedule(schedule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := rotationsPerMonth(s)
 		if math.Abs(got.Number-want) > 0.001 || (got.Note != "") != strings.HasPrefix(schedule, "cron") {
 			t.Errorf("%s: %+v, want %.4f", schedule, got, want)
 		}
@@ -26,15 +30,15 @@ func TestCostOfLayers(t *testing.T) {
 	cost := func(manifest string, assume map[string]float64) (*Bill, error) {
 		t.Helper()
 		c := openTree(t, map[string]string{file: manifest})
-		s, err := c.NewSpec(pairAnswers())
+		s, err := c.Resolve(pairAnswers()).Spec()
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := c.NewPlan(s)
+		plan, err := NewRenderer(c).Plan(s)
 		if err != nil || strings.Contains(plan.String(), costFile) {
 			t.Errorf("error %v, plan:\n%s", err, plan)
 		}
-		return c.Cost(s, assume)
+		return c.Resolve(pairAnswers()).Bill(assume)
 	}
 	bill, err := cost(`
 items:

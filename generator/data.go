@@ -21,13 +21,13 @@ const GoVersion = "1.26"
 // A template that refers to anything else does not render.
 type Data map[string]any
 
-// Data returns the fields for the templates of a project.
-func (s *Spec) Data() (Data, error) {
+// newData returns the fields for the templates of a project. questions are those of the whole tree.
+func newData(questions []Question, s *Spec, bill *Bill) Data {
 	d := make(Data)
-	for _, q := range BaseQuestions() {
-		d[camel(q.Key)] = "" // whether the tree has anything to choose or not
+	for _, key := range append(TargetKinds(), modeKey) { // whether the tree has anything to choose or not
+		d[camel(key)] = ""
 	}
-	for _, q := range s.catalog.questions {
+	for _, q := range questions {
 		if q.List {
 			d[camel(q.Key)] = SplitList(s.Get(q.Key))
 		} else {
@@ -42,16 +42,10 @@ func (s *Spec) Data() (Data, error) {
 	d[camel(s.Target.Kind)+"Title"] = s.Target.Title
 	d["Command"] = s.Command("")
 	d["GoVersion"] = GoVersion
-	if sched, err := parseSchedule(s.Get("schedule")); err == nil {
-		d["ScheduleExpression"] = sched.expression
-		d["OverdueAfterDays"] = sched.overdueAfterDays()
-	}
-	bill, err := s.catalog.Cost(s, nil)
-	if err != nil {
-		return nil, err
-	}
+	d["ScheduleExpression"] = s.Schedule.Expression
+	d["OverdueAfterDays"] = s.Schedule.OverdueAfterDays()
 	d["Cost"] = bill.Table()
-	return d, nil
+	return d
 }
 
 // camel turns secret_name into SecretName, and ci into CI as Go spells it.

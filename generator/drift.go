@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -59,9 +58,6 @@ type Difference struct {
 	mode       bool // the mode is not that of the file that is given, which no diff says
 }
 
-// maxCompared bounds what is read of one file, in bytes; no template comes near.
-const maxCompared = 8 << 20
-
 // Applies reports whether Diff may be applied: it takes the difference away, and nothing that the user has edited, deleted or owns. That is so
 // where the template alone has changed. Where the answers have, files that the user owns may still say the old ones.
 func (d *Difference) Applies() bool {
@@ -88,12 +84,12 @@ func (d *Difference) Diff(folder string) string {
 // Compare returns the differences between a project and what its recorded answers give with this template tree, sorted by path. It reads
 // nothing but files that were or would be written, follows no link out of the project, and takes foreign files for none of its business.
 // name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded answers.
-func (c *Catalog) Compare(project fs.FS, name string) ([]Difference, error) {
+func (r *Renderer) Compare(project fs.FS, name string) ([]Difference, error) {
 	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
 	}
-	result, err := c.Generate(answers)
+	result, err := r.Render(r.catalog.Resolve(answers))
 	if err != nil {
 		return nil, unansweredIn(answersPath(name), err)
 	}
@@ -116,17 +112,15 @@ func (c *Catalog) Compare(project fs.FS, name string) ([]Difference, error) {
 	return cmp.found, nil
 }
 
-// Recorded returns the project that its recorded answers describe. name is what messages call its folder.
-func (c *Catalog) Recorded(project fs.FS, name string) (*Spec, error) {
+// Recorded returns what the recorded answers of a project come to. name is what messages call its folder.
+func (c *Catalog) Recorded(project fs.FS, name string) (*Resolution, error) {
 	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := c.NewSpec(answers)
-	if err != nil {
-		return nil, unansweredIn(answersPath(name), err)
-	}
-	return spec, nil
+	r := c.Resolve(answers)
+	_, err = r.Spec()
+	return r, unansweredIn(answersPath(name), err)
 }
 
 func answersPath(name string) string { return path.Join(filepath.ToSlash(name), AnswersFile) }
@@ -155,52 +149,6 @@ func unansweredIn(file string, err error) error {
 		}
 	}
 	return err
-}
-
-// reason leaves the path out of an error that is put behind a better one.
-func reason(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
-}
-
-// errTooLong is for a file that is longer than anything that was ever written.
-var errTooLong = fmt.Errorf("longer than %d bytes", maxCompared)
-
-// bounded is a plain file that was read.
-type bounded struct {
-	data []byte
-	mode fs.FileMode
-	size int64
-}
-
-func readBounded(fsys fs.FS, name string) ([]byte, error) {
-	f, err := openBounded(fsys, name)
-	return f.data, err
-}
-
-func openBounded(fsys fs.FS, name string) (b bounded, err error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return b, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return b, err
-	}
-	b.mode, b.size = info.Mode(), info.Size()
-	if !b.mode.IsRegular() {
-		return b, errors.New("no plain file")
-	}
-	if b.size > maxCompared {
-		return b, errTooLong
-	}
-	data := bytes.NewBuffer(make([]byte, 0, b.size+bytes.MinRead))
-	_, err = data.ReadFrom(io.LimitReader(f, maxCompared))
-	b.data = data.Bytes()
-	return b, err
 }
 
 // comparison is one walk over the files of a project.
@@ -296,72 +244,13 @@ func (c *comparison) run(files []File, answers string) error {
 		return nil
 	}
 	for _, f := range c.lock.Files {
-		if !written[f.Path] && checkPath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
+		if !written[f.Path] && validatePath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
 			if err := c.compareDropped(f); err != nil {
 				return err
 			}
 		}
 	}
 	return c.compareLock(lockFile, answers)
-}
-
-// sight is what stands where a file should be.
-type sight struct {
-	absent     bool
-	strange    string // what it is instead of a plain file
-	executable bool
-	data       []byte
-}
-
-func (c *comparison) look(file string) (sight, error) {
-	mode, err := c.stat(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return sight{absent: true}, nil
-	case errors.Is(err, fs.ErrPermission):
-		return sight{}, err
-	case err != nil: // a folder on the way is none, or leads out of the project
-		return sight{strange: reason(err).Error()}, nil
-	case mode.IsDir():
-		return sight{strange: "is a folder"}, nil
-	case mode&fs.ModeSymlink != 0:
-		return sight{strange: "is a symbolic link"}, nil
-	case !mode.IsRegular():
-		return sight{strange: "is no plain file"}, nil
-	}
-	f, err := openBounded(c.project, file)
-	switch {
-	case errors.Is(err, errTooLong):
-		return sight{strange: fmt.Sprintf("has %d bytes", f.size)}, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return sight{absent: true}, nil
-	case err != nil:
-		return sight{}, err
-	}
-	return sight{data: f.data, executable: f.mode&0o100 != 0}, nil
-}
-
-// stat returns the type of a file, from one look at its folder for all files in it.
-func (c *comparison) stat(file string) (fs.FileMode, error) {
-	folder := path.Dir(file)
-	entries, seen := c.folders[folder]
-	if !seen {
-		if list, err := fs.ReadDir(c.project, folder); err == nil {
-			entries = make(map[string]fs.DirEntry, len(list))
-			for _, e := range list {
-				entries[e.Name()] = e
-			}
-		}
-		c.folders[folder] = entries
-	}
-	if e, ok := entries[path.Base(file)]; ok {
-		return e.Type(), nil
-	}
-	info, err := fs.Lstat(c.project, file) // says best what is wrong
-	if err != nil {
-		return 0, err
-	}
-	return info.Mode(), nil
 }
 
 // compare adds what is different about one file.

@@ -185,7 +185,7 @@ func TestCompare(t *testing.T) {
 			if test.plant != nil {
 				test.plant(project)
 			}
-			found, err := openTree(t, test.tree).Compare(project, "orders")
+			found, err := NewRenderer(openTree(t, test.tree)).Compare(project, "orders")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +233,7 @@ func TestCompareRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			project := written(t, pairAnswers())
 			test.plant(project)
-			found, err := openTree(t, nil).Compare(project, "orders")
+			found, err := NewRenderer(openTree(t, nil)).Compare(project, "orders")
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -256,7 +256,7 @@ func TestCompareUnreadable(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "main.go"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openTree(t, nil).Compare(os.DirFS(dir), dir); !errors.Is(err, fs.ErrPermission) {
+	if _, err := NewRenderer(openTree(t, nil)).Compare(os.DirFS(dir), dir); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -283,7 +283,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	found, err := openTree(t, nil).Compare(root.FS(), dir)
+	found, err := NewRenderer(openTree(t, nil)).Compare(root.FS(), dir)
 	if err != nil || len(found) != 1 || found[0].Path != "pair/pair.go" || found[0].Kind != Edited {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -300,7 +300,7 @@ func TestDiffsApply(t *testing.T) {
 		"project/new.md": "new\n", "project/new.sh": "#!/bin/sh\n", "project/run.sh": "",
 		"strategies/common/shared/shared.go": "package shared\n", "strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n",
 	})
-	found, err := moved.Compare(project, "orders")
+	found, err := NewRenderer(moved).Compare(project, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestDiffsApply(t *testing.T) {
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, patch.String())
 	}
-	found, err = moved.Compare(os.DirFS(filepath.Join(dir, "orders")), "orders")
+	found, err = NewRenderer(moved).Compare(os.DirFS(filepath.Join(dir, "orders")), "orders")
 	var after []string
 	for _, d := range found {
 		after = append(after, d.Path+" "+string(d.Kind))
@@ -344,7 +344,7 @@ func TestDiffsApply(t *testing.T) {
 func TestDiffOfWhatIsNoText(t *testing.T) {
 	project := written(t, pairAnswers())
 	project["main.go"].Data = []byte("\x00\xff")
-	found, err := openTree(t, nil).Compare(project, "orders")
+	found, err := NewRenderer(openTree(t, nil)).Compare(project, "orders")
 	if err != nil || len(found) != 1 || found[0].Diff("orders") != "" || found[0].Line != 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -356,7 +356,7 @@ func FuzzCompare(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	result, err := c.Generate(pairAnswers())
+	result, err := NewRenderer(c).Generate(pairAnswers())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -369,7 +369,7 @@ func FuzzCompare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answers, lock []byte) {
 		p := maps.Clone(project)
 		p[AnswersFile], p[LockFile] = &fstest.MapFile{Data: answers}, &fstest.MapFile{Data: lock}
-		found, _ := c.Compare(p, "orders")
+		found, _ := NewRenderer(c).Compare(p, "orders")
 		for i := range found {
 			found[i].Diff("orders")
 			if !fs.ValidPath(found[i].Path) {

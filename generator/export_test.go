@@ -12,23 +12,36 @@ import (
 // Parse refuses a file that is not what its name says.
 var Parse = parseAs
 
+// DataOf returns the fields that a project's templates may refer to.
+func DataOf(c *Catalog, answers Answers) (Data, error) {
+	so := c.Resolve(answers)
+	spec, err := so.Spec()
+	if err != nil {
+		return nil, err
+	}
+	bill, err := so.Bill(nil)
+	return newData(c.Questions, spec, bill), err
+}
+
 // Branches is which branches of the templates were taken: by template and branch, in words.
 type Branches map[string]bool
 
 // Cover executes the templates of a project and notes the branches that are taken, and those that are there.
 func (b Branches) Cover(c *Catalog, s *Spec) error {
-	plan, err := c.NewPlan(s)
+	r := NewRenderer(c)
+	plan, err := r.Plan(s)
 	if err != nil {
 		return err
 	}
-	words, err := c.words(s)
+	words, err := r.words(s)
 	if err != nil {
 		return err
 	}
-	data, err := s.Data()
+	bill, err := c.bill(s, nil)
 	if err != nil {
 		return err
 	}
+	data := newData(c.Questions, s, bill)
 	for _, e := range plan {
 		if e.Action != Expand {
 			continue

@@ -40,19 +40,19 @@ type Entry struct {
 // Plan is every file of a project, sorted by path.
 type Plan []Entry
 
-// NewPlan finds the files. It fails when two layers supply one path and on paths that not every system can hold.
-func (c *Catalog) NewPlan(s *Spec) (Plan, error) {
-	return remember(&c.plans, strings.Join(s.Layers, " "), func() (Plan, error) { return c.newPlan(s) })
+// Plan finds the files of a project. It fails when two layers supply one path and on paths that not every system can hold.
+func (r *Renderer) Plan(s *Spec) (Plan, error) {
+	return r.plans.get(strings.Join(s.Layers, " "), func() (Plan, error) { return newPlan(r.catalog.fsys, s.Layers) })
 }
 
-func (c *Catalog) newPlan(s *Spec) (Plan, error) {
+func newPlan(fsys fs.FS, layers []string) (Plan, error) {
 	plan := Plan{
 		{Path: AnswersFile, Source: "answers", Action: Record},
 		{Path: LockFile, Source: "answers", Action: Record},
 		{Path: SchemaFile, Source: "answers", Action: Record},
 	}
-	for _, layer := range s.Layers {
-		err := fs.WalkDir(c.fsys, layer, func(source string, d fs.DirEntry, err error) error {
+	for _, layer := range layers {
+		err := fs.WalkDir(fsys, layer, func(source string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || isManifest(layer, source) {
 				return err
 			}
@@ -64,7 +64,7 @@ func (c *Catalog) newPlan(s *Spec) (Plan, error) {
 		}
 	}
 	slices.SortStableFunc(plan, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
-	return plan, plan.check()
+	return plan, plan.verify()
 }
 
 func newEntry(layer, source string) Entry {
@@ -83,8 +83,8 @@ func isManifest(layer, source string) bool {
 	return slices.Contains([]string{layer + "/" + strategyFile, layer + "/" + wordsFile, layer + "/" + costFile}, source)
 }
 
-// check reports every path that is supplied twice, or that some file system would refuse or fold into another.
-func (p Plan) check() error {
+// verify reports every path that is supplied twice, or that some file system would refuse or fold into another.
+func (p Plan) verify() error {
 	var errs []error
 	type seen struct {
 		path string
@@ -96,7 +96,7 @@ func (p Plan) check() error {
 			errs = append(errs, fmt.Errorf("%s is supplied twice: by %s and %s", e.Path, p[i-1].Source, e.Source))
 			continue
 		}
-		if err := checkPath(e.Path); err != nil {
+		if err := validatePath(e.Path); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.Source, err))
 		}
 		for dir := e.Path; dir != "."; dir = path.Dir(dir) {
@@ -110,8 +110,8 @@ func (p Plan) check() error {
 	return errors.Join(errs...)
 }
 
-// checkPath refuses paths that leave the project or that Windows cannot hold.
-func checkPath(p string) error {
+// validatePath refuses paths that leave the project or that Windows cannot hold.
+func validatePath(p string) error {
 	if !filepath.IsLocal(filepath.FromSlash(p)) || path.Clean(p) != p {
 		return fmt.Errorf("path %q is not inside the project", p)
 	}

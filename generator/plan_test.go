@@ -11,11 +11,11 @@ import (
 func planOf(t *testing.T, changes map[string]string, answers Answers) (Plan, error) {
 	t.Helper()
 	c := openTree(t, changes)
-	spec, err := c.NewSpec(answers)
+	spec, err := c.Resolve(answers).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.NewPlan(spec)
+	return NewRenderer(c).Plan(spec)
 }
 
 func TestPlan(t *testing.T) {
@@ -80,12 +80,12 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestCheckPath(t *testing.T) {
 	for _, p := range []string{"", ".", "..", "../a", "/a", "a/../b", "a//b", "a/", "./a", "NUL", "aux.txt", "com9.tar.gz", "a/prn", "a ", `a\b`} {
-		if checkPath(p) == nil {
+		if validatePath(p) == nil {
 			t.Errorf("%q: no error", p)
 		}
 	}
 	for _, p := range []string{"a", ".github/workflows/ci.yml", "com0", "console", "com10", "nullable.go", "a.b.c"} {
-		if err := checkPath(p); err != nil {
+		if err := validatePath(p); err != nil {
 			t.Errorf("%q: %v", p, err)
 		}
 	}
@@ -95,7 +95,11 @@ func TestLayersWithoutFilesAreNoError(t *testing.T) {
 	tree := testTree(nil)
 	delete(tree, "features/ci/github/.github/workflows/ci.yml")
 	tree["features/README.md"] = &fstest.MapFile{Data: []byte("no layer\n")}
-	result, err := Generate(tree, testRoot, pairAnswers())
+	c, err := Open(tree, testRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := NewRenderer(c).Generate(pairAnswers())
 	if err != nil {
 		t.Fatal(err)
 	}

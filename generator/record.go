@@ -2,10 +2,6 @@ package generator
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -16,9 +12,9 @@ const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
 `
 
 // record fills in the files that the generator itself writes. None holds a clock or a version: the same answers give the same bytes.
-func (r *renderer) record(p Plan, files []File) error {
+func (p *project) record(plan Plan, files []File) error {
 	lock := -1
-	for i, e := range p {
+	for i, e := range plan {
 		if e.Action != Record {
 			continue
 		}
@@ -29,20 +25,20 @@ func (r *renderer) record(p Plan, files []File) error {
 			lock = i
 			continue
 		case SchemaFile:
-			data, err = r.spec.Schema()
+			data, err = p.spec.Schema()
 		default:
-			data, err = r.spec.answersYAML()
+			data, err = p.spec.answersYAML()
 		}
 		if err != nil {
 			return err
 		}
 		files[i] = newFile(e, data)
 	}
-	data, err := r.spec.lockJSON(files)
+	data, err := p.spec.lockJSON(files)
 	if err != nil {
 		return err
 	}
-	files[lock] = newFile(p[lock], data)
+	files[lock] = newFile(plan[lock], data)
 	return nil
 }
 
@@ -76,78 +72,4 @@ func (s *Spec) answersYAML() ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), enc.Close()
-}
-
-// lock is what LockFile holds.
-type lock struct {
-	Answers string       `json:"answers"`
-	Files   []lockedFile `json:"files"`
-}
-
-type lockedFile struct {
-	Path   string `json:"path"`
-	Mode   string `json:"mode"`
-	SHA256 string `json:"sha256"`
-}
-
-// answersDigest returns the digest of those answers that decide what is in the files: all but keep.
-func (s *Spec) answersDigest(wanted func(key string) bool) (string, error) {
-	answers := make(map[string]string, len(s.Resolved))
-	for _, r := range s.Resolved {
-		if r.Question.Key != "keep" && wanted(r.Question.Key) {
-			answers[r.Question.Key] = r.Value
-		}
-	}
-	canonical, err := json.Marshal(answers)
-	return digest(canonical), err
-}
-
-func everyKey(string) bool { return true }
-
-// lockJSON records a digest of the answers and the digest of every other file.
-func (s *Spec) lockJSON(files []File) ([]byte, error) {
-	answers, err := s.answersDigest(everyKey)
-	if err != nil {
-		return nil, err
-	}
-	var records []lockedFile
-	for _, f := range files {
-		if f.Path == LockFile || f.Path == "" {
-			continue
-		}
-		records = append(records, lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), s.catalog.digestOf(f)})
-	}
-	return lockText(answers, records)
-}
-
-// lockText is the content of LockFile, one file a line.
-func lockText(answers string, files []lockedFile) ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", answers)
-	separator := "\n    "
-	for _, f := range files {
-		line, err := json.Marshal(f)
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString(separator)
-		b.Write(line)
-		separator = ",\n    "
-	}
-	b.WriteString("\n  ]\n}\n")
-	return b.Bytes(), nil
-}
-
-// digestOf returns the digest of a file, from memory if it is the same in every project.
-func (c *Catalog) digestOf(f File) string {
-	if _, copied := c.copies.Load(f.Source); !copied {
-		return digest(f.Data)
-	}
-	sum, _ := remember(&c.digests, f.Source, func() (string, error) { return digest(f.Data), nil }) // cannot fail
-	return sum
-}
-
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }

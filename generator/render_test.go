@@ -76,7 +76,7 @@ func TestRenderRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := openTree(t, map[string]string{test.path: test.text}).Generate(pairAnswers())
+			_, err := NewRenderer(openTree(t, map[string]string{test.path: test.text})).Generate(pairAnswers())
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
@@ -86,11 +86,11 @@ func TestRenderRefuses(t *testing.T) {
 
 // TestWords: an engine has words of its own for the templates of other layers, and they are no file of the project.
 func TestWords(t *testing.T) {
-	result, err := openTree(t, map[string]string{
+	result, err := NewRenderer(openTree(t, map[string]string{
 		"project/a.md.tmpl":        "{{template \"hint\" .}}, and that is all\n",
 		"engines/alpha/words.tmpl": "{{define \"hint\"}}{{.Name}} on {{.EngineTitle}}{{end}}",
 		"engines/beta/words.tmpl":  "{{define \"hint\"}}on another{{end}}",
-	}).Generate(pairAnswers())
+	})).Generate(pairAnswers())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestRenderReportsEveryFile(t *testing.T) {
-	_, err := openTree(t, map[string]string{"project/a.json.tmpl": "{", "project/b.json.tmpl": "}"}).Generate(pairAnswers())
+	_, err := NewRenderer(openTree(t, map[string]string{"project/a.json.tmpl": "{", "project/b.json.tmpl": "}"})).Generate(pairAnswers())
 	if err == nil || !strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json") {
 		t.Errorf("error %v, want both files", err)
 	}
@@ -160,7 +160,7 @@ func TestRehomedImportsAreAsGoimportsHasThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			result, err := openTree(t, map[string]string{"project/p/p.go": text}).Generate(pairAnswers("module=" + module))
+			result, err := NewRenderer(openTree(t, map[string]string{"project/p/p.go": text})).Generate(pairAnswers("module=" + module))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,7 +75,7 @@ func TestSchemaAcceptsEveryGoldenProject(t *testing.T) {
 func TestSchemaAcceptsWhatIsRecorded(t *testing.T) {
 	all := answersSchema(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
-		result, err := generator.Generate(templates.FS, templates.Root, generator.Texts(answers))
+		result, err := renderer(t).Generate(generator.Texts(answers))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +122,7 @@ func TestSchemaRefusesWhatRotasmithRefuses(t *testing.T) {
 		}
 		parsed, err := generator.ParseAnswers("answers.yaml", []byte(text.String()))
 		if err == nil {
-			_, err = openTemplates(t).NewSpec(parsed)
+			_, err = openTemplates(t).Resolve(parsed).Spec()
 		}
 		return schema.Validate(fromYAML(t, []byte(text.String()))), err
 	}
@@ -145,7 +147,7 @@ func TestSchemaHasEveryQuestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	properties := fromYAML(t, text).(map[string]any)["properties"].(map[string]any)
-	for _, q := range openTemplates(t).Questions() {
+	for _, q := range openTemplates(t).Questions {
 		property, ok := properties[q.Key].(map[string]any)
 		if !ok || property["title"] != q.Prompt || property["description"] != q.Help {
 			t.Errorf("%s: %v", q.Key, property)
@@ -166,6 +168,7 @@ func TestFeaturesAreTheFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	folders = slices.DeleteFunc(folders, func(name string) bool { return path.Base(name) == "question.yaml" })
 	if got := openTemplates(t).Features(); len(got) != len(folders)+len(targets) || len(got) == 0 {
 		t.Errorf("%d features, %d folders", len(got), len(folders)+len(targets))
 	}

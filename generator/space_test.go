@@ -58,7 +58,7 @@ func plainly(answers map[string]string) map[string]string {
 // options returns what a project of a type and an engine can vary in.
 func options(t testing.TB, c *generator.Catalog, base map[string]string) []space.Option {
 	t.Helper()
-	spec, err := c.NewSpec(generator.Texts(base))
+	spec, err := c.Resolve(generator.Texts(base)).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +112,10 @@ var leftover = regexp.MustCompile(`\{\{-? ?(\.|if |range |end|else|with |hcl |ya
 func TestEveryPairOfOptions(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
-		result := generateTexts(t, c, answers)
+		result := generateTexts(t, answers)
 		checkProject(t, c, result)
 		checkTerraform(t, result)
-		sameShape(t, generateTexts(t, c, plainly(answers)), result)
+		sameShape(t, generateTexts(t, plainly(answers)), result)
 	})
 }
 
@@ -124,7 +124,7 @@ func TestEveryBranchOfEveryTemplate(t *testing.T) {
 	c := openTemplates(t)
 	branches := make(generator.Branches)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
-		spec, err := c.NewSpec(generator.Texts(answers))
+		spec, err := c.Resolve(generator.Texts(answers)).Spec()
 		if err == nil {
 			err = branches.Cover(c, spec)
 		}
@@ -158,9 +158,9 @@ func regions(list string) string {
 	return strings.Join(plain, ",")
 }
 
-func generateTexts(t testing.TB, c *generator.Catalog, answers map[string]string) *generator.Result {
+func generateTexts(t testing.TB, answers map[string]string) *generator.Result {
 	t.Helper()
-	result, err := c.Generate(generator.Texts(answers))
+	result, err := renderer(t).Generate(generator.Texts(answers))
 	if err != nil {
 		t.Fatalf("%v: %v", answers, err)
 	}
@@ -209,7 +209,7 @@ func checkProject(t testing.TB, c *generator.Catalog, result *generator.Result) 
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := c.NewSpec(answers)
+			again, err := c.Resolve(answers).Spec()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -293,7 +293,7 @@ func yamlShape(b *strings.Builder, n *yaml.Node) {
 func FuzzFreeText(f *testing.F) {
 	c := openTemplates(f)
 	var free []string
-	for _, q := range c.Questions() {
+	for _, q := range c.Questions {
 		if q.Choices == nil {
 			free = append(free, q.Key)
 		}
@@ -311,12 +311,12 @@ func FuzzFreeText(f *testing.F) {
 		key := free[int(question)%len(free)]
 		base := maps.Clone(combinations[int(question)/len(free)%len(combinations)])
 		maps.Copy(base, map[string]string{"name": "orders", key: text})
-		if _, err := c.NewSpec(generator.Texts(base)); err != nil || strings.Contains(text, "%!") { // looks like a slip of package fmt's
+		if _, err := c.Resolve(generator.Texts(base)).Spec(); err != nil || strings.Contains(text, "%!") { // looks like a slip of package fmt's
 			return
 		}
-		result := generateTexts(t, c, base)
+		result := generateTexts(t, base)
 		checkProject(t, c, result)
-		sameShape(t, generateTexts(t, c, plainly(base)), result)
+		sameShape(t, generateTexts(t, plainly(base)), result)
 	})
 }
 
@@ -324,11 +324,7 @@ func FuzzFreeText(f *testing.F) {
 func TestEveryProjectHasABill(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
-		spec, err := c.NewSpec(generator.Texts(answers))
-		if err != nil {
-			t.Fatal(err)
-		}
-		bill, err := c.Cost(spec, nil)
+		bill, err := c.Resolve(generator.Texts(answers)).Bill(nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestNewSpecDefaults(t *testing.T) {
-	spec, err := openTree(t, nil).NewSpec(pairAnswers())
+	spec, err := openTree(t, nil).Resolve(pairAnswers()).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestNewSpecDefaults(t *testing.T) {
 }
 
 func TestAliasesAreRecordedByTheirName(t *testing.T) {
-	spec, err := openTree(t, nil).NewSpec(pairAnswers("engine=aurora-alpha", "users=cloned"))
+	spec, err := openTree(t, nil).Resolve(pairAnswers("engine=aurora-alpha", "users=cloned")).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +46,14 @@ func TestAliasesAreRecordedByTheirName(t *testing.T) {
 
 // The type need not be said where what was given leaves one, and is recorded all the same.
 func TestImpliedType(t *testing.T) {
-	spec, err := openTree(t, nil).NewSpec(Texts(map[string]string{"name": "x", "provider": "acme"}))
+	spec, err := openTree(t, nil).Resolve(Texts(map[string]string{"name": "x", "provider": "acme"})).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := spec.Command(""), "rotasmith new x --type key --provider acme --no-input"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if _, err := openTree(t, nil).NewSpec(Texts(map[string]string{"name": "x", "engine": "alpha"})); err == nil || !strings.Contains(err.Error(), `"type"`) {
+	if _, err := openTree(t, nil).Resolve(Texts(map[string]string{"name": "x", "engine": "alpha"})).Spec(); err == nil || !strings.Contains(err.Error(), `"type"`) {
 		t.Errorf("got %v, want a question for the type, of which an engine has two", err)
 	}
 }
@@ -70,11 +70,11 @@ func TestModes(t *testing.T) {
 			texts["mode"] = test.mode
 		}
 		c := openTree(t, nil)
-		asked, _, _ := c.Unanswered(Texts(texts))
+		asked, _ := c.Resolve(Texts(texts)).Next()
 		if wants := test.provider == "acme" && test.mode == ""; wants != (asked.Key == "mode") {
 			t.Errorf("%v: %q is asked", texts, asked.Key)
 		}
-		spec, err := c.NewSpec(Texts(texts))
+		spec, err := c.Resolve(Texts(texts)).Spec()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func faultTexts(err error) []string {
 	return texts
 }
 
-func TestNewSpecReportsEveryFault(t *testing.T) {
+func TestSpecReportsEveryFault(t *testing.T) {
 	tests := []struct {
 		name    string
 		answers Answers
@@ -183,7 +183,7 @@ func TestNewSpecReportsEveryFault(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := openTree(t, nil).NewSpec(test.answers)
+			_, err := openTree(t, nil).Resolve(test.answers).Spec()
 			if diff := cmp.Diff(test.want, faultTexts(err)); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
@@ -196,12 +196,12 @@ func TestNames(t *testing.T) {
 	bad := []string{"", "1a", "-a", "A", "a_b", "a b", "a/b", "..", "é", "nul", "com1", strings.Repeat("a", 41)}
 	q := named(t, "name")
 	for _, name := range good {
-		if _, err := q.Check(name, nil); err != nil {
+		if _, err := q.Validate(name, nil); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 	for _, name := range bad {
-		if _, err := q.Check(name, nil); err == nil {
+		if _, err := q.Validate(name, nil); err == nil {
 			t.Errorf("%q: no error", name)
 		}
 	}
@@ -257,9 +257,9 @@ func TestSchedules(t *testing.T) {
 		{"cron(0 4 1 * ? *)\"", "", 0},
 	}
 	for _, test := range tests {
-		s, err := parseSchedule(test.schedule)
-		if got := s.expression; got != test.expression || (err == nil) != (test.expression != "") {
-			t.Errorf("%q: expression %q, error %v; want %q", test.schedule, got, err, test.expression)
+		s, err := ParseSchedule(test.schedule)
+		if (err == nil) != (test.expression != "") || err == nil && s.Expression != test.expression {
+			t.Errorf("%q: %+v, error %v; want %q", test.schedule, s, err, test.expression)
 			continue
 		}
 		if err != nil {
@@ -273,10 +273,10 @@ func TestSchedules(t *testing.T) {
 
 func TestWindowMustFitTheSchedule(t *testing.T) {
 	c := openTree(t, nil)
-	if _, err := c.NewSpec(pairAnswers("schedule=rate(4 hours)", "window=4h")); err != nil {
+	if _, err := c.Resolve(pairAnswers("schedule=rate(4 hours)", "window=4h")).Spec(); err != nil {
 		t.Error(err)
 	}
-	_, err := c.NewSpec(pairAnswers("schedule=rate(4 hours)", "window=5h"))
+	_, err := c.Resolve(pairAnswers("schedule=rate(4 hours)", "window=5h")).Spec()
 	want := []string{`window "5h" reaches into the next rotation window or the next day (UTC) of schedule "rate(4 hours)" | ` +
 		`at most 4h with this schedule, or set schedule to another`}
 	if diff := cmp.Diff(want, faultTexts(err)); diff != "" {
@@ -287,7 +287,7 @@ func TestWindowMustFitTheSchedule(t *testing.T) {
 func TestCommandMakesTheSameProject(t *testing.T) {
 	c := openTree(t, nil)
 	given := pairAnswers("module=example.net/x", "users=clone", "schedule=cron(0 4 1 * ? *)", "ci=github")
-	spec, err := c.NewSpec(given)
+	spec, err := c.Resolve(given).Spec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,16 +298,18 @@ func TestCommandMakesTheSameProject(t *testing.T) {
 	}
 }
 
-func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
+func TestNextWalksEveryOpenQuestion(t *testing.T) {
 	c := openTree(t, nil)
 	answers := Texts(map[string]string{"schedule": "7d"})
 	replies := map[string]string{"name": "orders", "type": "db-single", "engine": "beta"}
 	var asked []string
 	for {
-		q, def, ok := c.Unanswered(answers)
+		so := c.Resolve(answers)
+		q, ok := so.Next()
 		if !ok {
 			break
 		}
+		def := so.Default(q.Key)
 		asked = append(asked, q.Key+"="+def)
 		if q.Key == "engine" && len(q.Choices) != 2 {
 			t.Errorf("engine choices %v", q.Choices)
@@ -316,7 +318,7 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 		if !ok {
 			reply = def
 		}
-		if err := c.CheckAnswer(q, reply, answers); err != nil {
+		if err := so.Accepts(q, reply); err != nil {
 			t.Fatal(err)
 		}
 		answers[q.Key] = Answer{Value: reply}
@@ -328,7 +330,7 @@ func TestUnansweredWalksEveryOpenQuestion(t *testing.T) {
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
-	if _, err := c.NewSpec(answers); err != nil {
+	if _, err := c.Resolve(answers).Spec(); err != nil {
 		t.Error(err)
 	}
 }
@@ -355,6 +357,12 @@ func TestBadTreesDoNotOpen(t *testing.T) {
 		{"bad key", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: A-B}]\n", `bad key "A-B"`},
 		{"bad pattern", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: a, pattern: '('}]\n", "missing closing"},
 		{"bad default", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: a, default: z, choices: [{value: b}]}]\n", `unknown a "z"`},
+		{"choice without a question", "features/colour/red/x.md", "x\n", `question "colour" has no choice "red"`},
+		{"choice that a question does not have", "features/ci/jenkins/Jenkinsfile", "x\n", `features/ci/jenkins: question "ci" has no choice "jenkins"`},
+		{"choice of an engine alone", "engines/alpha/features/ci/jenkins/Jenkinsfile", "x\n", `has no choice "jenkins": add {value: jenkins, help: ...}`},
+		{"feature of another name", "features/ci/question.yaml", "key: cd\n", `features/ci/question.yaml: key "cd" is not the folder's`},
+		{"feature after nothing", "features/ci/question.yaml", "key: ci\nafter: nope\nchoices: [{value: github}, {value: gitlab}]\n", `after "nope", which no question is`},
+		{"feature that is built in", "features/region/question.yaml", "key: region\n", `"region" is built in`},
 		{"built-in question", "engines/beta/engine.yaml", "name: beta\nquestions: [{key: schedule}]\n", `"schedule" is built in`},
 	}
 	for _, test := range tests {
@@ -381,7 +389,7 @@ func FuzzAnswers(f *testing.F) {
 			"name": name, "type": "db-pair", "engine": "alpha", "module": module, "secret_name": secret, "schedule": schedule,
 			"window": window, "region": region, "keep": keep,
 		})
-		spec, err := c.NewSpec(answers)
+		spec, err := c.Resolve(answers).Spec()
 		if err != nil {
 			for _, text := range faultTexts(err) {
 				if strings.HasPrefix(text, "no fault: ") {
@@ -390,7 +398,7 @@ func FuzzAnswers(f *testing.F) {
 			}
 			return
 		}
-		result, err := c.Generate(answers)
+		result, err := NewRenderer(c).Generate(answers)
 		if err != nil {
 			t.Fatalf("valid answers do not render: %v", err)
 		}
@@ -418,7 +426,7 @@ func TestRegions(t *testing.T) {
 		"us-iso-east-1 us-isob-west-1 us-isof-south-1 us-west-2"
 	c := openTree(t, nil)
 	for region := range strings.FieldsSeq(known) {
-		if err := c.Check(pairAnswers("region=" + region)); err != nil {
+		if err := c.Resolve(pairAnswers("region=" + region)).Err(); err != nil {
 			t.Error(err)
 		}
 	}

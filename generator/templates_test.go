@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"text/template/parse"
 
@@ -31,12 +32,27 @@ func openTemplates(t testing.TB) *generator.Catalog {
 	return c
 }
 
+// opened is the renderer of the real templates, for all tests.
+var opened = sync.OnceValues(func() (*generator.Renderer, error) {
+	c, err := generator.Open(templates.FS, templates.Root)
+	return generator.NewRenderer(c), err
+})
+
+func renderer(t testing.TB) *generator.Renderer {
+	t.Helper()
+	r, err := opened()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestEmittedFilesAreFormatted holds every emitted file to what its formatter makes of it. The generator formats what it has changed;
 // this shows that it need not format anything else.
 func TestEmittedFilesAreFormatted(t *testing.T) {
 	seen := make(map[string]bool) // choices change few files
 	everyPair(t, func(t *testing.T, answers map[string]string) {
-		result, err := generator.Generate(templates.FS, templates.Root, generator.Texts(answers))
+		result, err := renderer(t).Generate(generator.Texts(answers))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +112,7 @@ func TestCopiesAreWhatTheirNamesSay(t *testing.T) {
 // TestNothingOutsideDecides takes the environment away: nothing looks for the go command or into a folder of the person's.
 func TestNothingOutsideDecides(t *testing.T) {
 	answers := generator.Texts(map[string]string{"name": "orders-db", "type": "rds-two-user", "engine": "postgres"})
-	before, err := generator.Generate(templates.FS, templates.Root, answers)
+	before, err := renderer(t).Generate(answers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +120,7 @@ func TestNothingOutsideDecides(t *testing.T) {
 		t.Setenv(name, "/nowhere")
 	}
 	t.Chdir(t.TempDir())
-	after, err := generator.Generate(templates.FS, templates.Root, answers)
+	after, err := renderer(t).Generate(answers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +133,8 @@ func TestNothingOutsideDecides(t *testing.T) {
 // what varies more belongs in a layer or in a Terraform variable.
 func TestTemplatesSubstituteOnly(t *testing.T) {
 	data := make(map[string]bool)
-	spec, err := openTemplates(t).NewSpec(generator.Texts(map[string]string{"name": "orders-db", "type": "rds-two-user", "engine": "postgres"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	known, err := spec.Data()
+	known, err := generator.DataOf(openTemplates(t),
+		generator.Texts(map[string]string{"name": "orders-db", "type": "rds-two-user", "engine": "postgres"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +244,7 @@ func TestNoEngineIsNamed(t *testing.T) {
 			literals[strconv.Quote(name)] = true
 		}
 	}
-	for _, q := range generator.BaseQuestions() {
+	for _, q := range c.Questions {
 		for _, choice := range q.Choices { // a service that runs CI may issue keys too
 			delete(literals, strconv.Quote(choice.Value))
 		}

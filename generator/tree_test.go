@@ -1,10 +1,13 @@
 package generator
 
 import (
+	"io/fs"
 	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/rotasmith/rotasmith/templates"
 )
 
 // testRoot is the import path of the tree that the tests here generate from.
@@ -48,6 +51,17 @@ func testTree(changes map[string]string) fstest.MapFS {
 		"providers/zeta/swap/main.go":                 "package main\n\nfunc main() {}\n",
 		"features/ci/github/.github/workflows/ci.yml": "on: push\n",
 		"features/ci/gitlab/.gitlab-ci.yml":           "test: {script: [make test]}\n",
+	}
+	questions, err := fs.Glob(templates.FS, "features/*/question.yaml") // the real ones: a default is asked by name here and there
+	if err != nil {
+		panic(err) // only for a bad pattern
+	}
+	for _, path := range questions {
+		text, err := fs.ReadFile(templates.FS, path)
+		if err != nil {
+			panic(err) // what is embedded can be read
+		}
+		files[path] = string(text)
 	}
 	maps.Copy(files, changes)
 	tree := make(fstest.MapFS)
@@ -96,7 +110,7 @@ func pairAnswers(more ...string) Answers {
 
 func generate(t *testing.T, answers Answers) map[string]File {
 	t.Helper()
-	result, err := openTree(t, nil).Generate(answers)
+	result, err := NewRenderer(openTree(t, nil)).Generate(answers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,12 +29,12 @@ func TestWindowsNames(t *testing.T) {
 func TestNamesAreLegalFolders(t *testing.T) {
 	q := named(t, "name")
 	for _, name := range []string{"con", "nul", "com1", "lpt9", "a.", "a ", "a:b", "a/b", `a\b`, "..", "-", "a\x00", "COM1", "é", strings.Repeat("a", 41)} {
-		if _, err := q.Check(name, nil); err == nil {
+		if _, err := q.Validate(name, nil); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
 	}
 	for _, name := range []string{"a", "con-db", "com10", "a-", strings.Repeat("a", 40)} {
-		if _, err := q.Check(name, nil); err != nil {
+		if _, err := q.Validate(name, nil); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestKeepPatterns(t *testing.T) {
 		{"[", false}, {"a[", false},
 	}
 	for _, test := range tests {
-		if err := checkKeep(test.pattern, nil); (err == nil) != test.ok {
+		if err := validateKeep(test.pattern, nil); (err == nil) != test.ok {
 			t.Errorf("%q: %v", test.pattern, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestCaseClashes(t *testing.T) {
 		for _, path := range test.paths {
 			plan = append(plan, Entry{Path: path, Source: "project/" + path})
 		}
-		err := plan.check()
+		err := plan.verify()
 		if (err != nil) != test.clash || err != nil && !strings.Contains(err.Error(), "clashes with") {
 			t.Errorf("%q: %v", test.paths, err)
 		}
@@ -86,7 +86,7 @@ func TestCaseClashes(t *testing.T) {
 
 // A name that a system could not hold is an answer that is refused, with its cure.
 func TestReservedNameIsAFault(t *testing.T) {
-	_, err := openTree(t, nil).NewSpec(pairAnswers("name=lpt1"))
+	_, err := openTree(t, nil).Resolve(pairAnswers("name=lpt1")).Spec()
 	if fault, ok := errors.AsType[*Fault](err); !ok || !strings.Contains(fault.Msg, "device on Windows") || fault.Hint == "" {
 		t.Errorf("%v", err)
 	}

@@ -22,7 +22,7 @@ func (e *TargetError) Error() string { return fmt.Sprintf("%q %s", e.Dir, e.Prob
 // beside dir and then renames it. An existing folder must be empty but for .git; into that one the entries are moved, and taken back if one
 // cannot be. Parent folders are made when missing and removed again on failure. Modes are subject to the umask.
 func Write(ctx context.Context, dir string, files []File) (err error) {
-	exists, err := CheckTarget(dir)
+	exists, err := Fillable(dir)
 	if err != nil {
 		return err
 	}
@@ -61,9 +61,9 @@ func Write(ctx context.Context, dir string, files []File) (err error) {
 	return os.Rename(tree, dir)
 }
 
-// CheckTarget reports whether dir exists as a folder that Write may fill. The error is a *TargetError when it holds anything but .git or is
+// Fillable reports whether dir exists as a folder that Write may fill. The error is a *TargetError when it holds anything but .git or is
 // no folder.
-func CheckTarget(dir string) (exists bool, err error) {
+func Fillable(dir string) (exists bool, err error) {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(dir); err == nil {

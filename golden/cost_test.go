@@ -19,6 +19,7 @@ func TestBillsCountWhatIsDeployed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	schema, err := recordedSchema()
 	if err != nil {
 		t.Fatal(err)
@@ -34,15 +35,11 @@ func TestBillsCountWhatIsDeployed(t *testing.T) {
 			if replicas != "" && (row["secret"] == "existing" || row["kms"] == "existing") {
 				continue // somebody else's, and not counted
 			}
-			spec, err := c.NewSpec(generator.Texts(answers))
+			bill, err := c.Resolve(generator.Texts(answers)).Bill(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			bill, err := c.Cost(spec, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := schema.Parse(terraform(t, c, answers))
+			m := schema.Parse(terraform(t, renderer, answers))
 			given := space.Deployment(m, doubleARN(t, roleSecret), doubleARN(t, roleAdmin))
 			given["seeded"] = space.Seeded(m)
 			for _, name := range []string{"replicas", "consumer_endpoints"} { // those of terraform.tfvars

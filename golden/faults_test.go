@@ -26,7 +26,8 @@ func TestPlantedFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound := terraform(t, c, map[string]string{"name": "orders", "type": "rds-two-user", "engine": "postgres"})
+	renderer := generator.NewRenderer(c)
+	sound := terraform(t, renderer, map[string]string{"name": "orders", "type": "rds-two-user", "engine": "postgres"})
 	if got := judge(t, sound); len(got) > 0 {
 		t.Fatalf("the sound tree is not: %v", got)
 	}

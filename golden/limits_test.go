@@ -31,12 +31,13 @@ func TestLimitsAreToldBeforehand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	schema, err := recordedSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, base := range space.Bases(c) {
-		files := terraform(t, c, base) // with a key for the secrets, which takes the most rights
+		files := terraform(t, renderer, base) // with a key for the secrets, which takes the most rights
 		for _, name := range []string{"s", "prod/orders-db/users"} {
 			t.Run(fmt.Sprint(base["type"], base["mode"], " ", name), func(t *testing.T) {
 				most := 0

@@ -19,6 +19,7 @@ func TestFirstValueNamesTheDatabaseBehindAProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	schema, err := recordedSchema()
 	if err != nil {
 		t.Fatal(err)
@@ -29,11 +30,11 @@ func TestFirstValueNamesTheDatabaseBehindAProxy(t *testing.T) {
 	} {
 		t.Run(base["type"]+" "+base["engine"], func(t *testing.T) {
 			base["name"] = "orders"
-			result, err := c.Generate(generator.Texts(base))
+			result, err := renderer.Generate(generator.Texts(base))
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := schema.Parse(terraform(t, c, base))
+			m := schema.Parse(terraform(t, renderer, base))
 			given := space.Deployment(m, doubleARN(t, roleSecret), doubleARN(t, roleAdmin))
 			secret := given["secrets"].GetAttr("orders").AsValueMap()
 			for host, behind := range map[string]string{"proxy.example.com": "db.example.com", "db.example.com": ""} {

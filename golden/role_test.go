@@ -150,6 +150,7 @@ func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	rows := c.Combinations()
 	for _, base := range space.Bases(c) {
 		choices, err := space.Choices(c, base)
@@ -165,11 +166,11 @@ func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 	for _, answers := range rows {
 		name := fmt.Sprint(answers)
 		answers["name"] = "orders"
-		spec, err := c.NewSpec(generator.Texts(answers))
+		spec, err := c.Resolve(generator.Texts(answers)).Spec()
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := roleOf(t, spec.Strategy, terraform(t, c, answers))
+		r := roleOf(t, spec.Strategy, terraform(t, renderer, answers))
 		if same := fmt.Sprintf("%s %v %v", r.strategy, r.policy, r.settings); !seen[same] {
 			seen[same] = true
 			t.Run(name, func(t *testing.T) { f(t, r) })
@@ -178,9 +179,9 @@ func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 }
 
 // terraform returns the emitted files of that folder.
-func terraform(t testing.TB, c *generator.Catalog, answers map[string]string) map[string][]byte {
+func terraform(t testing.TB, renderer *generator.Renderer, answers map[string]string) map[string][]byte {
 	t.Helper()
-	result, err := c.Generate(generator.Texts(answers))
+	result, err := renderer.Generate(generator.Texts(answers))
 	if err != nil {
 		t.Fatal(err)
 	}

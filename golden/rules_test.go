@@ -42,12 +42,13 @@ func everyDeployment(t *testing.T, f func(t *testing.T, files tree)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	rows, err := space.Cover(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, answers := range rows {
-		result, err := c.Generate(generator.Texts(answers))
+		result, err := renderer.Generate(generator.Texts(answers))
 		if err != nil {
 			t.Fatal(err)
 		}

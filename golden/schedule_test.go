@@ -18,12 +18,13 @@ func TestSchedulesAreJudgedAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	schema, err := recordedSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
 	answers := map[string]string{"name": "orders", "type": "rds-two-user", "engine": "postgres"}
-	files := terraform(t, c, answers)
+	files := terraform(t, renderer, answers)
 	for _, test := range []struct {
 		schedule, window string
 		right            bool
@@ -88,7 +89,7 @@ func TestSchedulesAreJudgedAlike(t *testing.T) {
 				given["window"] = cty.NullVal(cty.String)
 			}
 			maps.Copy(asked, answers)
-			if _, err := c.NewSpec(generator.Texts(asked)); (err == nil) != test.right {
+			if _, err := c.Resolve(generator.Texts(asked)).Spec(); (err == nil) != test.right {
 				t.Errorf("the generator says %v", err)
 			}
 			m := schema.Parse(files)

@@ -61,7 +61,7 @@ func eachAnswerOnce(t *testing.T) []generator.Answers {
 		t.Fatal(err)
 	}
 	rows := 1
-	for _, q := range catalog.Questions() {
+	for _, q := range catalog.Questions {
 		if !q.Required() && !q.First {
 			rows = max(rows, len(q.Choices))
 		}
@@ -69,12 +69,13 @@ func eachAnswerOnce(t *testing.T) []generator.Answers {
 	var all []generator.Answers
 	var walk func(answers generator.Answers, row int)
 	walk = func(answers generator.Answers, row int) {
-		q, def, open := catalog.Unanswered(answers)
+		so := catalog.Resolve(answers)
+		q, open := so.Next()
 		if !open {
 			all = append(all, answers)
 			return
 		}
-		values := []string{def}
+		values := []string{so.Default(q.Key)}
 		if len(q.Choices) > 0 {
 			values = nil
 			for _, choice := range q.Choices {

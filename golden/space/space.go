@@ -35,7 +35,7 @@ func Bases(c *generator.Catalog) []map[string]string {
 // Choices returns the questions with choices that a project with these answers is
 // asked, but for those that base answers: every question that selects files.
 func Choices(c *generator.Catalog, base map[string]string) ([]Option, error) {
-	spec, err := c.NewSpec(generator.Texts(base))
+	spec, err := c.Resolve(generator.Texts(base)).Spec()
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,7 @@ func Choices(c *generator.Catalog, base map[string]string) ([]Option, error) {
 // Terraform, and every two of those meet. Questions that only some types are asked
 // get each of their answers.
 func Cover(c *generator.Catalog) ([]map[string]string, error) {
+	renderer := generator.NewRenderer(c)
 	bases := Bases(c)
 	target := Option{Key: "target"}
 	count := make(map[string]int)
@@ -70,7 +71,7 @@ func Cover(c *generator.Catalog) ([]map[string]string, error) {
 			return nil, err
 		}
 		for _, o := range choices {
-			changes, err := changesTerraform(c, base, o)
+			changes, err := changesTerraform(renderer, base, o)
 			if err != nil {
 				return nil, err
 			}
@@ -106,12 +107,12 @@ func Cover(c *generator.Catalog) ([]map[string]string, error) {
 
 // changesTerraform reports whether an answer to a question changes what is emitted
 // for Terraform.
-func changesTerraform(c *generator.Catalog, base map[string]string, o Option) (bool, error) {
+func changesTerraform(renderer *generator.Renderer, base map[string]string, o Option) (bool, error) {
 	var first []byte
 	for i, value := range o.Values {
 		answers := maps.Clone(base)
 		answers[o.Key] = value
-		result, err := c.Generate(generator.Texts(answers))
+		result, err := renderer.Generate(generator.Texts(answers))
 		if err != nil {
 			return false, err
 		}

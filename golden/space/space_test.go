@@ -25,7 +25,7 @@ func TestCover(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range choices {
-			changes, err := changesTerraform(c, base, o)
+			changes, err := changesTerraform(generator.NewRenderer(c), base, o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -48,8 +48,9 @@ func emit(dir, schemaFile string) error {
 	if err != nil {
 		return err
 	}
+	renderer := generator.NewRenderer(c)
 	for i, answers := range rows {
-		result, err := c.Generate(generator.Texts(answers))
+		result, err := renderer.Generate(generator.Texts(answers))
 		if err != nil {
 			return err
 		}

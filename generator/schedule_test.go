@@ -29,11 +29,11 @@ func TestOverdueAfterDays(t *testing.T) {
 		"cron(0 4-20/8 ? JAN-DEC SUN#1 *)": 35 + 2,
 		"cron(0 4 ? DEC-JAN MON *)":        315 + 2,
 	} {
-		s, err := parseSchedule(value)
+		s, err := ParseSchedule(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.overdueAfterDays(); got != want {
+		if got := s.OverdueAfterDays(); got != want {
 			t.Errorf("%s: overdue after %d days, want %d", value, got, want)
 		}
 	}

@@ -19,7 +19,7 @@ func TestReplicas(t *testing.T) {
 		{"", "us-east-1,us-gov-east-1", "different partitions"},
 	} {
 		q := named(t, "replicas")
-		_, err := q.Check(test.replicas, func(string) string { return test.region })
+		_, err := q.Validate(test.replicas, &Resolution{values: map[string]string{"region": test.region}})
 		if (err == nil) != (test.fault == "") || err != nil && !strings.Contains(err.Error(), test.fault) {
 			t.Errorf("replicas %q of %q: error %v, want %q", test.replicas, test.region, err, test.fault)
 		}

@@ -12,16 +12,13 @@ func (c *Catalog) Fill(answers, facts Answers) Answers {
 		return answers
 	}
 	filled := maps.Clone(answers)
-	for _, q := range c.questions {
+	for _, q := range c.Questions {
 		fact, known := facts[q.Key]
 		if _, given := answers[q.Key]; given || !known {
 			continue
 		}
-		get := c.resolve(filled).get // what was filled in decides which questions apply
-		if !c.applies(q, true, get) {
-			continue
-		}
-		if _, err := c.check(q, fact.Value, get); err == nil {
+		so := c.Resolve(filled) // what was filled in decides which questions apply
+		if so.applies(q, true) && so.Accepts(q, fact.Value) == nil {
 			filled[q.Key] = fact
 		}
 	}
@@ -32,7 +29,7 @@ func (c *Catalog) Fill(answers, facts Answers) Answers {
 // it.
 func (c *Catalog) FactsOf(keys []string) Answers {
 	facts := make(Answers)
-	for _, q := range c.questions {
+	for _, q := range c.Questions {
 		for _, choice := range q.Choices {
 			if choice.Key != "" && slices.Contains(keys, choice.Key) {
 				facts[q.Key] = Answer{Value: choice.Value}
