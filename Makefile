@@ -45,8 +45,8 @@ bench: setup ## Measure against what is to be had on any machine, as ratios
 	go test -timeout 40m -run '^$$' -bench . ./cmd ./golden/...
 
 .PHONY: pins
-pins: ## Write each engine's go.mod.tmpl and go.sum from our own
-	go -C .ci/tools/pins run . "$(CURDIR)"
+pins: ## Write each engine's and provider's go.mod.tmpl and go.sum from our own, or of ENGINE=NAME or PROVIDER=NAME alone
+	go -C .ci/tools/pins run . "$(CURDIR)" $(ENGINE:%=engines/%) $(PROVIDER:%=providers/%)
 
 .PHONY: rds-ca
 rds-ca: ## Fetch the root certificates of Amazon RDS anew

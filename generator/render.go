@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"text/template"
 
@@ -36,6 +34,7 @@ type Renderer struct {
 	copies    cache[File]               // by source
 	sources   cache[*goSource]          // by source
 	templates cache[*template.Template] // by the layers whose words they may use, and source
+	terraform cache[*tfNames]           // by digest
 }
 
 // NewRenderer returns a renderer of what a catalogue offers.
@@ -98,35 +97,16 @@ func (p *project) files(plan Plan) ([]File, error) {
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
+		if missing := p.missingWords(plan); missing != nil {
+			return nil, missing
+		}
+		return nil, err
+	}
+	if err := p.undeclared(files); err != nil {
 		return nil, err
 	}
 	return files, p.record(plan, files)
 }
-
-// words parses the texts that layers have for the templates of other layers: those of a strategy may be defined anew by one that
-// includes it, by a protocol and by the target. An empty text defines nothing anew: that is how text/template has it.
-func (r *Renderer) words(s *Spec) (*template.Template, error) {
-	return r.templates.get(s.wording(), func() (*template.Template, error) {
-		all := template.New("").Funcs(funcs()).Option("missingkey=error")
-		for _, layer := range slices.Concat(s.Layers, s.owners()) {
-			source := path.Join(layer, wordsFile)
-			text, err := fs.ReadFile(r.catalog.fsys, source)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err == nil {
-				_, err = all.New(source).Parse(string(text))
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		return all, nil
-	})
-}
-
-// wording names the layers whose words a project's templates may use.
-func (s *Spec) wording() string { return strings.Join(slices.Concat(s.Layers, s.owners()), " ") }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.
 func each(n int, work func(i int)) {

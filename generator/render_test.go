@@ -71,7 +71,7 @@ func TestRenderRefuses(t *testing.T) {
 		{"unknown function", "project/a.md.tmpl", "{{env \"HOME\"}}", `function "env" not defined`},
 		{"clock", "project/a.md.tmpl", "{{now}}", `function "now" not defined`},
 		{"template syntax", "project/a.md.tmpl", "{{if}}", "missing value for if"},
-		{"words that the engine has not", "project/a.md.tmpl", "{{template \"hint\" .}}", `template "hint" not defined`},
+		{"words that the engine has not", "project/a.md.tmpl", "{{template \"hint\" .}}", `engines/alpha/words.tmpl: {{define "hint"}} is missing, used in project/a.md.tmpl:1: {{template "hint" .}}`},
 		{"words that do not parse", "engines/alpha/words.tmpl", "{{define}}", "engines/alpha/words.tmpl"},
 	}
 	for _, test := range tests {
@@ -172,5 +172,45 @@ func TestRehomedImportsAreAsGoimportsHasThem(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// One who adds an engine reads at once which texts it lacks, and where each is used.
+func TestEveryMissingTextAtOnce(t *testing.T) {
+	_, err := NewRenderer(openTree(t, map[string]string{
+		"project/a.md.tmpl":          "{{template \"known\" .}}\n\nIt needs {{template \"needs\" .}}.\n",
+		"project/b.md.tmpl":          "{{if eq .Engine \"beta\"}}{{template \"for beta\" .}}{{else}}{{template \"for alpha\" .}}{{end}}{{template \"needs\" .}}",
+		"strategies/pair/words.tmpl": "{{define \"known\"}}It is {{template \"name\" .}}.{{end}}",
+	})).Generate(pairAnswers())
+	want := []string{
+		`engines/alpha/words.tmpl: {{define "for alpha"}} is missing, used in project/b.md.tmpl:1: {{if eq .Engine "beta"}}{{template "for beta" .}}{{else}}{{template "for alpha" .}}{{end}}{{template "needs" .}}`,
+		`engines/alpha/words.tmpl: {{define "name"}} is missing, used in strategies/pair/words.tmpl:1: {{define "known"}}It is {{template "name" .}}.{{end}}`,
+		`engines/alpha/words.tmpl: {{define "needs"}} is missing, used in project/a.md.tmpl:3: It needs {{template "needs" .}}.`,
+	}
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+}
+
+// A local value that another layer has to supply is missed when the project is rendered, and not when it is deployed.
+func TestUndeclaredTerraformDoesNotRender(t *testing.T) {
+	text := "output \"a\" {\n  value = [for x in local.list : \"${x} ${var.suffix}\" if local.name != x]\n}\n"
+	_, err := NewRenderer(openTree(t, map[string]string{"project/terraform/outputs.tf": text})).Generate(pairAnswers())
+	const want = "project/terraform/outputs.tf:2 uses local.list, which no file of terraform/ declares\n" +
+		"project/terraform/outputs.tf:2 uses var.suffix, which no file of terraform/ declares"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	declared := map[string]string{
+		"project/terraform/outputs.tf":               text,
+		"engines/alpha/common/terraform/engine.tf":   "locals {\n  list = []\n}\n",
+		"strategies/pair/terraform/variables.tf":     "variable \"suffix\" {}\n",
+		"strategies/common/terraform/x/elsewhere.tf": "variable \"other\" {}\n",
+	}
+	if _, err := NewRenderer(openTree(t, declared)).Generate(pairAnswers()); err != nil {
+		t.Error(err)
 	}
 }

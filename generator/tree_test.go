@@ -19,7 +19,7 @@ func testTree(changes map[string]string) fstest.MapFS {
 	files := map[string]string{
 		"project/rotation/rotation.go":        "package rotation\n\n// Run runs.\nfunc Run() {}\n",
 		"project/rotation/testdata/broken.go": "not Go at all\n",
-		"project/terraform/main.tf":           "locals {\n  name = var.name\n}\n",
+		"project/terraform/main.tf":           "locals {\n  name = \"x\"\n}\n",
 		"project/terraform/main.tfvars.tmpl":  "name={{hcl .SecretName}}\nschedule = {{hcl .ScheduleExpression}}\n",
 		"project/.gitignore":                  "bootstrap\n",
 		"project/run.sh":                      "#!/bin/sh\nexit 0\n",

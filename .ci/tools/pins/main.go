@@ -1,4 +1,5 @@
-// Command pins writes the go.mod.tmpl and go.sum of every engine and provider below the repository named by its only argument.
+// Command pins writes the go.mod.tmpl and go.sum of every engine and provider below the repository named by its first argument, or of
+// those alone that the other arguments name, such as engines/postgres.
 //
 // An emitted project has the versions that this repository is tested with, and of those only what it imports. All
 // strategies of an engine get the same two files, so what only one of them imports counts too.
@@ -18,35 +19,47 @@ import (
 const module = "github.com/rotasmith/rotasmith"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: pins REPOSITORY")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: pins REPOSITORY [engines/NAME | providers/NAME ...]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "pins:", err)
 		os.Exit(1)
 	}
 }
 
-func run(repository string) error {
-	pinned := 0
+func run(repository string, targets []string) error {
+	if len(targets) == 0 {
+		var err error
+		if targets, err = all(repository); err != nil {
+			return err
+		}
+	}
+	for _, target := range targets {
+		if err := pin(repository, target); err != nil {
+			return fmt.Errorf("%s: %w", target, err)
+		}
+	}
+	return nil
+}
+
+// all returns every engine and provider.
+func all(repository string) ([]string, error) {
+	var targets []string
 	for _, kind := range []string{"engine", "provider"} {
 		manifests, err := filepath.Glob(filepath.Join(repository, "templates", kind+"s", "*", kind+".yaml"))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, manifest := range manifests {
-			target := path.Join(kind+"s", filepath.Base(filepath.Dir(manifest)))
-			if err := pin(repository, target); err != nil {
-				return fmt.Errorf("%s: %w", target, err)
-			}
-			pinned++
+			targets = append(targets, path.Join(kind+"s", filepath.Base(filepath.Dir(manifest))))
 		}
 	}
-	if pinned == 0 {
-		return errors.New("no engine and no provider below " + repository)
+	if targets == nil {
+		return nil, errors.New("no engine and no provider below " + repository)
 	}
-	return nil
+	return targets, nil
 }
 
 // pin lets the go command tidy a module that imports what the projects of a target, such as engines/postgres, import.
