@@ -98,7 +98,7 @@ func (p *project) files(plan Plan) ([]File, error) {
 	})
 	if err := errors.Join(errs...); err != nil {
 		if missing := p.missingWords(plan); missing != nil {
-			return nil, missing
+			return nil, errors.Join(missing, p.undeclared(files)) // both are what a new engine lacks
 		}
 		return nil, err
 	}
