@@ -44,7 +44,7 @@ const toyMain = "// The rotation function.\npackage main\n\nfunc main() {}\n"
 // What README.md of engines/ promises: an engine or a provider is one folder, and one refusal names all that it lacks.
 func TestAnEngineOrAProviderIsOneFolder(t *testing.T) {
 	hcl := map[string]string{"account in tfvars": "\n    account = {}", "account in tests": "{}"} // the others are prose
-	lacks := regexp.MustCompile(`(?m)^\S+: \{\{define "([^"]+)"\}\} is missing, used in \S+:\d+: `)
+	lacks := regexp.MustCompile(`(?m)^\S+: \{\{define "([^"]+)"\}\} is missing, used in \S+:\d+.*; \w+ has: `)
 	for name, toy := range map[string]struct {
 		folder  string
 		answers map[string]string

@@ -178,14 +178,15 @@ func TestRehomedImportsAreAsGoimportsHasThem(t *testing.T) {
 // One who adds an engine reads at once which texts it lacks, and where each is used.
 func TestEveryMissingTextAtOnce(t *testing.T) {
 	_, err := NewRenderer(openTree(t, map[string]string{
-		"project/a.md.tmpl":          "{{template \"known\" .}}\n\nIt needs {{template \"needs\" .}}.\n",
+		"project/a.md.tmpl":          "{{template \"known\" .}}\n\n## Needs\n\nIt needs {{template \"needs\" .}}.\n",
 		"project/b.md.tmpl":          "{{if eq .Engine \"beta\"}}{{template \"for beta\" .}}{{else}}{{template \"for alpha\" .}}{{end}}{{template \"needs\" .}}",
+		"engines/beta/words.tmpl":    "{{define \"name\"}}the name\n of beta{{end}}",
 		"strategies/pair/words.tmpl": "{{define \"known\"}}It is {{template \"name\" .}}.{{end}}",
 	})).Generate(pairAnswers())
 	want := []string{
 		`engines/alpha/words.tmpl: {{define "for alpha"}} is missing, used in project/b.md.tmpl:1: {{if eq .Engine "beta"}}{{template "for beta" .}}{{else}}{{template "for alpha" .}}{{end}}{{template "needs" .}}`,
-		`engines/alpha/words.tmpl: {{define "name"}} is missing, used in strategies/pair/words.tmpl:1: {{define "known"}}It is {{template "name" .}}.{{end}}`,
-		`engines/alpha/words.tmpl: {{define "needs"}} is missing, used in project/a.md.tmpl:3: It needs {{template "needs" .}}.`,
+		`engines/alpha/words.tmpl: {{define "name"}} is missing, used in strategies/pair/words.tmpl:1: {{define "known"}}It is {{template "name" .}}.{{end}}; beta has: the name of beta`,
+		`engines/alpha/words.tmpl: {{define "needs"}} is missing, used in project/a.md.tmpl:5 below ## Needs: It needs {{template "needs" .}}.`,
 	}
 	if err == nil {
 		t.Fatal("no error")

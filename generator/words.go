@@ -51,7 +51,8 @@ func (p *project) missingWords(plan Plan) error {
 	}
 	var errs []error
 	for _, name := range sortedKeys(uses) {
-		errs = append(errs, fmt.Errorf("%s: {{define %q}} is missing, used in %s", path.Join(p.spec.Target.folder(), wordsFile), name, uses[name]))
+		errs = append(errs, fmt.Errorf("%s: {{define %q}} is missing, used in %s%s",
+			path.Join(p.spec.Target.folder(), wordsFile), name, uses[name], p.example(name)))
 	}
 	return errors.Join(errs...)
 }
@@ -77,8 +78,10 @@ func (p *project) findMissing(e Entry, uses map[string]string) error {
 	if err != nil {
 		return err
 	}
-	for _, known := range all.Templates() {
-		collectCalls(known.Root, calls)
+	known := all.Templates()
+	slices.SortFunc(known, func(a, b *template.Template) int { return strings.Compare(a.Name(), b.Name()) }) // the first use is named
+	for _, used := range known {
+		collectCalls(used.Root, calls)
 	}
 	for name := range calls {
 		if all.Lookup(name) == nil {
@@ -116,14 +119,55 @@ func collectCalls(node parse.Node, calls map[string]*parse.TemplateNode) {
 	}
 }
 
-// usedIn says where a call stands, with its line, which says best what the text is for.
+// usedIn says where a call stands, below which heading or in which text, and its line: that says best what the text is for.
 func usedIn(call *parse.TemplateNode, fsys fs.FS) string {
 	at, _ := new(parse.Tree).ErrorContext(call)
-	place := strings.Split(at, ":")
-	text, err := fs.ReadFile(fsys, place[0])
+	source, _, _ := strings.Cut(at, ":")
+	text, err := fs.ReadFile(fsys, source)
 	if err != nil {
 		return at
 	}
-	line := strings.Split(string(text), "\n")[call.Line-1]
-	return fmt.Sprintf("%s:%d: %s", place[0], call.Line, strings.TrimSpace(line))
+	lines := strings.Split(string(text), "\n")[:call.Line]
+	above := ""
+	for _, line := range slices.Backward(lines[:call.Line-1]) {
+		_, define, inText := strings.Cut(line, "{{define ")
+		if name, _, _ := strings.Cut(define, "}}"); inText {
+			above = " in the text " + name
+			break
+		}
+		if strings.HasPrefix(line, "#") {
+			above = " below " + strings.TrimSpace(line)
+			break
+		}
+	}
+	return fmt.Sprintf("%s:%d%s: %s", source, call.Line, above, beginning(lines[call.Line-1]))
+}
+
+// example returns the beginning of what another target of the same kind says in a text of this name, with the target's name.
+func (p *project) example(name string) string {
+	for i := range p.catalog.Targets {
+		other := &p.catalog.Targets[i]
+		text, err := fs.ReadFile(p.catalog.fsys, path.Join(other.folder(), wordsFile))
+		if other.Kind != p.spec.Target.Kind || err != nil {
+			continue
+		}
+		all, err := template.New("").Funcs(funcs()).Parse(string(text))
+		if err != nil {
+			continue
+		}
+		if t := all.Lookup(name); t != nil {
+			return fmt.Sprintf("; %s has: %s", other.Name, beginning(t.Root.String()))
+		}
+	}
+	return ""
+}
+
+// beginning returns so much of a text as fits into an error.
+func beginning(text string) string {
+	const most = 120 // characters
+	said := []rune(strings.Join(strings.Fields(text), " "))
+	if len(said) > most {
+		said = append(said[:most], '…')
+	}
+	return string(said)
 }
