@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 // errDifferent says by its exit code alone that check has found differences: they were printed as the result.
@@ -59,22 +60,22 @@ func (a *app) checkCommand() *cobra.Command {
 // checked is what came of one project.
 type checked struct {
 	dir         string // with slashes
-	differences []generator.Difference
+	differences []project.Difference
 	err         error
 }
 
 // different reports whether there is a difference that is not the user's to make.
 func (c *checked) different() bool {
-	return slices.ContainsFunc(c.differences, func(d generator.Difference) bool { return !d.Kept })
+	return slices.ContainsFunc(c.differences, func(d project.Difference) bool { return !d.Kept })
 }
 
 // tally counts what was checked.
 type tally struct {
-	Projects  int                    `json:"projects"`
-	Different int                    `json:"different"`
-	Unchecked int                    `json:"unchecked"`
-	Kept      int                    `json:"kept"` // files
-	Kinds     map[generator.Kind]int `json:"kinds"`
+	Projects  int                  `json:"projects"`
+	Different int                  `json:"different"`
+	Unchecked int                  `json:"unchecked"`
+	Kept      int                  `json:"kept"` // files
+	Kinds     map[project.Kind]int `json:"kinds"`
 
 	byHand bool // there is a difference whose diff does not apply
 }
@@ -100,9 +101,9 @@ func (t *tally) add(c *checked) {
 // hint says what to do about the differences in dirs.
 func (t *tally) hint(dirs []string) string {
 	switch {
-	case t.Kinds[generator.AnswersChanged] > 0:
+	case t.Kinds[project.AnswersChanged] > 0:
 		return "rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes the files for the changed answers, to compare and take over"
-	case t.Kinds[generator.Edited]+t.Kinds[generator.Missing] > 0:
+	case t.Kinds[project.Edited]+t.Kinds[project.Missing] > 0:
 		return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
 	case t.byHand:
 		return "take over by hand what has no diff here: a mode or an empty file"
@@ -121,7 +122,7 @@ func (t *tally) String() string {
 		projects = "project"
 	}
 	parts := []string{fmt.Sprintf("%d %s, %d with differences", t.Projects, projects, t.Different)}
-	for _, kind := range generator.Kinds() {
+	for _, kind := range project.Kinds() {
 		if n := t.Kinds[kind]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %d", kind, n))
 		}
@@ -147,7 +148,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	defer cancel()
 	out := bufio.NewWriter(a.Out)
 	p := newPrinter(o.format, out)
-	total := tally{Kinds: make(map[generator.Kind]int)}
+	total := tally{Kinds: make(map[project.Kind]int)}
 	var failed []error
 	progress := a.progress()
 	p.begin()
@@ -312,6 +313,6 @@ func checkOne(renderer *generator.Renderer, dir string) *checked {
 		return c
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	c.differences, c.err = renderer.Compare(root.FS(), dir)
+	c.differences, c.err = project.Compare(renderer, root.FS(), dir)
 	return c
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 // rotate runs rotasmith without a terminal.
@@ -110,7 +110,7 @@ func TestSARIFIsValid(t *testing.T) {
 		if target != "..." {
 			continue
 		}
-		for _, kind := range generator.Kinds() {
+		for _, kind := range project.Kinds() {
 			if !strings.Contains(out, `"ruleId":"`+string(kind)+`"`) {
 				t.Errorf("no result of kind %s", kind)
 			}
@@ -164,7 +164,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 	}
 	s := doc.Summary
 	counted := s.Kept
-	for _, kind := range generator.Kinds() {
+	for _, kind := range project.Kinds() {
 		if s.Kinds[kind] == 0 {
 			t.Errorf("no %s in the summary", kind)
 		}
@@ -202,7 +202,7 @@ func TestPlantedAndNothingElse(t *testing.T) {
 		"ä/#%/go.mod missing",
 	}
 	kinds := make(map[string]string) // by their words
-	for _, kind := range generator.Kinds() {
+	for _, kind := range project.Kinds() {
 		kinds[kind.String()] = string(kind)
 	}
 	found := func(place, words string) string {

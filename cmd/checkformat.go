@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 var checkFormats = []string{"text", "json", "github", "sarif"}
@@ -36,7 +37,7 @@ func newPrinter(format string, w *bufio.Writer) printer {
 }
 
 // what says in words what is different about a file.
-func what(d *generator.Difference) string {
+func what(d *project.Difference) string {
 	text := d.Kind.String()
 	if d.Kept {
 		text = "kept: " + text
@@ -85,12 +86,12 @@ type jsonPrinter struct {
 }
 
 type jsonDifference struct {
-	Path string         `json:"path"`
-	Kind generator.Kind `json:"kind"`
-	Kept bool           `json:"kept"`
-	Note string         `json:"note,omitempty"`
-	Line int            `json:"line,omitempty"`
-	Diff string         `json:"diff,omitempty"` // only one that may be applied
+	Path string       `json:"path"`
+	Kind project.Kind `json:"kind"`
+	Kept bool         `json:"kept"`
+	Note string       `json:"note,omitempty"`
+	Line int          `json:"line,omitempty"`
+	Diff string       `json:"diff,omitempty"` // only one that may be applied
 }
 
 type jsonError struct {
@@ -239,7 +240,7 @@ func (p *sarifPrinter) begin() {
 		Rules []sarifRule `json:"rules"`
 	}
 	driver.Name = "rotasmith"
-	for _, kind := range generator.Kinds() {
+	for _, kind := range project.Kinds() {
 		driver.Rules = append(driver.Rules, sarifRule{string(kind), sarifText{kind.String()}})
 	}
 	fmt.Fprint(p.w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
@@ -255,7 +256,7 @@ func (p *sarifPrinter) project(c *checked) {
 		if d.Kept {
 			r.Level = "note"
 		}
-		for i, kind := range generator.Kinds() {
+		for i, kind := range project.Kinds() {
 			if kind == d.Kind {
 				r.RuleIndex = i
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 // allTheSame is asked where Secrets Manager needs no function.
@@ -34,7 +35,7 @@ func (a *app) converse(
 		return nil, err
 	}
 	if name, ok := answers["name"]; ok {
-		if _, err := generator.Fillable(o.target(name.Value)); err != nil {
+		if _, err := project.Fillable(o.target(name.Value)); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +106,7 @@ func (t *conversation) pose(ctx context.Context, q generator.Question, so *gener
 		if err := so.Accepts(q, answer); err != nil || q.Key != "name" {
 			return err
 		}
-		if _, err := generator.Fillable(t.o.target(answer)); err != nil {
+		if _, err := project.Fillable(t.o.target(answer)); err != nil {
 			return &hinted{err, "choose another name", exitUsage}
 		}
 		return nil

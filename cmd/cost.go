@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 type costOptions struct {
@@ -60,7 +61,7 @@ func (a *app) runCost(o *costOptions) error {
 		return &hinted{err, "name the folder of a project", exitUsage}
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	recorded, err := catalog.Recorded(root.FS(), o.dir)
+	recorded, err := project.Recorded(catalog, root.FS(), o.dir)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 // The exit codes.
@@ -87,7 +88,7 @@ func explain(err error) (hint string, code int) {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint, h.code
 	}
-	if _, ok := errors.AsType[*generator.TargetError](err); ok {
+	if _, ok := errors.AsType[*project.TargetError](err); ok {
 		return "choose another folder with --dir", exitUsage
 	}
 	return "", exitFailed
@@ -95,7 +96,7 @@ func explain(err error) (hint string, code int) {
 
 // cannotWrite says which folder could not be written. The temporary paths of the attempt would only confuse.
 func cannotWrite(dir string, err error) error {
-	if _, ok := errors.AsType[*generator.TargetError](err); ok || errors.Is(err, context.Canceled) {
+	if _, ok := errors.AsType[*project.TargetError](err); ok || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {

@@ -79,10 +79,10 @@ func factsOf(ctx context.Context, catalog *generator.Catalog, id string) (facts 
 }
 
 // tellFacts says which answers come from the secret. Each was accepted as an answer: nothing else of the secret gets here.
-func (a *app) tellFacts(o *newOptions, filled, given generator.Answers) {
+func (a *app) tellFacts(o *newOptions, filled, answers generator.Answers) {
 	var found []string
 	for key, answer := range filled {
-		if _, ok := given[key]; !ok {
+		if _, ok := answers[key]; !ok {
 			found = append(found, key+"="+answer.Value)
 		}
 	}

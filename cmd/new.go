@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/project"
 )
 
 // newOptions is what `rotasmith new` was told.
@@ -93,9 +94,9 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 	}
 	r := o.report(result)
 	if o.dryRun {
-		_, err = generator.Fillable(r.Dir)
+		_, err = project.Fillable(r.Dir)
 	} else {
-		err = generator.Write(ctx, r.Dir, r.Files)
+		err = project.Write(ctx, r.Dir, r.Files)
 	}
 	if err != nil {
 		return cannotWrite(r.Dir, err)

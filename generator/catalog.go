@@ -97,7 +97,7 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 	if err := c.putTogether(ofFeatures, ofLayers); err != nil {
 		return nil, err
 	}
-	return c, c.checkFeatures()
+	return c, c.verifyFeatures()
 }
 
 // readStrategies finds the types and their modes.
@@ -251,8 +251,8 @@ func (c *Catalog) chosenFrom(key string) []Choice {
 	return choices
 }
 
-// checkFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
-func (c *Catalog) checkFeatures() error {
+// verifyFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
+func (c *Catalog) verifyFeatures() error {
 	owners := []string{"."}
 	for i := range c.Targets {
 		owners = append(owners, c.Targets[i].folder())

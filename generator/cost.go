@@ -136,8 +136,8 @@ func (c *Catalog) bill(s *Spec, assume map[string]float64) (*Bill, error) {
 	b := &Bill{AsOf: list.AsOf, Region: list.Region}
 	numbers := make(map[string]float64)
 	assumed := func(name string, number float64, note string) {
-		if given, ok := assume[name]; ok {
-			number, note = given, ""
+		if other, ok := assume[name]; ok {
+			number, note = other, ""
 		}
 		numbers[name] = number
 		b.Assumed = append(b.Assumed, Assumption{name, number, note})

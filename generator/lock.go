@@ -8,54 +8,54 @@ import (
 	"fmt"
 )
 
-// lock is what LockFile holds.
-type lock struct {
-	Answers string       `json:"answers"`
-	Files   []lockedFile `json:"files"`
+// Lock is what LockFile holds: what a project was written with.
+type Lock struct {
+	Answers string       `json:"answers"` // as of Spec.AnswersDigest
+	Files   []LockedFile `json:"files"`   // all but LockFile itself, sorted by path
 }
 
-type lockedFile struct {
+// LockedFile is one file as it was written.
+type LockedFile struct {
 	Path   string `json:"path"`
-	Mode   string `json:"mode"`
-	SHA256 string `json:"sha256"`
+	Mode   string `json:"mode"`   // "0644" or "0755"
+	SHA256 string `json:"sha256"` // in hex
 }
 
-// answersDigest returns the digest of those answers that decide what is in the files: all but keep.
-func (s *Spec) answersDigest(wanted func(key string) bool) (string, error) {
+// AnswersDigest returns the digest of those answers that decide what is in the files, which are all but keep: of those whose keys are
+// wanted, nil for every one.
+func (s *Spec) AnswersDigest(wanted func(key string) bool) (string, error) {
 	answers := make(map[string]string, len(s.Resolved))
 	for _, r := range s.Resolved {
-		if r.Question.Key != "keep" && wanted(r.Question.Key) {
+		if r.Question.Key != "keep" && (wanted == nil || wanted(r.Question.Key)) {
 			answers[r.Question.Key] = r.Value
 		}
 	}
 	canonical, err := json.Marshal(answers)
-	return digest(canonical), err
+	return Digest(canonical), err
 }
-
-func everyKey(string) bool { return true }
 
 // lockJSON records a digest of the answers and the digest of every other file.
 func (s *Spec) lockJSON(files []File) ([]byte, error) {
-	answers, err := s.answersDigest(everyKey)
+	answers, err := s.AnswersDigest(nil)
 	if err != nil {
 		return nil, err
 	}
-	var records []lockedFile
+	l := Lock{Answers: answers}
 	for _, f := range files {
 		if f.Path == LockFile || f.Path == "" {
 			continue
 		}
-		records = append(records, lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), f.SHA256})
+		l.Files = append(l.Files, LockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), f.SHA256})
 	}
-	return lockText(answers, records)
+	return l.Text()
 }
 
-// lockText is the content of LockFile, one file a line.
-func lockText(answers string, files []lockedFile) ([]byte, error) {
+// Text is the content of LockFile, one file a line.
+func (l *Lock) Text() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", answers)
+	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", l.Answers)
 	separator := "\n    "
-	for _, f := range files {
+	for _, f := range l.Files {
 		line, err := json.Marshal(f)
 		if err != nil {
 			return nil, err
@@ -68,7 +68,8 @@ func lockText(answers string, files []lockedFile) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func digest(data []byte) string {
+// Digest is the SHA-256 of data in hex.
+func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

@@ -136,7 +136,7 @@ func readFeatureQuestions(fsys fs.FS) ([]featureQuestion, error) {
 		file := path.Join("features", dir, questionFile)
 		err := readStrictly(fsys, file, &m)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // checkFeatures says so if no other manifest asks it
+			continue // verifyFeatures says so if no other manifest asks it
 		}
 		if err != nil {
 			return nil, err

@@ -96,7 +96,7 @@ func (p Plan) verify() error {
 			errs = append(errs, fmt.Errorf("%s is supplied twice: by %s and %s", e.Path, p[i-1].Source, e.Source))
 			continue
 		}
-		if err := validatePath(e.Path); err != nil {
+		if err := ValidatePath(e.Path); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.Source, err))
 		}
 		for dir := e.Path; dir != "."; dir = path.Dir(dir) {
@@ -110,8 +110,8 @@ func (p Plan) verify() error {
 	return errors.Join(errs...)
 }
 
-// validatePath refuses paths that leave the project or that Windows cannot hold.
-func validatePath(p string) error {
+// ValidatePath refuses paths, with slashes, that leave the project or that Windows cannot hold.
+func ValidatePath(p string) error {
 	if !filepath.IsLocal(filepath.FromSlash(p)) || path.Clean(p) != p {
 		return fmt.Errorf("path %q is not inside the project", p)
 	}

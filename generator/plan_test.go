@@ -80,12 +80,12 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestCheckPath(t *testing.T) {
 	for _, p := range []string{"", ".", "..", "../a", "/a", "a/../b", "a//b", "a/", "./a", "NUL", "aux.txt", "com9.tar.gz", "a/prn", "a ", `a\b`} {
-		if validatePath(p) == nil {
+		if ValidatePath(p) == nil {
 			t.Errorf("%q: no error", p)
 		}
 	}
 	for _, p := range []string{"a", ".github/workflows/ci.yml", "com0", "console", "com10", "nullable.go", "a.b.c"} {
-		if err := validatePath(p); err != nil {
+		if err := ValidatePath(p); err != nil {
 			t.Errorf("%q: %v", p, err)
 		}
 	}

@@ -159,7 +159,7 @@ func (p *project) content(e Entry) (data []byte, shared bool, err error) {
 }
 
 func newFile(e Entry, data []byte) File {
-	f := File{Entry: e, Mode: 0o644, Data: data, SHA256: digest(data)}
+	f := File{Entry: e, Mode: 0o644, Data: data, SHA256: Digest(data)}
 	if bytes.HasPrefix(data, []byte("#!")) {
 		f.Mode = 0o755
 	}

@@ -115,7 +115,7 @@ func TestLock(t *testing.T) {
 	files := generate(t, pairAnswers())
 	var lock struct {
 		Answers string
-		Files   []lockedFile
+		Files   []LockedFile
 	}
 	dec := json.NewDecoder(bytes.NewReader(files[LockFile].Data))
 	dec.DisallowUnknownFields()
@@ -126,7 +126,7 @@ func TestLock(t *testing.T) {
 	for _, f := range lock.Files {
 		got[f.Path] = true
 		file := files[f.Path]
-		if f.SHA256 != digest(file.Data) {
+		if f.SHA256 != Digest(file.Data) {
 			t.Errorf("%s: digest differs", f.Path)
 		}
 		if want := map[bool]string{true: "0755", false: "0644"}[f.Path == "run.sh"]; f.Mode != want {

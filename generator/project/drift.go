@@ -1,4 +1,5 @@
-package generator
+// Package project looks after projects that are written to the disk: it writes them, and finds out what has become of them since.
+package project
 
 import (
 	"bytes"
@@ -15,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/rotasmith/rotasmith/generator"
 )
 
 // Kind says why a file of a project is not what its answers give.
@@ -84,26 +87,26 @@ func (d *Difference) Diff(folder string) string {
 // Compare returns the differences between a project and what its recorded answers give with this template tree, sorted by path. It reads
 // nothing but files that were or would be written, follows no link out of the project, and takes foreign files for none of its business.
 // name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded answers.
-func (r *Renderer) Compare(project fs.FS, name string) ([]Difference, error) {
+func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, error) {
 	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
 	}
-	result, err := r.Render(r.catalog.Resolve(answers))
+	result, err := r.Generate(answers)
 	if err != nil {
 		return nil, unansweredIn(answersPath(name), err)
 	}
-	full, err1 := result.Spec.answersDigest(everyKey)
-	given, err2 := result.Spec.answersDigest(func(key string) bool { _, ok := answers[key]; return ok })
+	full, err1 := result.Spec.AnswersDigest(nil)
+	answered, err2 := result.Spec.AnswersDigest(func(key string) bool { _, ok := answers[key]; return ok })
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved, folders: make(map[string]map[string]fs.DirEntry)}
 	cmp.readLock(result.Files, full)
 	// A question that this version has added is answered by its default: that is not a change of the answers.
-	if cmp.recorded && cmp.lock.Answers != full && cmp.lock.Answers != given {
+	if cmp.recorded && cmp.lock.Answers != full && cmp.lock.Answers != answered {
 		cmp.cause = AnswersChanged
-		cmp.add(Difference{Path: AnswersFile, Kind: AnswersChanged, Note: "the files were written for other answers"})
+		cmp.add(Difference{Path: generator.AnswersFile, Kind: AnswersChanged, Note: "the files were written for other answers"})
 	}
 	if err := cmp.run(result.Files, full); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -113,7 +116,7 @@ func (r *Renderer) Compare(project fs.FS, name string) ([]Difference, error) {
 }
 
 // Recorded returns what the recorded answers of a project come to. name is what messages call its folder.
-func (c *Catalog) Recorded(project fs.FS, name string) (*Resolution, error) {
+func Recorded(c *generator.Catalog, project fs.FS, name string) (*generator.Resolution, error) {
 	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
@@ -123,18 +126,18 @@ func (c *Catalog) Recorded(project fs.FS, name string) (*Resolution, error) {
 	return r, unansweredIn(answersPath(name), err)
 }
 
-func answersPath(name string) string { return path.Join(filepath.ToSlash(name), AnswersFile) }
+func answersPath(name string) string { return path.Join(filepath.ToSlash(name), generator.AnswersFile) }
 
 // readAnswers reads the answers that a project was written with.
-func readAnswers(project fs.FS, name string) (Answers, error) {
-	text, err := readBounded(project, AnswersFile)
+func readAnswers(project fs.FS, name string) (generator.Answers, error) {
+	text, err := readBounded(project, generator.AnswersFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Fault{At: name, Msg: "has no " + AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
+		return nil, &generator.Fault{At: name, Msg: "has no " + generator.AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", answersPath(name), reason(err))
 	}
-	return ParseAnswers(answersPath(name), text)
+	return generator.ParseAnswers(answersPath(name), text)
 }
 
 // unansweredIn puts the file into the faults that stand nowhere: what was not answered is cured there.
@@ -144,7 +147,7 @@ func unansweredIn(file string, err error) error {
 		return err
 	}
 	for _, part := range joined.Unwrap() {
-		if f, ok := errors.AsType[*Fault](part); ok && f.At == "" {
+		if f, ok := errors.AsType[*generator.Fault](part); ok && f.At == "" {
 			f.At, f.Hint = file, "answer it there"
 		}
 	}
@@ -156,23 +159,23 @@ type comparison struct {
 	project  fs.FS
 	keep     []string
 	cause    Kind // why a file that nobody touched can differ
-	lock     lock
+	lock     generator.Lock
 	lockText []byte
 	recorded bool // the lock could be read
 	current  bool // and is what would be written now
-	byPath   map[string]lockedFile
+	byPath   map[string]generator.LockedFile
 	folders  map[string]map[string]fs.DirEntry // what was found in them
 	found    []Difference
 }
 
 // readLock reads the record. One that is what would be written is not taken apart before there is a difference to explain.
-func (c *comparison) readLock(files []File, answers string) {
-	text, err := readBounded(c.project, LockFile)
+func (c *comparison) readLock(files []generator.File, answers string) {
+	text, err := readBounded(c.project, generator.LockFile)
 	if err != nil {
 		return // run looks at the file as at any other
 	}
 	c.lockText = text
-	i := slices.IndexFunc(files, func(f File) bool { return f.Path == LockFile })
+	i := slices.IndexFunc(files, func(f generator.File) bool { return f.Path == generator.LockFile })
 	if c.current = bytes.Equal(text, files[i].Data); c.current {
 		c.recorded, c.lock.Answers = true, answers
 		return
@@ -181,7 +184,7 @@ func (c *comparison) readLock(files []File, answers string) {
 }
 
 // record returns what the lock says of a file.
-func (c *comparison) record(file string) (f lockedFile, known bool) {
+func (c *comparison) record(file string) (f generator.LockedFile, known bool) {
 	if !c.recorded {
 		return f, false
 	}
@@ -189,7 +192,7 @@ func (c *comparison) record(file string) (f lockedFile, known bool) {
 		if c.current {
 			_ = json.Unmarshal(c.lockText, &c.lock) // it was written by this very program
 		}
-		c.byPath = make(map[string]lockedFile, len(c.lock.Files))
+		c.byPath = make(map[string]generator.LockedFile, len(c.lock.Files))
 		for _, f := range c.lock.Files {
 			c.byPath[f.Path] = f
 		}
@@ -225,14 +228,14 @@ func firstDifference(here, want []byte) int {
 	return min(1+bytes.Count(here[:same], []byte("\n")), max(1, bytes.Count(here, []byte("\n"))))
 }
 
-func (c *comparison) run(files []File, answers string) error {
+func (c *comparison) run(files []generator.File, answers string) error {
 	written := make(map[string]bool, len(files))
-	var lockFile File
+	var lockFile generator.File
 	for _, f := range files {
 		written[f.Path] = true
 		switch f.Path {
-		case AnswersFile: // what is compared is what it says
-		case LockFile:
+		case generator.AnswersFile: // what is compared is what it says
+		case generator.LockFile:
 			lockFile = f
 		default:
 			if err := c.compare(f); err != nil {
@@ -244,7 +247,7 @@ func (c *comparison) run(files []File, answers string) error {
 		return nil
 	}
 	for _, f := range c.lock.Files {
-		if !written[f.Path] && validatePath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
+		if !written[f.Path] && generator.ValidatePath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
 			if err := c.compareDropped(f); err != nil {
 				return err
 			}
@@ -254,7 +257,7 @@ func (c *comparison) run(files []File, answers string) error {
 }
 
 // compare adds what is different about one file.
-func (c *comparison) compare(f File) error {
+func (c *comparison) compare(f generator.File) error {
 	s, err := c.look(f.Path)
 	if err != nil {
 		return err
@@ -291,28 +294,28 @@ func (c *comparison) compare(f File) error {
 }
 
 // blame says who changed a file that is not what is wanted.
-func (c *comparison) blame(here, want []byte, record lockedFile, known bool) (Kind, string) {
+func (c *comparison) blame(here, want []byte, record generator.LockedFile, known bool) (Kind, string) {
 	switch {
 	case !c.recorded:
-		return Edited, "or the template has moved on: " + LockFile + " does not say"
+		return Edited, "or the template has moved on: " + generator.LockFile + " does not say"
 	case !known:
 		return Edited, "stands where a new file would be written"
-	case record.SHA256 == digest(here):
+	case record.SHA256 == generator.Digest(here):
 		return c.cause, ""
-	case record.SHA256 != digest(want):
+	case record.SHA256 != generator.Digest(want):
 		return Edited, "and the " + c.cause.String()
 	}
 	return Edited, ""
 }
 
 // compareDropped looks at a file that was written once and would not be now.
-func (c *comparison) compareDropped(f lockedFile) error {
+func (c *comparison) compareDropped(f generator.LockedFile) error {
 	s, err := c.look(f.Path)
 	if err != nil || s.absent || s.strange != "" {
 		return err
 	}
 	d := Difference{Path: f.Path, Kind: c.cause, Note: "is not written any more", here: s.data}
-	if digest(s.data) != f.SHA256 {
+	if generator.Digest(s.data) != f.SHA256 {
 		d.Kind = Edited
 	}
 	c.add(d)
@@ -320,25 +323,25 @@ func (c *comparison) compareDropped(f lockedFile) error {
 }
 
 // compareLock adds the record itself when it is not that of the files, but for those whose changes are the user's.
-func (c *comparison) compareLock(f File, answers string) error {
+func (c *comparison) compareLock(f generator.File, answers string) error {
 	if !c.recorded {
 		return c.compare(f)
 	}
-	var given lock
-	if err := json.Unmarshal(f.Data, &given); err != nil {
+	var fresh generator.Lock
+	if err := json.Unmarshal(f.Data, &fresh); err != nil {
 		return err
 	}
-	want := c.recordOf(given.Files)
-	owned := func(file lockedFile) bool { return file.Path == AnswersFile || c.isKept(file.Path) }
+	want := c.recordOf(fresh.Files)
+	owned := func(file generator.LockedFile) bool { return file.Path == generator.AnswersFile || c.isKept(file.Path) }
 	if c.lock.Answers == answers &&
 		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil
 	}
-	text, err := lockText(answers, want)
+	text, err := (&generator.Lock{Answers: answers, Files: want}).Text()
 	if err != nil {
 		return err
 	}
-	d := Difference{Path: LockFile, Kind: Edited, Note: "records other files than are here", here: c.lockText, want: text}
+	d := Difference{Path: generator.LockFile, Kind: Edited, Note: "records other files than are here", here: c.lockText, want: text}
 	if c.lock.Answers != answers || slices.ContainsFunc(c.found, func(d Difference) bool { return !d.Kept && d.Kind == c.cause }) {
 		d.Kind, d.Note = c.cause, ""
 	}
@@ -348,20 +351,20 @@ func (c *comparison) compareLock(f File, answers string) error {
 
 // recordOf returns what the lock has to say once the diffs that apply are applied. Of a file that is not taken over it says what it says
 // now: a digest of bytes that were never written would make an untouched file look edited.
-func (c *comparison) recordOf(given []lockedFile) []lockedFile {
-	left := map[string]bool{AnswersFile: true} // it is no file to take over
+func (c *comparison) recordOf(fresh []generator.LockedFile) []generator.LockedFile {
+	left := map[string]bool{generator.AnswersFile: true} // it is no file to take over
 	for i := range c.found {
 		if d := &c.found[i]; !d.Applies() {
 			left[d.Path] = true
 		}
 	}
-	isLeft := func(f lockedFile) bool { return left[f.Path] }
-	files := slices.DeleteFunc(slices.Clone(given), isLeft)
+	isLeft := func(f generator.LockedFile) bool { return left[f.Path] }
+	files := slices.DeleteFunc(slices.Clone(fresh), isLeft)
 	for _, f := range c.lock.Files {
 		if isLeft(f) {
 			files = append(files, f)
 		}
 	}
-	slices.SortStableFunc(files, func(a, b lockedFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(files, func(a, b generator.LockedFile) int { return strings.Compare(a.Path, b.Path) })
 	return files
 }

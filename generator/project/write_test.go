@@ -1,4 +1,4 @@
-package generator
+package project
 
 import (
 	"context"
@@ -11,11 +11,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotasmith/rotasmith/generator"
 )
 
-var twoFiles = []File{
-	{Entry: Entry{Path: "a/b/c.txt"}, Mode: 0o644, Data: []byte("c\n")},
-	{Entry: Entry{Path: "run.sh"}, Mode: 0o755, Data: []byte("#!/bin/sh\n")},
+var twoFiles = []generator.File{
+	{Entry: generator.Entry{Path: "a/b/c.txt"}, Mode: 0o644, Data: []byte("c\n")},
+	{Entry: generator.Entry{Path: "run.sh"}, Mode: 0o755, Data: []byte("#!/bin/sh\n")},
 }
 
 // listing maps every path below dir to its content; folders end in a slash.
@@ -118,16 +120,16 @@ func (c *countdown) Err() error {
 }
 
 func TestWriteFailsAndLeavesNothing(t *testing.T) {
-	bad := append([]File{}, twoFiles...)
-	bad = append(bad, File{Entry: Entry{Path: "run.sh/x"}, Mode: 0o644})
-	escaping := append([]File{}, twoFiles...)
-	escaping = append(escaping, File{Entry: Entry{Path: "../x"}, Mode: 0o644})
+	bad := append([]generator.File{}, twoFiles...)
+	bad = append(bad, generator.File{Entry: generator.Entry{Path: "run.sh/x"}, Mode: 0o644})
+	escaping := append([]generator.File{}, twoFiles...)
+	escaping = append(escaping, generator.File{Entry: generator.Entry{Path: "../x"}, Mode: 0o644})
 	tests := []struct {
 		name    string
 		prepare func(parent string)
 		ctx     context.Context
 		dir     string
-		files   []File
+		files   []generator.File
 		want    string
 	}{
 		{"not empty", func(p string) { writeFile(t, filepath.Join(p, "x/mine"), "mine\n") }, t.Context(), "x", twoFiles, "is not empty"},

@@ -1,4 +1,4 @@
-package generator
+package project
 
 import (
 	"bytes"

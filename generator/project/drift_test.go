@@ -1,4 +1,4 @@
-package generator
+package project
 
 import (
 	"errors"
@@ -14,14 +14,30 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/generatortest"
 )
 
+func openTree(t *testing.T, changes map[string]string) *generator.Renderer {
+	t.Helper()
+	c, err := generator.Open(generatortest.Tree(changes), generatortest.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return generator.NewRenderer(c)
+}
+
 // written is a project of the test tree as it is on the disk.
-func written(t *testing.T, answers Answers) fstest.MapFS {
+func written(t *testing.T, answers generator.Answers) fstest.MapFS {
 	t.Helper()
 	project := make(fstest.MapFS)
-	for path, f := range generate(t, answers) {
-		project[path] = &fstest.MapFile{Data: slices.Clone(f.Data), Mode: f.Mode}
+	result, err := openTree(t, nil).Generate(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range result.Files {
+		project[f.Path] = &fstest.MapFile{Data: slices.Clone(f.Data), Mode: f.Mode}
 	}
 	return project
 }
@@ -158,8 +174,12 @@ func TestCompare(t *testing.T) {
 			},
 		},
 		{
-			name:  "no record",
-			plant: func(p fstest.MapFS) { delete(p, LockFile); delete(p, "run.sh"); edit(p, "main.go", "driver.X, ", "") },
+			name: "no record",
+			plant: func(p fstest.MapFS) {
+				delete(p, generator.LockFile)
+				delete(p, "run.sh")
+				edit(p, "main.go", "driver.X, ", "")
+			},
 			want: []string{
 				".rotasmith/lock.json: missing", "main.go:14: edited, or the template has moved on: .rotasmith/lock.json does not say",
 				"run.sh: missing",
@@ -167,13 +187,13 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			name:  "a broken record",
-			plant: func(p fstest.MapFS) { edit(p, LockFile, "{", "<<<<<<< ours\n{") },
+			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, "{", "<<<<<<< ours\n{") },
 			want:  []string{".rotasmith/lock.json:1: edited, or the template has moved on: .rotasmith/lock.json does not say"},
 		},
 		{
 			name: "a record of other files",
 			plant: func(p fstest.MapFS) {
-				edit(p, LockFile, `"path":"run.sh"`, `"path":"../run.sh"`)
+				edit(p, generator.LockFile, `"path":"run.sh"`, `"path":"../run.sh"`)
 				p["../run.sh"] = &fstest.MapFile{}
 			},
 			want: []string{".rotasmith/lock.json:15: edited, records other files than are here"},
@@ -181,11 +201,11 @@ func TestCompare(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			project := written(t, pairAnswers())
+			project := written(t, generator.Texts(generatortest.Pair()))
 			if test.plant != nil {
 				test.plant(project)
 			}
-			found, err := NewRenderer(openTree(t, test.tree)).Compare(project, "orders")
+			found, err := Compare(openTree(t, test.tree), project, "orders")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,22 +238,22 @@ func TestCompareRefuses(t *testing.T) {
 		plant func(p fstest.MapFS)
 		want  []string
 	}{
-		{"no project", func(p fstest.MapFS) { delete(p, AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
+		{"no project", func(p fstest.MapFS) { delete(p, generator.AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
 		{
-			"every bad answer", func(p fstest.MapFS) { edit(p, AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
+			"every bad answer", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
 			[]string{`orders/rotasmith.yaml:20:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:21:1: unknown question "usres"`},
 		},
 		{
-			"an answer is missing", func(p fstest.MapFS) { edit(p, AnswersFile, "engine: alpha\n", "") },
+			"an answer is missing", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "engine: alpha\n", "") },
 			[]string{`orders/rotasmith.yaml: no answer to "engine" (database engine)`},
 		},
-		{"no mapping", func(p fstest.MapFS) { p[AnswersFile].Data = []byte("- a\n") }, []string{"orders/rotasmith.yaml:1:1: not a mapping of keys to answers"}},
+		{"no mapping", func(p fstest.MapFS) { p[generator.AnswersFile].Data = []byte("- a\n") }, []string{"orders/rotasmith.yaml:1:1: not a mapping of keys to answers"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			project := written(t, pairAnswers())
+			project := written(t, generator.Texts(generatortest.Pair()))
 			test.plant(project)
-			found, err := NewRenderer(openTree(t, nil)).Compare(project, "orders")
+			found, err := Compare(openTree(t, nil), project, "orders")
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -250,13 +270,13 @@ func TestCompareUnreadable(t *testing.T) {
 		t.Skip("root reads everything")
 	}
 	dir := t.TempDir()
-	for name, f := range written(t, pairAnswers()) {
+	for name, f := range written(t, generator.Texts(generatortest.Pair())) {
 		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), string(f.Data))
 	}
 	if err := os.Chmod(filepath.Join(dir, "main.go"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewRenderer(openTree(t, nil)).Compare(os.DirFS(dir), dir); !errors.Is(err, fs.ErrPermission) {
+	if _, err := Compare(openTree(t, nil), os.DirFS(dir), dir); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -265,7 +285,7 @@ func TestCompareUnreadable(t *testing.T) {
 func TestCompareStaysInTheProject(t *testing.T) {
 	outside := t.TempDir()
 	dir := t.TempDir()
-	for name, f := range written(t, pairAnswers()) {
+	for name, f := range written(t, generator.Texts(generatortest.Pair())) {
 		folder := dir
 		if strings.HasPrefix(name, "pair/") {
 			folder = outside
@@ -283,7 +303,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	found, err := NewRenderer(openTree(t, nil)).Compare(root.FS(), dir)
+	found, err := Compare(openTree(t, nil), root.FS(), dir)
 	if err != nil || len(found) != 1 || found[0].Path != "pair/pair.go" || found[0].Kind != Edited {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -292,7 +312,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 // A9: the diffs that apply take over what the template has changed, and leave every edit.
 func TestDiffsApply(t *testing.T) {
 	dir := t.TempDir()
-	project := written(t, pairAnswers())
+	project := written(t, generator.Texts(generatortest.Pair()))
 	edit(project, "main.go", "driver.X, ", "")
 	edit(project, "terraform/main.tf", "}\n", "}") // no newline at its end
 	delete(project, "pair/pair.go")
@@ -300,7 +320,7 @@ func TestDiffsApply(t *testing.T) {
 		"project/new.md": "new\n", "project/new.sh": "#!/bin/sh\n", "project/run.sh": "",
 		"strategies/common/shared/shared.go": "package shared\n", "strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n",
 	})
-	found, err := NewRenderer(moved).Compare(project, "orders")
+	found, err := Compare(moved, project, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +351,7 @@ func TestDiffsApply(t *testing.T) {
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, patch.String())
 	}
-	found, err = NewRenderer(moved).Compare(os.DirFS(filepath.Join(dir, "orders")), "orders")
+	found, err = Compare(moved, os.DirFS(filepath.Join(dir, "orders")), "orders")
 	var after []string
 	for _, d := range found {
 		after = append(after, d.Path+" "+string(d.Kind))
@@ -342,9 +362,9 @@ func TestDiffsApply(t *testing.T) {
 }
 
 func TestDiffOfWhatIsNoText(t *testing.T) {
-	project := written(t, pairAnswers())
+	project := written(t, generator.Texts(generatortest.Pair()))
 	project["main.go"].Data = []byte("\x00\xff")
-	found, err := NewRenderer(openTree(t, nil)).Compare(project, "orders")
+	found, err := Compare(openTree(t, nil), project, "orders")
 	if err != nil || len(found) != 1 || found[0].Diff("orders") != "" || found[0].Line != 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -352,11 +372,12 @@ func TestDiffOfWhatIsNoText(t *testing.T) {
 
 // Whatever stands in the two files that a project is read from, nothing panics and no difference lies outside the project.
 func FuzzCompare(f *testing.F) {
-	c, err := Open(testTree(nil), testRoot)
+	catalog, err := generator.Open(generatortest.Tree(nil), generatortest.Root)
 	if err != nil {
 		f.Fatal(err)
 	}
-	result, err := NewRenderer(c).Generate(pairAnswers())
+	c := generator.NewRenderer(catalog)
+	result, err := c.Generate(generator.Texts(generatortest.Pair()))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -364,12 +385,12 @@ func FuzzCompare(f *testing.F) {
 	for _, file := range result.Files {
 		project[file.Path] = &fstest.MapFile{Data: file.Data, Mode: file.Mode}
 	}
-	f.Add(project[AnswersFile].Data, project[LockFile].Data)
+	f.Add(project[generator.AnswersFile].Data, project[generator.LockFile].Data)
 	f.Add([]byte("{}"), []byte(`{"files":[{"path":"../x"},{"path":"/x"},{"path":""},{"path":"run.sh"},{"path":"run.sh"}]}`))
 	f.Fuzz(func(t *testing.T, answers, lock []byte) {
 		p := maps.Clone(project)
-		p[AnswersFile], p[LockFile] = &fstest.MapFile{Data: answers}, &fstest.MapFile{Data: lock}
-		found, _ := NewRenderer(c).Compare(p, "orders")
+		p[generator.AnswersFile], p[generator.LockFile] = &fstest.MapFile{Data: answers}, &fstest.MapFile{Data: lock}
+		found, _ := Compare(c, p, "orders")
 		for i := range found {
 			found[i].Diff("orders")
 			if !fs.ValidPath(found[i].Path) {

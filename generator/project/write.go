@@ -1,4 +1,4 @@
-package generator
+package project
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/rotasmith/rotasmith/generator"
 )
 
 // TargetError is Write's error for a target that cannot become a project's folder.
@@ -21,7 +23,7 @@ func (e *TargetError) Error() string { return fmt.Sprintf("%q %s", e.Dir, e.Prob
 // Write puts files into the folder dir: all of them, or, when it fails or ctx is cancelled, none. It first writes a temporary folder
 // beside dir and then renames it. An existing folder must be empty but for .git; into that one the entries are moved, and taken back if one
 // cannot be. Parent folders are made when missing and removed again on failure. Modes are subject to the umask.
-func Write(ctx context.Context, dir string, files []File) (err error) {
+func Write(ctx context.Context, dir string, files []generator.File) (err error) {
 	exists, err := Fillable(dir)
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func makeParents(dir string) (made []string, err error) {
 	return append([]string{dir}, made...), nil
 }
 
-func writeTree(ctx context.Context, tree string, files []File) (err error) {
+func writeTree(ctx context.Context, tree string, files []generator.File) (err error) {
 	root, err := os.OpenRoot(tree)
 	if err != nil {
 		return err
