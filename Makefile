@@ -1,9 +1,12 @@
 # Tools are modules of their own in .ci/tools, so that none of what they need is in ours.
 bin := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rotasmith/bin
 
+# Where ROTASMITH_TIMES names a file, what each part takes is noted in it.
+timed = $(if $(ROTASMITH_TIMES),$(bin)/times run $@)
+
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build ./rotasmith
@@ -11,25 +14,53 @@ build: ## Build ./rotasmith
 
 .PHONY: setup
 setup: ## Install what the tests need, where that is possible, and say what they will use
-	@.ci/setup
+	@$(timed) .ci/setup $(SERVER)
+
+.PHONY: quick
+quick: ## Run what a change of one file needs: unit tests, goldens compared, a sample of the proofs; no server
+	$(timed) go test -short ./cmd/... ./generator/... ./templates/... ./golden ./golden/hclcheck ./golden/space
 
 .PHONY: test
-test: setup ## Run all tests
-	go test -timeout 40m ./...
+test: setup unit projects e2e ## Run all tests
 
 .PHONY: verify
-verify: setup lint terraform ## What CI asks beyond the tests: lint, Terraform, a tidy go.mod, the race detector
-	go mod tidy -diff
-	# The servers' tests run other programs, which the race detector does not see.
-	go test -race -timeout 40m $$(go list ./cmd/... ./generator/... ./templates/... | grep -v /rehearsal/servers)
+verify: tidy lint terraform ## What CI asks beyond the tests: a tidy go.mod, lint, Terraform
+
+# Every package is tested once: with the race detector where our own code runs in the test's process.
+.PHONY: unit
+unit: ## Test the generator, the command line and what stands in templates/, with the race detector
+	$(timed) go test -race -timeout 30m ./cmd/... ./generator/... ./templates/...
+
+.PHONY: projects
+projects: ## Compare the golden cases, and build, vet and test the projects
+	$(timed) go test -timeout 30m $$(go list ./golden/... | grep -v /golden/e2e)
+
+# Five servers work at once, since a frozen process makes its own wait.
+.PHONY: e2e
+e2e: setup ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
+	$(timed) go test -timeout 40m -parallel 5 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^TestEndToEnd$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
+
+.PHONY: tidy
+tidy: ## Refuse a go.mod that is not tidy
+	$(timed) go mod tidy -diff
 
 .PHONY: lint
 lint: $(bin)/golangci-lint ## Run golangci-lint; .golangci.yml has the reason for each rule
-	$(bin)/golangci-lint run
+	$(timed) $(bin)/golangci-lint run
 
 .PHONY: terraform
 terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu and tfsec, which take minutes to build once
-	TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec go -C golden/tfprovider test -count=1 -parallel=2 -timeout 40m ./...
+	cd golden/tfprovider && TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec $(timed) go test -count=1 -parallel=2 -timeout 40m ./...
+
+.PHONY: times
+times: $(bin)/times ## Run all that CI runs and print where the time goes, by part, package and test
+	@rm -f $(bin)/../times.json
+	ROTASMITH_TIMES=$(abspath $(bin)/../times.json) .ci/run
+	@$(bin)/times table $(bin)/../times.json
+
+.PHONY: proofs
+proofs: ## Print how often the last runs have killed, frozen and walked, by server, provider and strategy
+	@cat $(bin)/../proofs/*
 
 .PHONY: golden
 golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
@@ -55,6 +86,9 @@ rds-ca: ## Fetch the root certificates of Amazon RDS anew
 .PHONY: vuln
 vuln: $(bin)/govulncheck ## Ask the Go vulnerability database, which must be reachable
 	$(bin)/govulncheck ./...
+
+$(bin)/times: .ci/tools/times/main.go
+	go -C $(<D) build -o $@ .
 
 # A change of a tool's go.sum is another version of the tool.
 $(bin)/golangci-lint: .ci/tools/golangci-lint/go.sum

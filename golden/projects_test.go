@@ -41,6 +41,9 @@ func TestProjectsPass(t *testing.T) {
 	if *update {
 		t.Skip("recording has done it")
 	}
+	if testing.Short() {
+		t.Skip("builds projects")
+	}
 	whole := make(map[string]bool) // by the strategies that make a kind
 	for _, c := range loadAll(t) {
 		r, of := c.emit(t), ownPackages

@@ -22,6 +22,9 @@ func TestOptionSpacePasses(t *testing.T) {
 	if *update {
 		t.Skip("recording builds what it records")
 	}
+	if testing.Short() {
+		t.Skip("builds projects")
+	}
 	built := make(map[string]bool)
 	fails := make(map[string][]string) // by provider
 	for _, name := range cases(t) {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/golden/process"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
@@ -41,7 +42,7 @@ func BenchmarkColdStart(b *testing.B) {
 		b.Run(strategy, func(b *testing.B) {
 			w := newWorld(b)
 			dir := emit(b, strategy)
-			build(b, dir, filepath.Join(dir, "bootstrap"))
+			build(b, dir)
 			ours, trivial, bare := w.function(b, dir), w.trivial(b, "trivial"), w.trivial(b, "bare")
 			secret := w.settled(b)
 			var costs, trivials, bares costs
@@ -181,10 +182,12 @@ func emit(b *testing.B, strategy string) (dir string) {
 	return dir
 }
 
-// build makes a function as the emitted package does, but for this machine.
-func build(b *testing.B, dir, output string) {
+// build puts the function of a project into dir/bootstrap.
+func build(b *testing.B, dir string) {
 	b.Helper()
-	run(b, dir, "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", output, ".")
+	if err := function.Build(b.Context(), dir); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func run(b *testing.B, dir, name string, args ...string) {
@@ -265,7 +268,9 @@ func (w *world) function(b *testing.B, dir string, env ...string) *rehearsal.Fun
 func (w *world) trivial(b *testing.B, name string) *rehearsal.Function {
 	b.Helper()
 	dir := b.TempDir()
-	build(b, filepath.Join("testdata", name), filepath.Join(dir, "bootstrap"))
+	if err := function.Compile(b.Context(), filepath.Join("testdata", name), filepath.Join(dir, "bootstrap")); err != nil {
+		b.Fatal(err)
+	}
 	return w.function(b, dir)
 }
 

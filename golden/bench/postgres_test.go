@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
@@ -30,7 +30,7 @@ const (
 // postgres is a project and a database with the users that it rotates, made as
 // the project's README says.
 type postgres struct {
-	*servers.PostgresServer
+	serverstest.Server
 	strategy string
 	dir      string
 	env      []string
@@ -38,16 +38,16 @@ type postgres struct {
 
 func newPostgres(b *testing.B, strategy string) *postgres {
 	b.Helper()
-	p := &postgres{PostgresServer: servers.Postgres(b), strategy: strategy, dir: emit(b, strategy)}
+	p := &postgres{Server: serverstest.Start(b, servers.Postgres), strategy: strategy, dir: emit(b, strategy)}
 	p.env = []string{"DB_CA_FILE=" + p.CAFile}
-	build(b, p.dir, filepath.Join(p.dir, "bootstrap"))
+	build(b, p.dir)
 	p.Reset(b)
-	p.superuser(b, "postgres", "CREATE DATABASE "+database+" OWNER "+p.Admin)
+	p.superuser(b, "postgres", "CREATE DATABASE "+database+" OWNER "+p.Admin.User)
 	p.superuser(b, database, "CREATE ROLE "+userA+" LOGIN")
 	if strategy == two {
 		run(b, p.dir, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
 			"-v", "owner=orders_owner", "-v", "user_a="+userA, "-v", "user_b="+userB, "-v", "rotator="+rotator,
-			"-f", "bootstrap.sql", p.URL(p.Superuser, p.SuperuserPassword, database))
+			"-f", "bootstrap.sql", p.URL(p.Superuser, database))
 		p.superuser(b, database, "ALTER ROLE "+rotator+" PASSWORD '"+password+"'")
 	}
 	return p
@@ -69,7 +69,7 @@ func (p *postgres) fresh(b *testing.B, w *world, tls bool) (arn string) {
 
 func (p *postgres) superuser(b *testing.B, database, statement string) {
 	b.Helper()
-	conn, err := pgx.Connect(b.Context(), p.URL(p.Superuser, p.SuperuserPassword, database))
+	conn, err := pgx.Connect(b.Context(), p.URL(p.Superuser, database))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func (p *postgres) loginAndCall(b *testing.B, w *world, secret string) time.Dura
 	client := secretsmanager.New(secretsmanager.Options{BaseEndpoint: &w.front.URL, Region: "eu-west-1", Credentials: aws.AnonymousCredentials{}})
 
 	began := b.Elapsed()
-	conn, err := pgconn.Connect(b.Context(), p.URL(userA, current.Reveal(), database))
+	conn, err := pgconn.Connect(b.Context(), p.URL(servers.Login{User: userA, Password: current.Reveal()}, database))
 	if err != nil {
 		b.Fatal(err)
 	}

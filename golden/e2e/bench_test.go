@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
@@ -41,6 +42,11 @@ type scenario struct {
 	// neverFrozen leaves out the processes that stand still: the server knows no
 	// lock, or another scenario shows the same.
 	neverFrozen bool
+	// twin is true if the same scenario is walked on another release of the server.
+	// Then a first rotation is recovered with the same token and a steady one with a
+	// new one, and the other two are left to the twin: what a token means is decided
+	// by the core, which no server sees, so each state and each recovery is met here.
+	twin bool
 	// degraded is true if the rotation must say that it does less than it
 	// should, and preflight with it.
 	degraded bool
@@ -85,12 +91,7 @@ type engine interface {
 // database is a database on the real server, and the people who run it.
 type database struct {
 	engine
-	host                         string
-	port                         int
-	caFile                       string
-	Admin, AdminPassword         string
-	Superuser, SuperuserPassword string
-	logFile                      string
+	serverstest.Server
 
 	name string
 	dir  string // of the emitted project
@@ -101,13 +102,13 @@ const databaseName = "orders"
 // superuser runs statements as nobody but the server's owner could.
 func (d *database) superuser(t testing.TB, statements ...string) {
 	t.Helper()
-	d.run(t, d.Superuser, d.SuperuserPassword, statements...)
+	d.run(t, d.Superuser.User, d.Superuser.Password, statements...)
 }
 
 // admin runs statements as the non-superuser that managed services give.
 func (d *database) admin(t testing.TB, statements ...string) {
 	t.Helper()
-	d.run(t, d.Admin, d.AdminPassword, statements...)
+	d.run(t, d.Admin.User, d.Admin.Password, statements...)
 }
 
 func (d *database) run(t testing.TB, user, password string, statements ...string) {
@@ -189,7 +190,7 @@ func newBench(t testing.TB, s scenario) *bench {
 	b := &bench{t: t, scenario: s, db: s.engine.start(t)}
 	b.db.dir = emit(t, append(s.args, "--engine", s.engine.name()))
 	s.prepare(t, b.db)
-	if log, err := os.Stat(b.db.logFile); err == nil {
+	if log, err := os.Stat(b.db.LogFile); err == nil {
 		b.logged = log.Size()
 	}
 
@@ -221,7 +222,7 @@ func (b *bench) newFunction(dir string) *rehearsal.Function {
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=rehearsal", "AWS_SECRET_ACCESS_KEY=rehearsal",
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
 		"MIN_ROTATION_AGE=0",
-		"DB_CA_FILE=" + b.db.caFile,
+		"DB_CA_FILE=" + b.db.CAFile,
 	}, b.scenario.env...)}
 	b.t.Cleanup(f.Close)
 	return f
@@ -236,19 +237,10 @@ func emit(t testing.TB, args []string) string {
 	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
 		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
 	}
-	build(t, dir, filepath.Join(dir, "bootstrap"))
-	return dir
-}
-
-// build makes a function as the emitted package does, but for this machine.
-func build(t testing.TB, dir, output string) {
-	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", output, ".")
-	build.Dir = dir
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the function: %v\n%s", err, out)
+	if err := function.Build(t.Context(), dir); err != nil {
+		t.Fatal(err)
 	}
+	return dir
 }
 
 // fresh begins anew: a Secrets Manager with nothing but the first version, and
@@ -256,7 +248,7 @@ func build(t testing.TB, dir, output string) {
 func (b *bench) fresh() {
 	b.t.Helper()
 	store := new(rotationtest.SecretsManager)
-	user, password := b.db.Admin, b.db.AdminPassword
+	user, password := b.db.Admin.User, b.db.Admin.Password
 	if b.scenario.admin != nil {
 		user, password = b.scenario.admin(b.db)
 	}
@@ -424,7 +416,7 @@ func (b *bench) recoverWith(f *rehearsal.Function, token string, anew bool) (str
 // the server logged, which is every statement.
 func (b *bench) silent(outputs ...string) {
 	b.t.Helper()
-	log, err := os.ReadFile(b.db.logFile)
+	log, err := os.ReadFile(b.db.LogFile)
 	if err != nil {
 		b.t.Fatal(err)
 	}

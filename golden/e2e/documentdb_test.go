@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 )
 
 // gapOnMongo is how many kills may leave AWSCURRENT dead in a single user's
@@ -53,8 +54,7 @@ func prepareNothing(testing.TB, *database) {}
 func resetFerret(names ...string) func(testing.TB, *database) map[string]any {
 	return func(t testing.TB, d *database) map[string]any {
 		t.Helper()
-		server := servers.FerretDB(t)
-		server.Reset(t)
+		d.Reset(t)
 		value := map[string]any{"username": names[0], "password": first}
 		for i, name := range names {
 			password := first
@@ -62,7 +62,7 @@ func resetFerret(names ...string) func(testing.TB, *database) map[string]any {
 				password, value["alternate_username"] = "not-in-the-secret-yet", name
 			}
 			create := bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: password}, {Key: "roles", Value: bson.A{}}}
-			if err := server.Run(t.Context(), d.Admin, d.AdminPassword, create); err != nil {
+			if err := d.RunFerretDB(t.Context(), d.Admin, create); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -71,21 +71,18 @@ func resetFerret(names ...string) func(testing.TB, *database) map[string]any {
 }
 
 // ferret is an [engine].
-type ferret struct{ server *servers.FerretDBServer }
+type ferret struct{ server serverstest.Server }
 
 func (ferret) name() string { return "documentdb" }
 
 func (ferret) start(t testing.TB) *database {
-	server := servers.FerretDB(t)
+	server := serverstest.Start(t, servers.FerretDB)
 	t.Cleanup(func() { server.Reset(t) })
-	return &database{
-		engine: ferret{server}, host: server.Host, port: server.Port, caFile: server.CAFile, logFile: server.LogFile,
-		Admin: server.Admin, AdminPassword: server.AdminPassword, name: databaseName,
-	}
+	return &database{engine: ferret{server}, Server: server, name: databaseName}
 }
 
 // try logs in and, if there is anything to do, inserts and reads.
-func (e ferret) try(_ *database, user, password string, statements ...string) error {
+func (ferret) try(d *database, user, password string, statements ...string) error {
 	commands := []bson.D{{{Key: "ping", Value: 1}}}
 	if len(statements) > 0 {
 		commands = []bson.D{
@@ -93,7 +90,7 @@ func (e ferret) try(_ *database, user, password string, statements ...string) er
 			{{Key: "find", Value: statements[0]}},
 		}
 	}
-	return e.server.Run(context.Background(), user, password, commands...)
+	return d.RunFerretDB(context.Background(), servers.Login{User: user, Password: password}, commands...)
 }
 
 func (ferret) work() []string { return []string{"orders"} }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
@@ -28,20 +30,37 @@ const (
 	rotators   = "rotator-password-sentinel-8d01"
 )
 
-// scenarios are those of each server. Those of one server follow each other; the
-// servers do not wait for one another.
-var scenarios = [][]scenario{
-	slices.Concat(postgresScenarios, redshiftScenarios), postgres18Scenarios, mysqlScenarios, mariadbScenarios, ferretScenarios,
+// groups are all that is tried, by server. What is tried on one server follows each
+// other, for it has one list of users; the servers do not wait for one another.
+var groups = []struct {
+	kind servers.Kind
+	// engines runs the tests that emitted projects have behind the build tag db.
+	engines   func(*testing.T, serverstest.Server)
+	faults    func(*testing.T)
+	scenarios []scenario
+}{
+	{servers.Postgres, postgresEngines, postgresFaults, slices.Concat(postgresScenarios, redshiftScenarios)},
+	{servers.Postgres18, postgres18Engine, nil, postgres18Scenarios},
+	{servers.MySQL, mysqlEngines, mysqlFaults(mysqlEngine{}), mysqlScenarios},
+	{servers.MariaDB, mysqlEngines, mysqlFaults(mysqlEngine{mariadb: true}), mariadbScenarios},
+	{servers.FerretDB, documentdbEngine, nil, ferretScenarios},
 }
 
-// TestEndToEnd walks every scenario: rotations in a row, kills after every call,
-// and processes that stand still. What came of the kills is one table.
+// TestEndToEnd runs the engines' own tests on every server, walks every scenario
+// (rotations in a row, kills after every call, and processes that stand still), and
+// lets all be wrong that can be. What came of the kills is one table.
 func TestEndToEnd(t *testing.T) {
-	for _, all := range scenarios {
-		t.Run(all[0].server(), func(t *testing.T) {
+	t.Parallel()
+	for _, g := range groups {
+		t.Run(string(g.kind), func(t *testing.T) {
 			t.Parallel()
-			for _, s := range all {
+			server := serverstest.Start(t, g.kind)
+			t.Run("engines", func(t *testing.T) { g.engines(t, server) })
+			for _, s := range g.scenarios {
 				t.Run(s.server()+", "+s.name, func(t *testing.T) { walk(t, s) })
+			}
+			if g.faults != nil {
+				t.Run("faults", g.faults)
 			}
 		})
 	}
@@ -63,6 +82,9 @@ func walk(t *testing.T, s scenario) {
 	}
 	for _, steady := range []bool{false, true} {
 		for _, anew := range []bool{false, true} {
+			if s.twin && steady != anew {
+				continue
+			}
 			state, recovery := pick(steady, "steady", "first"), pick(anew, "new token", "same token")
 			t.Run(state+"/"+recovery, func(t *testing.T) {
 				r := b.killed(t, steady, anew)
@@ -104,6 +126,7 @@ func (b *bench) rotatesTenTimes(t *testing.T) {
 		if err := b.settled(token); err != nil {
 			t.Fatal(err)
 		}
+		b.tried("rotations", 1)
 	}
 }
 
@@ -187,7 +210,7 @@ func (b *bench) withoutPause(t *testing.T) (gap string) {
 	}
 	close(done)
 	<-ended
-	t.Logf("%d log-ins", logins)
+	b.tried("log-ins meanwhile", logins)
 	return "0"
 }
 
@@ -345,6 +368,7 @@ func (b *bench) labelLost(t *testing.T) {
 	if err := b.settled(token); err != nil {
 		t.Error(err)
 	}
+	b.tried("labels lost", 1)
 }
 
 // twoAtOnce delivers one rotation to two processes at the same time.
@@ -376,6 +400,7 @@ func (b *bench) twoAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	b.tried("two at once", 3)
 	b.silent(other.Output())
 }
 
@@ -449,6 +474,7 @@ func (b *bench) frozenWhile(t *testing.T, holds func(string) bool, rotations int
 	if err := b.rotate(); err != nil {
 		t.Errorf("the next rotation: %v", err)
 	}
+	b.tried("frozen", 1)
 	b.silent(other.Output())
 }
 
@@ -492,4 +518,5 @@ func (b *bench) lateStatement(t *testing.T) {
 	if err := b.settled(last); err != nil {
 		t.Error(err)
 	}
+	b.tried("late statements", 1)
 }

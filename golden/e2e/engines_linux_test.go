@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/golden/process"
 )
 
@@ -16,17 +17,21 @@ import (
 // first answer. Beside it stands a Lambda that does nothing but describe the
 // secret; the ratios to its cold start hold elsewhere, the milliseconds do not.
 func BenchmarkEngines(b *testing.B) {
-	for _, s := range slices.Concat(scenarios...) {
-		b.Run(s.server()+", "+s.name, func(b *testing.B) { measure(b, s) })
+	for _, g := range groups {
+		for _, s := range g.scenarios {
+			b.Run(s.server()+", "+s.name, func(b *testing.B) { measure(b, s) })
+		}
 	}
 }
 
 func measure(b *testing.B, s scenario) {
 	w := newBench(b, s)
-	w.port = w.db.port // no proxy takes part
+	w.port = w.db.Port // no proxy takes part
 	w.fresh()
 	dir := b.TempDir()
-	build(b, filepath.Join("..", "bench", "testdata", "trivial"), filepath.Join(dir, "bootstrap"))
+	if err := function.Compile(b.Context(), filepath.Join("..", "bench", "testdata", "trivial"), filepath.Join(dir, "bootstrap")); err != nil {
+		b.Fatal(err)
+	}
 	cold, trivial := w.newFunction(w.db.dir), w.newFunction(dir)
 	w.rotation(b, w.function)
 

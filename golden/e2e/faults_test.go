@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 )
@@ -31,31 +32,29 @@ type fault struct {
 // enough to see that nobody waits for it to be over.
 const stepTimeout = 9 * time.Second
 
-// TestFaults is the table of what can be wrong with a server: each has its code
-// and its words, is told before the function's time is up, leaves AWSCURRENT as
-// it was, and the same rotation goes through once it is mended. (C7, C8)
-func TestFaults(t *testing.T) {
-	t.Run("postgres", func(t *testing.T) {
-		server, disk := servers.PostgresOnSmallDisk(t)
-		withFaults(t, scenario{
-			engine:  postgres{func(testing.TB) *servers.PostgresServer { return server }},
-			prepare: prepareSingle, reset: resetSingle,
-		}, []fault{
-			{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
-			{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
-			{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
-			{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
-			{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
-		})
+// postgresFaults is, with [mysqlFaults], the table of what can be wrong with a
+// server: each has its code and its words, is told before the function's time is up,
+// leaves AWSCURRENT as it was, and the same rotation goes through once it is mended.
+// (C7, C8)
+func postgresFaults(t *testing.T) {
+	server, disk := serverstest.OnSmallDisk(t, servers.Postgres)
+	admin := server.Admin.User
+	withFaults(t, scenario{engine: postgres{own: &server}, prepare: prepareSingle, reset: resetSingle}, []fault{
+		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
+		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
+		{"no rights", statements("ALTER ROLE "+admin+" NOCREATEROLE", "ALTER ROLE "+admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
+		{"no connection left", statements("ALTER ROLE "+admin+" CONNECTION LIMIT 0", "ALTER ROLE "+admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
+		{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
 	})
-	for _, engine := range []mysqlEngine{{}, {mariadb: true}} {
-		user, admin := "'"+userOrders+"'@'%'", "'"+rotator+"'@'%'"
-		t.Run(engine.name(), func(t *testing.T) {
-			withFaults(t, scenario{engine: engine, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin}, []fault{
-				{"locked account", statements("ALTER USER "+user+" ACCOUNT LOCK", "ALTER USER "+user+" ACCOUNT UNLOCK"), rotation.CodeLocked, "is locked"},
-				{"expired password", expiredPassword(user), rotation.CodeExpired, "has expired"},
-				{"no rights", statements("REVOKE CREATE USER ON *.* FROM "+admin, "GRANT CREATE USER ON *.* TO "+admin), rotation.CodePermission, "privilege"},
-			})
+}
+
+func mysqlFaults(engine mysqlEngine) func(*testing.T) {
+	user, admin := "'"+userOrders+"'@'%'", "'"+rotator+"'@'%'"
+	return func(t *testing.T) {
+		withFaults(t, scenario{engine: engine, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin}, []fault{
+			{"locked account", statements("ALTER USER "+user+" ACCOUNT LOCK", "ALTER USER "+user+" ACCOUNT UNLOCK"), rotation.CodeLocked, "is locked"},
+			{"expired password", expiredPassword(user), rotation.CodeExpired, "has expired"},
+			{"no rights", statements("REVOKE CREATE USER ON *.* FROM "+admin, "GRANT CREATE USER ON *.* TO "+admin), rotation.CodePermission, "privilege"},
 		})
 	}
 }
@@ -82,7 +81,7 @@ func withFaults(t *testing.T, s scenario, faults []fault) {
 // trust lets the function believe in another authority beside the server's own.
 func (b *bench) trust(other postgrestest.Authority) {
 	b.t.Helper()
-	own, err := os.ReadFile(b.db.caFile)
+	own, err := os.ReadFile(b.db.CAFile)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -123,6 +122,7 @@ func (b *bench) survives(t *testing.T, f fault) {
 	if err := b.settled(token); err != nil {
 		t.Error(err)
 	}
+	b.tried("faults", 1)
 }
 
 // instead does something with connections in the server's place.
@@ -163,7 +163,7 @@ func fullDisk(disk string) func(*testing.T, *bench) func() {
 		b.db.superuser(t, "CREATE ROLE filler")
 		// A transaction that might still see former versions of a row keeps the
 		// server from using their room again.
-		old, err := b.db.engine.(postgres).connect(b.db, b.db.Superuser, b.db.SuperuserPassword)
+		old, err := b.db.engine.(postgres).connect(b.db, b.db.Superuser.User, b.db.Superuser.Password)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func fullDisk(disk string) func(*testing.T, *bench) func() {
 			}
 		}
 		for i := 0; ; i++ {
-			err := b.db.try(b.db, b.db.Superuser, b.db.SuperuserPassword, fmt.Sprintf("ALTER ROLE filler CONNECTION LIMIT %d", i))
+			err := b.db.try(b.db, b.db.Superuser.User, b.db.Superuser.Password, fmt.Sprintf("ALTER ROLE filler CONNECTION LIMIT %d", i))
 			if err != nil && strings.Contains(err.Error(), "53100") {
 				break
 			}

@@ -28,6 +28,7 @@ func (s keyScenario) name() string { return strings.TrimSuffix(s.mode+", "+s.ans
 // every call and in every mode. The catalogue names them: one more is killed as well,
 // or fails here.
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	// go test keeps results until a file changes that the test has looked at, and does
 	// not see which files another go test reads.
 	for _, dir := range []string{"keys", filepath.Join("..", "..", "templates")} {

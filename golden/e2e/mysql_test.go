@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -19,9 +18,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 )
 
 var mysqlScenarios = []scenario{
@@ -137,9 +135,9 @@ func prepareBootstrappedMySQL(t testing.TB, db *database) {
 		}
 		settings := fmt.Sprintf("SET @user_a = '%s', @user_b = '%s', @rotator = '%s', @database = '%s', @rights = 'INSERT, EXECUTE, CREATE, DROP, CREATE ROUTINE, ALTER ROUTINE'",
 			userA, userB, rotator, databaseName)
-		client := exec.CommandContext(t.Context(), "mysql", "--no-defaults", "--protocol=TCP", "--host="+db.host, "--port="+strconv.Itoa(db.port),
-			"--user="+db.Admin, "--ssl-ca="+db.caFile, "--init-command="+settings)
-		client.Env = append(os.Environ(), "MYSQL_PWD="+db.AdminPassword)
+		client := exec.CommandContext(t.Context(), "mysql", "--no-defaults", "--protocol=TCP", "--host="+db.Host, "--port="+strconv.Itoa(db.Port),
+			"--user="+db.Admin.User, "--ssl-ca="+db.CAFile, "--init-command="+settings)
+		client.Env = append(os.Environ(), "MYSQL_PWD="+db.Admin.Password)
 		client.Stdin = bootstrap
 		if out, err := client.CombinedOutput(); err != nil {
 			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
@@ -192,35 +190,18 @@ func (e mysqlEngine) defaultRole(role, account string) string {
 }
 
 func (e mysqlEngine) start(t testing.TB) *database {
-	server := pick(e.mariadb, servers.MariaDB, servers.MySQL)(t)
-	server.Reset(t)
-	d := &database{
-		engine: e, host: server.Host, port: server.Port, caFile: server.CAFile, logFile: server.LogFile,
-		Admin: server.Admin, AdminPassword: server.AdminPassword,
-		Superuser: server.Superuser, SuperuserPassword: server.SuperuserPassword,
-	}
+	d := &database{engine: e, Server: serverstest.Start(t, pick(e.mariadb, servers.MariaDB, servers.MySQL))}
+	d.Reset(t)
 	d.superuser(t, "CREATE DATABASE "+databaseName)
 	d.name = databaseName
 	return d
 }
 
 func (mysqlEngine) open(d *database, user, password string) (*sql.DB, error) {
-	pem, err := os.ReadFile(d.caFile)
+	pool, err := d.OpenMySQL(servers.Login{User: user, Password: password}, d.name)
 	if err != nil {
 		return nil, err
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	config := mysql.NewConfig()
-	config.User, config.Passwd, config.DBName = user, password, d.name
-	config.Net, config.Addr = "tcp", net.JoinHostPort(d.host, strconv.Itoa(d.port))
-	config.TLS = &tls.Config{RootCAs: roots, ServerName: d.host}
-	config.Logger = &mysql.NopLogger{}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, err
-	}
-	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(1)
 	return pool, pool.PingContext(context.Background())
 }
@@ -241,7 +222,7 @@ func (e mysqlEngine) try(d *database, user, password string, statements ...strin
 
 // scan reads the one value of a query as the superuser.
 func (e mysqlEngine) scan(d *database, into any, query string) error {
-	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	pool, err := e.open(d, d.Superuser.User, d.Superuser.Password)
 	if err != nil {
 		return err
 	}
@@ -263,7 +244,7 @@ func (mysqlEngine) work() []string {
 }
 
 func (e mysqlEngine) users(d *database) (string, error) {
-	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	pool, err := e.open(d, d.Superuser.User, d.Superuser.Password)
 	if err != nil {
 		return "", err
 	}
@@ -294,7 +275,7 @@ func (e mysqlEngine) users(d *database) (string, error) {
 }
 
 func (e mysqlEngine) lockUsers(d *database) (release func(), err error) {
-	pool, err := e.open(d, d.Superuser, d.SuperuserPassword)
+	pool, err := e.open(d, d.Superuser.User, d.Superuser.Password)
 	if err != nil {
 		return nil, err
 	}

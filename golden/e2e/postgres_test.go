@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 )
 
 // quietly keeps the statements that follow out of the server's log: they set
@@ -29,21 +28,21 @@ const quietly = "SET log_statement = 'none'"
 
 var postgresScenarios = []scenario{
 	{
-		engine: postgres{servers.Postgres}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
+		engine: postgres{kind: servers.Postgres}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
 		prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
+		engine: postgres{kind: servers.Postgres}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		engine: postgres{kind: servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
 		prepare: prepareBootstrapped, reset: resetBootstrapped,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},
 	{
-		engine: postgres{servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		engine: postgres{kind: servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
 		prepare: prepareClone, reset: resetClone,
 	},
@@ -71,7 +70,7 @@ func prepareBootstrapped(t testing.TB, db *database) {
 	for range 2 {
 		psql := exec.CommandContext(t.Context(), "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1",
 			"-v", "owner="+owner, "-v", "user_a="+userA, "-v", "user_b="+userB, "-v", "rotator="+rotator,
-			"-f", db.dir+"/bootstrap.sql", db.engine.(postgres).server(t).URL(db.Admin, db.AdminPassword, db.name))
+			"-f", db.dir+"/bootstrap.sql", db.URL(db.Admin, db.name))
 		psql.Env = append(os.Environ(), "LC_ALL=C")
 		if out, err := psql.CombinedOutput(); err != nil {
 			t.Fatalf("bootstrap.sql: %v\n%s", err, out)
@@ -99,31 +98,27 @@ func resetClone(t testing.TB, db *database) map[string]any {
 
 // postgres is an [engine] on one of the servers of its kind.
 type postgres struct {
-	server func(testing.TB) *servers.PostgresServer
+	kind servers.Kind
+	own  *serverstest.Server // that no other test uses, if it is not nil
 }
 
 func (postgres) name() string { return "postgres" }
 
 func (e postgres) start(t testing.TB) *database {
-	server := e.server(t)
-	server.Reset(t)
-	d := &database{
-		engine: e, host: server.Host, port: server.Port, caFile: server.CAFile, logFile: server.LogFile,
-		Admin: server.Admin, AdminPassword: server.AdminPassword,
-		Superuser: server.Superuser, SuperuserPassword: server.SuperuserPassword,
-		name: "postgres",
+	d := &database{engine: e, name: "postgres"}
+	if e.own != nil {
+		d.Server = *e.own
+	} else {
+		d.Server = serverstest.Start(t, e.kind)
 	}
-	d.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+d.Admin)
+	d.Reset(t)
+	d.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+d.Admin.User)
 	d.name = databaseName
 	return d
 }
 
 func (postgres) connect(d *database, user, password string) (*pgx.Conn, error) {
-	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(user, password), Host: net.JoinHostPort(d.host, strconv.Itoa(d.port)), Path: "/" + d.name,
-		RawQuery: url.Values{"sslmode": {"verify-full"}, "sslrootcert": {d.caFile}}.Encode(),
-	}
-	return pgx.Connect(context.Background(), u.String())
+	return pgx.Connect(context.Background(), d.URL(servers.Login{User: user, Password: password}, d.name))
 }
 
 func (e postgres) try(d *database, user, password string, statements ...string) error {
@@ -144,7 +139,7 @@ func (e postgres) try(d *database, user, password string, statements ...string) 
 // scan reads the one value of a query as the superuser.
 func (e postgres) scan(d *database, into any, query string) error {
 	ctx := context.Background()
-	conn, err := e.connect(d, d.Superuser, d.SuperuserPassword)
+	conn, err := e.connect(d, d.Superuser.User, d.Superuser.Password)
 	if err != nil {
 		return err
 	}
@@ -187,7 +182,7 @@ func (e postgres) users(d *database) (users string, err error) {
 
 func (e postgres) lockUsers(d *database) (release func(), err error) {
 	ctx := context.Background()
-	conn, err := e.connect(d, d.Superuser, d.SuperuserPassword)
+	conn, err := e.connect(d, d.Superuser.User, d.Superuser.Password)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/tls"
 	"net"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -24,8 +23,7 @@ type proxy struct {
 // newProxy listens until the test ends.
 func newProxy(t testing.TB, d *database, before, after func(string) error) *proxy {
 	t.Helper()
-	dir := filepath.Dir(d.caFile)
-	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
+	certificate, err := tls.LoadX509KeyPair(d.CertificateFile, d.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +32,7 @@ func newProxy(t testing.TB, d *database, before, after func(string) error) *prox
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	upstream := net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port))
+	upstream := net.JoinHostPort("127.0.0.1", strconv.Itoa(d.Port))
 	p := &proxy{Addr: listener.Addr(), upstream: upstream, tls: &tls.Config{Certificates: []tls.Certificate{certificate}}, before: before, after: after}
 	go func() {
 		for {

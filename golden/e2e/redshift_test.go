@@ -10,7 +10,7 @@ import (
 
 // byPostgres is what PostgreSQL can stand in for of Redshift. A process that
 // stands still is left out: Redshift has no lock that it could wait for.
-var byPostgres = redshift{postgres{servers.Postgres}}
+var byPostgres = redshift{postgres{kind: servers.Postgres}}
 
 const redshiftServer = "redshift (by postgres)"
 

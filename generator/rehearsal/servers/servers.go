@@ -1,36 +1,176 @@
-// Package servers starts real database servers for tests: with TLS under a
-// certificate authority of their own, on a free port of the loopback, and gone
-// when the test binary is, however it ends.
+// Package servers starts real database servers that are thrown away afterwards:
+// with TLS under a certificate authority of their own, on a free port of the
+// loopback interface, and gone when the program is that started them, however it
+// ends.
 //
-// It installs nothing. Where a server's programs are missing, tests are
-// skipped with a hint, but fail if CI is set: there nobody would notice.
+// It installs nothing. Where a server's programs are not on this machine, [Start]
+// returns a [MissingError], which says what cures it.
 package servers
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"context"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
+	"encoding/hex"
+	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
-	"testing"
-	"time"
+	"strconv"
 )
 
-// ServerNames are the names and addresses in a server's certificate.
-var ServerNames = []string{"localhost", "127.0.0.1"}
+// Kind is a server of one release or another.
+type Kind string
 
-// missing ends a test whose server cannot be started for want of programs.
-func missing(t testing.TB, hint string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(hint)
+// The servers. FerretDB stands in for DocumentDB: it speaks MongoDB's protocol and
+// knows users and SCRAM, and no roles: every user may do everything.
+const (
+	Postgres   Kind = "postgres"    // the newest that is installed
+	Postgres18 Kind = "postgres 18" // 16 changed what a role with CREATEROLE may do
+	MySQL      Kind = "mysql"
+	MariaDB    Kind = "mariadb"
+	FerretDB   Kind = "ferretdb"
+)
+
+// Kinds are all servers that [Start] knows.
+var Kinds = []Kind{Postgres, Postgres18, MySQL, MariaDB, FerretDB}
+
+// MissingError says that a server cannot be started because its programs are not
+// on this machine.
+type MissingError struct {
+	Kind Kind
+	Cure string // what installs or names them
+}
+
+func (e *MissingError) Error() string { return fmt.Sprintf("%s is missing: %s", e.Kind, e.Cure) }
+
+// Server is a running server. It takes connections with and without TLS (FerretDB
+// with TLS alone), asks for a password in all of them, and writes every statement
+// to its log (FerretDB what it has to say).
+type Server struct {
+	Kind Kind
+	Host string
+	Port int
+	// CA and CAFile are the authority of the server's certificate.
+	CA     *x509.CertPool
+	CAFile string
+	// CertificateFile and KeyFile are the server's own.
+	CertificateFile, KeyFile string
+	// Admin is what managed services give: it may create users, roles and
+	// databases, and is no superuser. FerretDB has no other user.
+	Admin Login
+	// Superuser may do everything.
+	Superuser Login
+	// LogFile is the server's own log.
+	LogFile string
+
+	process *process
+}
+
+// Login is a user with a password.
+type Login struct{ User, Password string }
+
+// launcher is how a server of one kind comes to run.
+type launcher struct {
+	// find returns where the programs are, "" if they are on this machine.
+	find func() (root string, err error)
+	// launch starts them for a server whose folder is prepared.
+	launch func(ctx context.Context, s *Server, root, dir string) error
+}
+
+var launchers = map[Kind]launcher{
+	Postgres:   {findPostgres, launchPostgres(postgresBin)},
+	Postgres18: {findPostgres18, launchPostgres(postgres18Bin)},
+	MySQL:      {findMySQL, launchMySQL},
+	MariaDB:    {findMariaDB, launchMariaDB},
+	FerretDB:   {findFerretDB, launchFerretDB},
+}
+
+// Missing returns the [MissingError] that [Start] would return, or nil.
+func Missing(kind Kind) error {
+	_, err := launchers[kind].find()
+	return err
+}
+
+// Start starts a server and returns when it takes connections. All that the server
+// writes is in a new folder of dir, or of the system's folder for temporary files if
+// dir is "". If ctx ends before, nothing is left of the server; later it may end.
+func Start(ctx context.Context, kind Kind, dir string) (_ *Server, err error) {
+	how, ok := launchers[kind]
+	if !ok {
+		return nil, fmt.Errorf("%q is no server, want one of %q", kind, Kinds)
 	}
-	t.Skip(hint)
+	root, err := how.find()
+	if err != nil {
+		return nil, err
+	}
+	if dir == "" && root != "" { // the programs see files of their own system alone
+		dir = filepath.Join(root, "tmp")
+	}
+	s, dir, err := newServer(kind, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := how.launch(ctx, s, root, dir); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+// Stop stops the server and removes what it wrote. If ctx ends first, Stop does not
+// wait for that.
+func (s *Server) Stop(ctx context.Context) error { return s.process.stop(ctx) }
+
+// URL returns where and as whom to log in, as a connection string that also names
+// the certificate authority. database may be "".
+func (s *Server) URL(login Login, database string) string {
+	u := url.URL{User: url.UserPassword(login.User, login.Password), Host: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), Path: "/" + database}
+	switch s.Kind {
+	case Postgres, Postgres18:
+		u.Scheme, u.RawQuery = "postgres", url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.CAFile}}.Encode()
+	case MySQL, MariaDB: // as emitted projects' tests on a real server take it
+		u.Scheme, u.RawQuery = "mysql", url.Values{"ca": {s.CAFile}}.Encode()
+	case FerretDB:
+		u.Scheme, u.RawQuery = "mongodb", url.Values{
+			"tls": {"true"}, "tlsCAFile": {s.CAFile}, "directConnection": {"true"}, "retryWrites": {"false"},
+		}.Encode()
+	}
+	return u.String()
+}
+
+// newServer returns a server that does not run yet, and its folder, with a
+// certificate in it.
+func newServer(kind Kind, above string) (s *Server, dir string, err error) {
+	authority, certificate, err := newCertificates()
+	if err != nil {
+		return nil, "", err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
+	if dir, err = os.MkdirTemp(above, "rotasmith-server-"); err != nil {
+		return nil, "", err
+	}
+	s = &Server{
+		Kind: kind, Host: "localhost", Port: port,
+		CA: x509.NewCertPool(), CAFile: filepath.Join(dir, "ca.pem"),
+		CertificateFile: filepath.Join(dir, "server.crt"), KeyFile: filepath.Join(dir, "server.key"),
+		Admin:   Login{"admin", randomText()},
+		LogFile: filepath.Join(dir, "log"),
+	}
+	s.CA.AppendCertsFromPEM(authority.certificate)
+	for path, content := range map[string][]byte{
+		s.CAFile: authority.certificate, s.CertificateFile: certificate.certificate, s.KeyFile: certificate.key,
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			_ = os.RemoveAll(dir)
+			return nil, "", err
+		}
+	}
+	return s, dir, nil
 }
 
 // cached returns a path in the folder in which .ci/setup keeps what it fetched
@@ -43,53 +183,17 @@ func cached(elem ...string) string {
 	return filepath.Join(append([]string{dir, "rotasmith"}, elem...)...)
 }
 
-// keyPair holds PEM.
-type keyPair struct{ certificate, key []byte }
-
-// newCertificates makes an authority and a certificate of it for ServerNames.
-func newCertificates() (authority, server keyPair, err error) {
-	newTemplate := func(serial int64, name string) *x509.Certificate {
-		return &x509.Certificate{
-			SerialNumber: big.NewInt(serial),
-			Subject:      pkix.Name{CommonName: name},
-			NotBefore:    time.Now().Add(-time.Hour),
-			NotAfter:     time.Now().Add(24 * time.Hour),
-		}
-	}
-	sign := func(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) (keyPair, error) {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
-		if err != nil {
-			return keyPair{}, err
-		}
-		pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-		return keyPair{
-			certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-			key:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
-		}, err
-	}
-
-	root := newTemplate(1, "rotasmith test authority")
-	root.IsCA, root.BasicConstraintsValid, root.KeyUsage = true, true, x509.KeyUsageCertSign
-	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// freePort returns a port that nothing listened on a moment ago.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return
+		return 0, err
 	}
-	if authority, err = sign(root, root, rootKey, rootKey); err != nil {
-		return
-	}
-	leaf := newTemplate(2, "rotasmith test server")
-	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	for _, name := range ServerNames {
-		if ip := net.ParseIP(name); ip != nil {
-			leaf.IPAddresses = append(leaf.IPAddresses, ip)
-		} else {
-			leaf.DNSNames = append(leaf.DNSNames, name)
-		}
-	}
-	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return
-	}
-	server, err = sign(leaf, root, leafKey, rootKey)
-	return
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+}
+
+func randomText() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }
