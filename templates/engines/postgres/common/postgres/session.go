@@ -25,6 +25,7 @@ type Session struct {
 	readOnly           bool
 	passwordEncryption string
 	scramIterations    int
+	asked              *asked // for the password that the user logs in with until it is changed here
 }
 
 // begin makes the session independent of what is set for its user, and learns
@@ -126,7 +127,7 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 		}
 	}
 	verifier := postgresconn.MD5Verifier(user, rotation.NewSensitive(rand.Text()))
-	if s.usesSCRAM() {
+	if s.usesSCRAM(rotation.Sensitive{}) {
 		verifier = scramOfNothing()
 	}
 	return s.alter(ctx, user, verifier, "try a change of the password of", func(alter string) []string {
@@ -168,17 +169,29 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 	return s.Alter(ctx, doing, statements(alter)...)
 }
 
-// Verifier returns what takes password's place in a statement, in the form in
-// which the server stores passwords: a client that knows only md5 is locked
-// out by the other.
+// Verifier returns what takes password's place in a statement.
 func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
-	if !s.usesSCRAM() {
+	if !s.usesSCRAM(password) {
 		return postgresconn.MD5Verifier(user, password), nil
 	}
 	return scramVerifier(password, newSalt(), s.scramIterations)
 }
 
-func (s *Session) usesSCRAM() bool { return s.passwordEncryption == "scram-sha-256" }
+// usesSCRAM decides the form in which password is kept, so that the log-in that
+// led here works again: what the server asked for then counts, and not what is
+// set for one session or another. Where it takes both forms, a password that is
+// put back has the one that it had, and a new one that of the server's setting:
+// a client that knows only MD5 is locked out by the other.
+func (s *Session) usesSCRAM(password rotation.Sensitive) bool {
+	switch {
+	case s.asked.request == askedSASL:
+		return true
+	case s.asked.request == askedMD5 && password == s.asked.password:
+		return false
+	default:
+		return s.passwordEncryption == "scram-sha-256"
+	}
+}
 
 // Diagnose returns why user could not log in with whatever password:
 // [rotation.CodeExpired] past its VALID UNTIL, [rotation.CodeLocked] without
