@@ -348,7 +348,7 @@ func TestCommandErrors(t *testing.T) {
 }
 
 // TestChangeLeavesRolesAlone: roles that come with a password are all that the
-// user is to have.
+// user is to have. A password that is put back logs in as before. (C21)
 func TestChangeLeavesRolesAlone(t *testing.T) {
 	server := documentdbtest.New(t)
 	server.AddUser(orders, password, documentdbtest.Role{Role: "readWrite", DB: "shop"})
@@ -367,6 +367,9 @@ func TestChangeLeavesRolesAlone(t *testing.T) {
 		t.Error(err)
 	}
 	wantCode(t, target.Prove(t.Context(), server.Account(orders, password)), rotation.CodeAuthRejected)
+	if err := errors.Join(session.Change(t.Context(), orders, rotation.NewSensitive(password)), target.Prove(t.Context(), server.Account(orders, password))); err != nil {
+		t.Errorf("put back: %v", err)
+	}
 	if roles, _ := server.Roles(orders); len(roles) != 1 {
 		t.Errorf("the roles are %v", roles)
 	}

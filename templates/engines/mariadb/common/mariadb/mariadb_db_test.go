@@ -83,7 +83,8 @@ func TestChangeUnderEveryName(t *testing.T) {
 	}
 }
 
-// TestRefusals has what stands in the way of a change. (C7)
+// TestRefusals has what stands in the way of a change. A user that logs in by
+// other means could not be put back to them. (C7, C21)
 func TestRefusals(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)

@@ -44,7 +44,7 @@ func wantCode(t testing.TB, err error, want rotation.Code) {
 // TestChangeUnderEveryName changes passwords of users whose names a careless
 // statement would break, or take for another user's: as the user, and as the
 // admin. A try changes nothing, a change not the authentication plugin, and no
-// log holds the password. (C9, T6)
+// log holds the password. (C9, C21, T6)
 func TestChangeUnderEveryName(t *testing.T) {
 	server := mysqltest.New(t)
 	target := newTarget(t, server)

@@ -187,7 +187,7 @@ func TestDigest(t *testing.T) {
 
 // TestAdminKeepsTheUsersDigest: an administrator whose own digest is of the other
 // kind sets what the user's clients can log in with, even if the secret's
-// password was refused.
+// password was refused, and so can put back what was. (C21)
 func TestAdminKeepsTheUsersDigest(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	md5 := postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()
