@@ -80,6 +80,7 @@ func TestClone(t *testing.T) {
 		"GRANT SELECT (id) ON t TO " + clone:                "REVOKE SELECT (id) ON t FROM " + clone,
 		"GRANT CREATE ON SCHEMA public TO " + active:        "REVOKE CREATE ON SCHEMA public FROM " + active,
 		"ALTER TABLE t OWNER TO " + active:                  "ALTER TABLE t OWNER TO CURRENT_USER",
+		"CREATE POLICY rows_of ON t TO " + active:           "DROP POLICY rows_of ON t",
 		"ALTER USER " + clone + " CONNECTION LIMIT 8":       "ALTER USER " + clone + " CONNECTION LIMIT 7",
 		"ALTER USER " + active + " CREATEDB":                "ALTER USER " + active + " NOCREATEDB",
 		"ALTER USER " + active + " SUPERUSER":               "ALTER USER " + active + " NOSUPERUSER",
