@@ -416,3 +416,19 @@ func TestPasswordPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersOfOthers: a user of the same name in a database of an application's is
+// nobody to a session. (C24)
+func TestUsersOfOthers(t *testing.T) {
+	server := documentdbtest.New(t)
+	server.AddUser(orders, password)
+	session, err := newTarget(t, server.Roots).Login(t.Context(), server.Account(orders, password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	server.Answer(func(bson.D) (bson.D, error) {
+		return bson.D{{Key: "ok", Value: 1}, {Key: "users", Value: bson.A{bson.D{{Key: "user", Value: orders}, {Key: "db", Value: "shop"}}}}}, nil
+	})
+	wantCode(t, session.Try(t.Context(), orders, rotation.NewSensitive("next")), rotation.CodeServer)
+}

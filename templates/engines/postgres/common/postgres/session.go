@@ -29,33 +29,9 @@ type Session struct {
 }
 
 // begin makes the session independent of what is set for its user, and learns
-// in the same round trip what is to be known of the server. Settings are SET
-// and not sent with the log-in because poolers refuse those.
+// in the same round trip what is to be known of the server.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	settings := []string{
-		// Everything below is read in the encoding that Go writes.
-		"SET client_encoding = 'UTF8'",
-		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
-			", pg_catalog.current_setting('password_encryption')" +
-			", pg_catalog.current_setting('scram_iterations', true)",
-		// ALTER ROLE ... SET role makes the session act as another role, whose
-		// rights over the user are not the user's own.
-		"SET ROLE NONE",
-		"SET search_path = pg_catalog, pg_temp",
-		"SET DateStyle = 'ISO'",
-		"SET application_name = 'rotation'",
-		// A change that was acknowledged must survive a crash of the server,
-		// and a user's wish to read only is not the server's.
-		"SET synchronous_commit = on",
-		"SET default_transaction_read_only = off",
-		setting("statement_timeout", limits.statement),
-		setting("lock_timeout", limits.lock),
-		setting("idle_in_transaction_session_timeout", limits.idle),
-	}
-	if s.Version() >= 14 {
-		settings = append(settings, setting("idle_session_timeout", limits.idle))
-	}
-	results, err := s.Exec(ctx, "set up the session", settings...)
+	results, err := s.Exec(ctx, "set up the session", setup(s.Version(), limits)...)
 	if err != nil {
 		return err
 	}
@@ -74,6 +50,36 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 		s.scramIterations = n
 	}
 	return nil
+}
+
+// setup returns the statements that begin a session, the second of which asks.
+// Settings are SET and not sent with the log-in because poolers refuse those.
+func setup(version int, limits timeouts) []string {
+	statements := []string{
+		// Everything below is read in the encoding that Go writes.
+		"SET client_encoding = 'UTF8'",
+		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
+			", pg_catalog.current_setting('password_encryption')" +
+			", pg_catalog.current_setting('scram_iterations', true)",
+		// ALTER ROLE ... SET role makes the session act as another role, whose
+		// rights over the user are not the user's own.
+		"SET ROLE NONE",
+		// No name may be found where others than the server's owner put things.
+		"SET search_path = pg_catalog, pg_temp",
+		"SET DateStyle = 'ISO'",
+		"SET application_name = 'rotation'",
+		// A change that was acknowledged must survive a crash of the server,
+		// and a user's wish to read only is not the server's.
+		"SET synchronous_commit = on",
+		"SET default_transaction_read_only = off",
+		setting("statement_timeout", limits.statement),
+		setting("lock_timeout", limits.lock),
+		setting("idle_in_transaction_session_timeout", limits.idle),
+	}
+	if version >= 14 {
+		statements = append(statements, setting("idle_session_timeout", limits.idle))
+	}
+	return statements
 }
 
 // setting returns the statement that sets a timeout, which is at least a

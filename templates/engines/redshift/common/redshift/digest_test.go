@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -385,5 +386,14 @@ func TestPasswordLength(t *testing.T) {
 		if _, err := New(postgrestest.NewAuthority(t).Roots(), length); rotation.CodeOf(err) != want {
 			t.Errorf("length %d: got %v, want code %q", length, err, want)
 		}
+	}
+}
+
+// TestSetup: names are found in the server's own catalogue only, and a statement
+// has an end. (C8, C24)
+func TestSetup(t *testing.T) {
+	want := []string{"SELECT session_user", "SET search_path = pg_catalog", "SET statement_timeout = 1500"}
+	if got := setup(1500 * time.Millisecond); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
