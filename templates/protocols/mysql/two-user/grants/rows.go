@@ -77,14 +77,18 @@ func (r rights) anywhere(privilege string, passOn bool, in pattern) bool {
 // it does not tell which.
 func (r rights) applies(database pattern) []row {
 	var best []row
-	for _, row := range r.rows() {
+	for _, one := range r.rows() {
 		switch {
-		case !database.within(row.pattern):
-		case len(best) > 0 && r.rules.outranks(best[0].pattern, row.pattern):
-		case len(best) > 0 && !r.rules.outranks(row.pattern, best[0].pattern):
-			best = append(best, row)
+		case r.merges(r): // only the name as it stands comes before all others
+			if name := unquote(strings.TrimSuffix(one.on, ".*")); name == string(database) {
+				return []row{one}
+			}
+		case !database.within(one.pattern):
+		case len(best) > 0 && r.rules.outranks(best[0].pattern, one.pattern):
+		case len(best) > 0 && !r.rules.outranks(one.pattern, best[0].pattern):
+			best = append(best, one)
 		default:
-			best = append(best[:0], row)
+			best = append(best[:0], one)
 		}
 	}
 	return best
