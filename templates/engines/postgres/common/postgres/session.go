@@ -31,11 +31,14 @@ type Session struct {
 // begin makes the session independent of what is set for its user, and learns
 // in the same round trip what is to be known of the server.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	results, err := s.Exec(ctx, "set up the session", setup(s.Version(), limits)...)
+	results, err := s.Exec(ctx, "set up the session", setup(s.Version(), s.Backend(), limits)...)
+	if postgresconn.DividedByZero(err) {
+		return rotation.Errorf(rotation.CodeBadSecret, "the host is a connection pooler: it must be the database's own, or key %q must say that", database.KeyDatabaseHost).Because(err)
+	}
 	if err != nil {
 		return err
 	}
-	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 5 {
+	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 6 {
 		return rotation.Errorf(rotation.CodeServer, "the server does not answer as PostgreSQL does")
 	}
 	facts := results[1][0]
@@ -53,14 +56,17 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 }
 
 // setup returns the statements that begin a session, the second of which asks.
-// Settings are SET and not sent with the log-in because poolers refuse those.
-func setup(version int, limits timeouts) []string {
+// Behind a pooler the process that runs them is not the one that the log-in was
+// answered for: the second fails then, and with it all of them. What they set would
+// be in force in others' sessions, and the next message might be run in another.
+func setup(version int, backend uint32, limits timeouts) []string {
 	statements := []string{
 		// Everything below is read in the encoding that Go writes.
 		"SET client_encoding = 'UTF8'",
 		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
 			", pg_catalog.current_setting('password_encryption')" +
-			", pg_catalog.current_setting('scram_iterations', true)",
+			", pg_catalog.current_setting('scram_iterations', true)" +
+			fmt.Sprintf(", pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq(pg_catalog.pg_backend_pid(), %d) THEN 1 ELSE 0 END)", int32(backend)),
 		// ALTER ROLE ... SET role makes the session act as another role, whose
 		// rights over the user are not the user's own.
 		"SET ROLE NONE",

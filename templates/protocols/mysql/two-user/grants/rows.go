@@ -2,6 +2,7 @@ package grants
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -79,11 +80,9 @@ func (r rights) applies(database pattern) []row {
 	var best []row
 	for _, one := range r.rows() {
 		switch {
-		case r.merges(r): // only the name as it stands comes before all others
-			if name := unquote(strings.TrimSuffix(one.on, ".*")); name == string(database) {
-				return []row{one}
-			}
 		case !database.within(one.pattern):
+		case r.merges(r) && string(database) != unquote(strings.TrimSuffix(one.on, ".*")), r.merges(r) && one.pattern.wild() != math.MaxInt:
+			// Only a name that stands for itself comes before all others.
 		case len(best) > 0 && r.rules.outranks(best[0].pattern, one.pattern):
 		case len(best) > 0 && !r.rules.outranks(one.pattern, best[0].pattern):
 			best = append(best, one)

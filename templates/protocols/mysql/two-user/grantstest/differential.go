@@ -58,6 +58,10 @@ var found = []endowed{
 		b:     []string{"clerk", "ALL PRIVILEGES ON `%`.*"},
 		clerk: []string{"INSERT ON `shop1`.*"},
 	},
+	{ // nor does the name help that is spelt like the database, with a wildcard in it
+		a: []string{"SELECT ON `%`.*", "DELETE ON `shop_`.`t`", "ALL PRIVILEGES ON `shop_`.*", "clerk"},
+		b: []string{"SELECT ON `%`.*", "clerk", "ALL PRIVILEGES ON `shop_`.*"},
+	},
 	{ // neither is more specific than the other
 		a: []string{"SELECT, INSERT ON `sh%`.*"},
 		b: []string{"SELECT, INSERT ON `sh%`.*", "DELETE ON `s%1`.*"},
