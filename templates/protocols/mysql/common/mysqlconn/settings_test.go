@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
 // TestSettings: a session reads and quotes as it is meant to, whatever is set for
@@ -16,6 +18,30 @@ func TestSettings(t *testing.T) {
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in %s", want, got)
+		}
+	}
+}
+
+// TestSole: a user that changes itself changes one account, and must have no
+// other. (C7)
+func TestSole(t *testing.T) {
+	everywhere, local := Name{"orders", "%"}, Name{"orders", "127.0.0.1"}
+	hidden := rotation.Errorf(rotation.CodePermission, "a privilege is missing")
+	for name, test := range map[string]struct {
+		answered Name
+		seen     []Name
+		err      error
+		want     rotation.Code
+	}{
+		"for all hosts":              {everywhere, nil, hidden, ""},
+		"for all hosts, seen":        {everywhere, []Name{everywhere}, nil, ""},
+		"for one host":               {local, nil, hidden, rotation.CodeBadUsers},
+		"for one host, seen":         {local, []Name{local}, nil, rotation.CodeBadUsers},
+		"two":                        {everywhere, []Name{everywhere, local}, nil, rotation.CodeBadUsers},
+		"the server does not answer": {everywhere, nil, rotation.Errorf(rotation.CodeNoAnswer, "silence"), rotation.CodeNoAnswer},
+	} {
+		if got := rotation.CodeOf(Sole(test.answered, test.seen, test.err)); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
 }
