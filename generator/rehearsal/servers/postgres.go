@@ -72,6 +72,7 @@ bin=$1 dir=$2 port=$3
 trap 'rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U postgres -A md5 --pwfile="$dir/password" -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 cat >"$dir/data/pg_hba.conf" <<END
+host all +scram_only 127.0.0.1/32 scram-sha-256
 # md5 takes the verifiers of both kinds
 host all all 127.0.0.1/32 md5
 END

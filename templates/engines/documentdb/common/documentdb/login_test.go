@@ -348,7 +348,7 @@ func TestCommandErrors(t *testing.T) {
 }
 
 // TestChangeLeavesRolesAlone: roles that come with a password are all that the
-// user is to have.
+// user is to have. A password that is put back logs in as before. (C21)
 func TestChangeLeavesRolesAlone(t *testing.T) {
 	server := documentdbtest.New(t)
 	server.AddUser(orders, password, documentdbtest.Role{Role: "readWrite", DB: "shop"})
@@ -367,6 +367,9 @@ func TestChangeLeavesRolesAlone(t *testing.T) {
 		t.Error(err)
 	}
 	wantCode(t, target.Prove(t.Context(), server.Account(orders, password)), rotation.CodeAuthRejected)
+	if err := errors.Join(session.Change(t.Context(), orders, rotation.NewSensitive(password)), target.Prove(t.Context(), server.Account(orders, password))); err != nil {
+		t.Errorf("put back: %v", err)
+	}
 	if roles, _ := server.Roles(orders); len(roles) != 1 {
 		t.Errorf("the roles are %v", roles)
 	}
@@ -412,4 +415,20 @@ func TestPasswordPolicy(t *testing.T) {
 			t.Errorf("%d: %v", length, err)
 		}
 	}
+}
+
+// TestUsersOfOthers: a user of the same name in a database of an application's is
+// nobody to a session. (C24)
+func TestUsersOfOthers(t *testing.T) {
+	server := documentdbtest.New(t)
+	server.AddUser(orders, password)
+	session, err := newTarget(t, server.Roots).Login(t.Context(), server.Account(orders, password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	server.Answer(func(bson.D) (bson.D, error) {
+		return bson.D{{Key: "ok", Value: 1}, {Key: "users", Value: bson.A{bson.D{{Key: "user", Value: orders}, {Key: "db", Value: "shop"}}}}}, nil
+	})
+	wantCode(t, session.Try(t.Context(), orders, rotation.NewSensitive("next")), rotation.CodeServer)
 }

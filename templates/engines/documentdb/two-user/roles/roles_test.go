@@ -50,7 +50,8 @@ func wantCode(t *testing.T, err error, want rotation.Code) {
 }
 
 // TestParity: a role that only the active user has is one too few, whoever
-// else has it. (T3)
+// else has it. What a user may do is what its roles say, each in its database.
+// (T3, T10)
 func TestParity(t *testing.T) {
 	for name, test := range map[string]struct {
 		a, b []documentdbtest.Role
@@ -193,4 +194,34 @@ func TestReconcileFails(t *testing.T) {
 
 	_, err = login(t, server, userB, "b").Reconcile(t.Context(), userA, userB, true)
 	wantCode(t, err, rotation.CodePermission)
+}
+
+// TestHostileApplication: what an application may put into databases of its own,
+// users of the same names with all rights among it, is no word of the server's to
+// the administrator. (C24)
+func TestHostileApplication(t *testing.T) {
+	server := documentdbtest.New(t)
+	server.AddUser(userA, "a", read)
+	server.AddUser(userB, "b")
+	admin := asAdmin(t, server)
+	root := bson.A{bson.D{{Key: "role", Value: "root"}, {Key: "db", Value: "admin"}}}
+	user := func(name, db string, roles bson.A) bson.D {
+		return bson.D{{Key: "user", Value: name}, {Key: "db", Value: db}, {Key: "roles", Value: roles}}
+	}
+	server.Answer(func(command bson.D) (bson.D, error) {
+		if command[0].Key != "usersInfo" {
+			return nil, nil
+		}
+		reads := bson.A{bson.D{{Key: "role", Value: "read"}, {Key: "db", Value: "shop"}}}
+		return bson.D{{Key: "ok", Value: 1}, {Key: "users", Value: bson.A{
+			user(userA, "shop", root), user(userA, "admin", reads), user(userA, "shop", root), user(userB, "admin", bson.A{}), user(userB, "shop", reads),
+		}}}, nil
+	})
+	wantCode(t, admin.Parity(t.Context(), userA, userB), rotation.CodeParity)
+	if extra, err := admin.Reconcile(t.Context(), userA, userB, true); err != nil || len(extra) > 0 {
+		t.Errorf("extra %v, %v", extra, err)
+	}
+	if roles, _ := server.Roles(userB); !slices.Equal(roles, []documentdbtest.Role{read}) {
+		t.Errorf("the clone has %v", roles)
+	}
 }

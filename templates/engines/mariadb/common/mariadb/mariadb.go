@@ -112,8 +112,12 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 		return rotation.Errorf(rotation.CodePermission, "%s: with a password validation plugin and strict_password_validation on, the server takes no hash: "+
 			"switch that off, passwords from here meet the rules by themselves", doing)
 	}
-	if err := s.Diagnose(ctx, user); err != nil || user == s.Name().User {
+	if err := s.Diagnose(ctx, user); err != nil {
 		return err
+	}
+	if user == s.Name().User {
+		names, err := s.Names(ctx, user)
+		return mysqlconn.Sole(s.Name(), names, err)
 	}
 	nobody := mysqlconn.Name{User: "nobody by this name", Host: "localhost"}
 	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER IF EXISTS %s IDENTIFIED VIA %s USING %s", nobody, Plugin, Hash(password)))
@@ -153,6 +157,8 @@ func (s *Session) Diagnose(ctx context.Context, user string) error {
 	switch {
 	case strings.Contains(rest, " ACCOUNT LOCK"):
 		return rotation.Errorf(rotation.CodeLocked, "user %q is locked", user)
+	case strings.Contains(rest, " REQUIRE X509"), strings.Contains(rest, " REQUIRE ISSUER"), strings.Contains(rest, " REQUIRE SUBJECT"), strings.Contains(rest, " REQUIRE CIPHER"):
+		return mysqlconn.NeedsCertificate(user)
 	case strings.HasSuffix(rest, " PASSWORD EXPIRE"):
 		return rotation.Errorf(rotation.CodeExpired, "the password of user %q has expired", user)
 	default:

@@ -103,6 +103,13 @@ func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, err
 	return names, nil
 }
 
+// Sole is [rotation.CodeBadUsers] if the session's user may have other accounts,
+// of which a change of this one would know nothing.
+func (s *Session) Sole(ctx context.Context) error {
+	names, err := s.Names(ctx, s.Name().User)
+	return mysqlconn.Sole(s.Name(), names, err)
+}
+
 // Try implements [database.Session]. It asks for a change that must replace
 // another password than the user has. The server checks the right to do it and
 // the rules for passwords before that; older servers know no such question, and
@@ -117,6 +124,10 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 	}
 	if err := s.Diagnose(ctx, user); err != nil || !s.KnowsReplace() {
 		return err
+	}
+	// A rule against using a password again would refuse one that is in force.
+	if password == s.primary {
+		password = rotation.NewSensitive(rand.Text() + "-a1B")
 	}
 	err = s.Alter(ctx, fmt.Sprintf("try a change of the password of %q", user), fmt.Sprintf("ALTER USER /* only asks */ %s IDENTIFIED BY %s REPLACE %s",
 		target, mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(rand.Text())))
@@ -160,11 +171,11 @@ func (s *Session) target(ctx context.Context, user string) (string, error) {
 // Diagnose implements [database.Diagnoser], as far as the session's user may
 // see it: nil also means that it may not.
 func (s *Session) Diagnose(ctx context.Context, user string) error {
-	if user == s.Name().User {
-		return nil // it has just logged in
+	if user == s.Name().User { // it has just logged in
+		return s.Sole(ctx)
 	}
 	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user),
-		"SELECT user, account_locked, password_expired FROM mysql.user WHERE user = "+mysqlconn.Literal(user))
+		"SELECT user, account_locked, password_expired, ssl_type FROM mysql.user WHERE user = "+mysqlconn.Literal(user))
 	if rotation.CodeOf(err) == rotation.CodePermission {
 		return nil
 	}
@@ -175,6 +186,8 @@ func (s *Session) Diagnose(ctx context.Context, user string) error {
 			return rotation.Errorf(rotation.CodeLocked, "user %q is locked", user)
 		case row[2] == "Y":
 			return rotation.Errorf(rotation.CodeExpired, "the password of user %q has expired", user)
+		case row[3] == "X509", row[3] == "SPECIFIED":
+			return mysqlconn.NeedsCertificate(user)
 		}
 	}
 	return err

@@ -46,8 +46,9 @@ func TestOverlap(t *testing.T) {
 		}
 		for mode, asAdmin := range modes {
 			t.Run(mode+", "+plugin, func(t *testing.T) {
-				current := server.User(t, "du'al", "127.0.%", "current", "IDENTIFIED WITH "+plugin+" BY 'current'")
-				server.Exec(t, server.Admin, "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO 'du''al'@'127.0.%'")
+				host := map[bool]string{false: "%", true: "127.0.%"}[asAdmin] // an administrator sees whether there are others
+				current := server.User(t, "du'al", host, "current", "IDENTIFIED WITH "+plugin+" BY 'current'")
+				server.Exec(t, server.Admin, "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO 'du''al'@"+mysqltest.Literal(host))
 				var abandoned []rotation.Sensitive
 				works := func(password string, want bool) {
 					t.Helper()

@@ -63,6 +63,9 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if asAdmin {
 		return nil
 	}
+	if err := s.Sole(ctx); err != nil {
+		return err
+	}
 	err = s.Alter(ctx, "keep the former password", fmt.Sprintf("ALTER USER /* only asks */ USER() IDENTIFIED BY %s REPLACE %s RETAIN CURRENT PASSWORD",
 		mysqlconn.Literal(rand.Text()+"-a1B"), mysqlconn.Literal(rand.Text())))
 	if mysqlconn.NotPrimary(err) {

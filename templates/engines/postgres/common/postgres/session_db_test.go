@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
@@ -442,6 +443,27 @@ func TestErrorsHoldNoConfiguration(t *testing.T) {
 			break
 		}
 		e = unwrap.Unwrap()
+	}
+}
+
+// TestPooler has the statements run by another process than answered the log-in,
+// as behind a pooler: they set nothing that others would meet. (C19, T9)
+func TestPooler(t *testing.T) {
+	server := postgrestest.New(t)
+	session := login(t, newTarget(t, server), server.Admin)
+	if _, err := session.Exec(t.Context(), "begin anew", "RESET ALL"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := session.Exec(t.Context(), "read settings", "SHOW search_path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = session.Exec(t.Context(), "set up the session", setup(session.Version(), session.Backend()+1, sessionTimeouts)...)
+	if !postgresconn.DividedByZero(err) {
+		t.Errorf("got %v", err)
+	}
+	if after, err := session.Exec(t.Context(), "read settings", "SHOW search_path"); err != nil || after[0][0][0] != before[0][0][0] {
+		t.Errorf("search_path is %v, %v", after, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +188,7 @@ func TestDigest(t *testing.T) {
 
 // TestAdminKeepsTheUsersDigest: an administrator whose own digest is of the other
 // kind sets what the user's clients can log in with, even if the secret's
-// password was refused.
+// password was refused, and so can put back what was. (C21)
 func TestAdminKeepsTheUsersDigest(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	md5 := postgresconn.MD5Verifier("orders", rotation.NewSensitive(postgrestest.Password)).Reveal()
@@ -385,5 +386,14 @@ func TestPasswordLength(t *testing.T) {
 		if _, err := New(postgrestest.NewAuthority(t).Roots(), length); rotation.CodeOf(err) != want {
 			t.Errorf("length %d: got %v, want code %q", length, err, want)
 		}
+	}
+}
+
+// TestSetup: names are found in the server's own catalogue only, and a statement
+// has an end. (C8, C24)
+func TestSetup(t *testing.T) {
+	want := []string{"SELECT session_user", "SET search_path = pg_catalog", "SET statement_timeout = 1500"}
+	if got := setup(1500 * time.Millisecond); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

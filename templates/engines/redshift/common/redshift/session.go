@@ -31,10 +31,7 @@ type Session struct {
 // sure that it is that user's.
 func (s *Session) begin(ctx context.Context, timeout time.Duration) error {
 	s.heard = time.Now()
-	results, err := s.Exec(ctx, "set up the session",
-		"SELECT session_user",
-		"SET search_path = pg_catalog",
-		fmt.Sprintf("SET statement_timeout = %d", max(1, timeout.Milliseconds())))
+	results, err := s.Exec(ctx, "set up the session", setup(timeout)...)
 	if err != nil {
 		return err
 	}
@@ -42,6 +39,16 @@ func (s *Session) begin(ctx context.Context, timeout time.Duration) error {
 		return rotation.Errorf(rotation.CodeServer, "the server does not answer as Redshift does")
 	}
 	return s.Identify(results[0][0][0])
+}
+
+// setup returns the statements that begin a session, the first of which asks. No
+// name may be found where others than the server's owner put things.
+func setup(timeout time.Duration) []string {
+	return []string{
+		"SELECT session_user",
+		"SET search_path = pg_catalog",
+		fmt.Sprintf("SET statement_timeout = %d", max(1, timeout.Milliseconds())),
+	}
 }
 
 // Claim implements [database.Session]. The server knows no lock that ends with

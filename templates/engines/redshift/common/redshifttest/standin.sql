@@ -41,3 +41,11 @@ FROM pg_proc c, aclexplode(c.proacl) a, pg_roles r WHERE r.oid = a.grantee AND r
 CREATE VIEW pg_catalog.svv_language_privileges AS
 SELECT r.rolname AS identity_name, 'user' AS identity_type
 FROM pg_language c, aclexplode(c.lanacl) a, pg_roles r WHERE r.oid = a.grantee AND r.rolcanlogin AND a.grantee <> c.lanowner;
+
+-- What PostgreSQL has nothing of, tests put here.
+CREATE VIEW pg_catalog.svv_ml_model_privileges AS SELECT NULL::text AS identity_name, NULL::text AS identity_type WHERE false;
+CREATE VIEW pg_catalog.svv_iam_privileges AS SELECT NULL::text AS identity_name, NULL::text AS identity_type WHERE false;
+CREATE VIEW pg_catalog.svv_attached_masking_policy AS SELECT NULL::text AS grantee, NULL::text AS grantee_type WHERE false;
+
+CREATE VIEW pg_catalog.svv_rls_attached_policy AS
+SELECT r.rolname AS grantee, 'user' AS granteekind FROM pg_policy p, pg_roles r WHERE r.oid = ANY (p.polroles) AND r.rolcanlogin;

@@ -29,7 +29,8 @@ func someone(name string, change func(*user)) *user {
 
 // TestReconcile: what the clone lacks is given, and then the two are equal,
 // unless nobody can be given it. Redshift's roles are seen here alone: no other
-// server has them. (T1, T4)
+// server has them. What a user holds by itself, policies among it, is a difference.
+// (T1, T4, T10)
 func TestReconcile(t *testing.T) {
 	for name, test := range map[string]struct {
 		active, clone     func(*user)
@@ -70,6 +71,7 @@ func TestReconcile(t *testing.T) {
 		},
 		"a superuser":       {active: func(u *user) { u.superuser = true }, lacks: "is a superuser"},
 		"privileges":        {active: func(u *user) { u.own = []string{"holds privileges on relations (3)"} }, lacks: "holds privileges on relations (3)"},
+		"policies":          {active: func(u *user) { u.own = []string{"is named by policies for rows (RLS) (1)"} }, lacks: "policies for rows"},
 		"the clone's own":   {clone: func(u *user) { u.own = []string{"owns relations (1)"} }, lacks: "owns relations (1)"},
 		"a date":            {active: func(u *user) { u.traits["VALID UNTIL"] = "2199-01-01" }, lacks: "VALID UNTIL differs"},
 		"settings, unnamed": {active: func(u *user) { u.traits["SET"] = "{secret=sentinel}" }, lacks: "SET differs"},

@@ -33,17 +33,26 @@ const (
 	syslogAccess    = "SYSLOG ACCESS"
 )
 
-// held are the views that say which privileges a user holds itself, in the
-// database of the session, by what they are about.
+// held are the views that say which privileges and policies a user holds itself,
+// in the database of the session, by what they are about. Policies are shown to
+// superusers and to sys:secadmin. Privileges on datashares no view tells.
 // https://docs.aws.amazon.com/redshift/latest/dg/svv_views.html
-var held = map[string]string{
-	"relations": "svv_relation_privileges",
-	"columns":   "svv_column_privileges",
-	"schemas":   "svv_schema_privileges",
-	"databases": "svv_database_privileges",
-	"functions": "svv_function_privileges",
-	"languages": "svv_language_privileges",
+var held = map[string]view{
+	"holds privileges on relations":          {"svv_relation_privileges", "identity_name", "identity_type"},
+	"holds privileges on columns":            {"svv_column_privileges", "identity_name", "identity_type"},
+	"holds privileges on schemas":            {"svv_schema_privileges", "identity_name", "identity_type"},
+	"holds privileges on databases":          {"svv_database_privileges", "identity_name", "identity_type"},
+	"holds privileges on functions":          {"svv_function_privileges", "identity_name", "identity_type"},
+	"holds privileges on languages":          {"svv_language_privileges", "identity_name", "identity_type"},
+	"holds privileges on models":             {"svv_ml_model_privileges", "identity_name", "identity_type"},
+	"may assume roles of IAM":                {"svv_iam_privileges", "identity_name", "identity_type"},
+	"is named by policies for rows (RLS)":    {"svv_rls_attached_policy", "grantee", "granteekind"},
+	"is named by policies that mask columns": {"svv_attached_masking_policy", "grantee", "grantee_type"},
 }
+
+// view is a view of Redshift's, with the columns for a user's name and for what
+// kind of name it is.
+type view struct{ name, user, kind string }
 
 // owned are the catalogues that say who owns what. A temporary table is its
 // session's affair.
@@ -71,8 +80,8 @@ func (s *Session) read(ctx context.Context, active, inactive string) (a, b *user
 		fmt.Sprintf(`SELECT grantee_name, 'is given default privileges', count(*) FROM svv_default_privileges WHERE grantee_type = 'user' AND grantee_name IN (%s) GROUP BY 1`, names),
 	}
 	for _, what := range slices.Sorted(maps.Keys(held)) {
-		statements = append(statements, fmt.Sprintf(`SELECT identity_name, 'holds privileges on %s', count(*) FROM %s
-			WHERE identity_type = 'user' AND identity_name IN (%s) GROUP BY 1`, what, held[what], names))
+		v := held[what]
+		statements = append(statements, fmt.Sprintf(`SELECT %s, '%s', count(*) FROM %s WHERE %s = 'user' AND %[1]s IN (%[5]s) GROUP BY 1`, v.user, what, v.name, v.kind, names))
 	}
 	for _, what := range slices.Sorted(maps.Keys(owned)) {
 		statements = append(statements, fmt.Sprintf(`SELECT u.usename, 'owns %s', count(*) FROM %s AND u.usename IN (%s) GROUP BY 1`, what, owned[what], names))

@@ -80,6 +80,7 @@ func TestClone(t *testing.T) {
 		"GRANT SELECT (id) ON t TO " + clone:                "REVOKE SELECT (id) ON t FROM " + clone,
 		"GRANT CREATE ON SCHEMA public TO " + active:        "REVOKE CREATE ON SCHEMA public FROM " + active,
 		"ALTER TABLE t OWNER TO " + active:                  "ALTER TABLE t OWNER TO CURRENT_USER",
+		"CREATE POLICY rows_of ON t TO " + active:           "DROP POLICY rows_of ON t",
 		"ALTER USER " + clone + " CONNECTION LIMIT 8":       "ALTER USER " + clone + " CONNECTION LIMIT 7",
 		"ALTER USER " + active + " CREATEDB":                "ALTER USER " + active + " NOCREATEDB",
 		"ALTER USER " + active + " SUPERUSER":               "ALTER USER " + active + " NOSUPERUSER",
@@ -106,6 +107,50 @@ func TestClone(t *testing.T) {
 	}
 	if extra, err := admin.Reconcile(t.Context(), active, clone, true); err != nil || len(extra) != 0 {
 		t.Errorf("once more: %v, %v", extra, err)
+	}
+}
+
+// TestHostileApplication has an application that owns the database and shadows
+// there all that the administrator could name. (C24)
+func TestHostileApplication(t *testing.T) {
+	server, superuser := redshifttest.New(t)
+	engine, err := redshift.New(server.Roots, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Forget(t, clone)
+	t.Cleanup(func() { server.Forget(t, clone) })
+	struck := server.Hostile(t, server.Role(t, active, "first", "LOGIN"))
+	session, err := rights.New(engine).Login(t.Context(), superuser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	password := rotation.NewSensitive("SentinelOfTheClone")
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"rehearse", func() error { return session.Rehearse(t.Context(), active, clone) }},
+		{"create", func() error { return session.Create(t.Context(), clone) }},
+		{"reconcile", func() error {
+			_, err := session.Reconcile(t.Context(), active, clone, true)
+			return err
+		}},
+		{"parity", func() error { return session.Parity(t.Context(), active, clone) }},
+		{"activate", func() error { return session.Activate(t.Context(), clone, password) }},
+		{"try", func() error { return session.Try(t.Context(), clone, password) }},
+		{"change", func() error { return session.Change(t.Context(), clone, password) }},
+	} {
+		if err := step.do(); err != nil && rotation.CodeOf(err) != rotation.CodeParity { // it owns the traps, and has settings
+			t.Errorf("%s: %v", step.name, err)
+		}
+		if struck() {
+			t.Errorf("%s: the application's code ran with the administrator's rights", step.name)
+		}
+	}
+	if _, err := postgrestest.Run(server.Connect(t, superuser), "SELECT 1 FROM pg_user WHERE usename = 'x'"); err != nil || !struck() {
+		t.Errorf("a careless session is not caught: %v", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func refusedLogin(refusal *mysql.MySQLError, account database.Account) error {
 	}
 	switch refusal.Number {
 	case numberAccessDenied, numberNoPasswordLogin:
-		return say(rotation.CodeAuthRejected, "the server refuses the password, or has no such user for this function's address")
+		return say(rotation.CodeAuthRejected, "the server refuses the password, has no such user for this function's address, or asks the user for a client certificate (REQUIRE X509)")
 	case numberLocked, numberLockedMariaDB:
 		return say(rotation.CodeLocked, "the account is locked")
 	case numberBlocked, numberBlockedMariaDB:
@@ -184,4 +184,9 @@ func NotOwn(err error) bool { return isNumber(err, numberIsCurrent) }
 func isNumber(err error, number uint16) bool {
 	refusal, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && refusal.Number == number
+}
+
+// NeedsCertificate is why no password logs in as user.
+func NeedsCertificate(user string) error {
+	return rotation.Errorf(rotation.CodePermission, "the server asks user %q for a client certificate (REQUIRE X509, ISSUER, SUBJECT or CIPHER), which the rotation has not: let it be REQUIRE SSL", user)
 }

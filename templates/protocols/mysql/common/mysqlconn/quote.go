@@ -59,6 +59,24 @@ func Only(user string, names []Name, err error) (Name, error) {
 	}
 }
 
+// Sole returns nil if name, the account that answered for a user, is likely to be
+// that user's only one: each has a password of its own, and the user sees no
+// other than itself, unless it may read all. names is what it sees.
+func Sole(name Name, names []Name, err error) error {
+	switch {
+	case err == nil && len(names) > 1:
+		_, err = Only(name.User, names, nil)
+		return err
+	case name.Host != "%":
+		return rotation.Errorf(rotation.CodeBadUsers, "the account %q@%q answered, and the user may have others, for other hosts and with other passwords, which it cannot see: "+
+			"let an administrator change the password (CHANGE_AS=admin)", name.User, name.Host)
+	case rotation.CodeOf(err) == rotation.CodePermission:
+		return nil
+	default:
+		return err
+	}
+}
+
 // NameLimit is how many characters of a user's name a server reads.
 type NameLimit int
 

@@ -219,6 +219,9 @@ func TestRows(t *testing.T) {
 		{name: "patterns that cross", a: []string{on("sh%", "SELECT")}, b: []string{on("sh%", "SELECT"), on("s%1", "INSERT")}, rules: []Rules{mariadb}, lacks: "SELECT ON `sh%`.*"},
 		{name: "patterns that cross, by the first wildcard", a: []string{on("sh%", "SELECT")}, b: []string{on("sh%", "SELECT"), on("s%1", "INSERT")}, rules: []Rules{mysql}},
 		{name: "passing on", a: []string{on("shop%", "SELECT") + " WITH GRANT OPTION"}, b: []string{on("shop%", "SELECT") + " WITH GRANT OPTION", on("shop1", "SELECT")}, lacks: "SELECT ON `shop1`.* with the right"},
+		{name: "a table, and a role", a: []string{"GRANT `r` TO x", "GRANT SELECT ON `shop1`.`t` TO x"}, b: []string{"GRANT `r` TO x", "GRANT SELECT ON `shop1`.* TO x"}, rules: []Rules{mysql}, lacks: "may hide"},
+		{name: "a table behind a pattern, and a role", a: []string{"GRANT `r` TO x", on("shop%", "SELECT"), "GRANT SELECT ON `shop1`.`t` TO x"}, b: []string{"GRANT `r` TO x", on("shop%", "SELECT")}, rules: []Rules{mysql}, lacks: "SELECT ON `shop1`.`t`"},
+		{name: "a table in a database, and a role", a: []string{"GRANT `r` TO x", on("shop", "SELECT"), "GRANT SELECT ON `shop`.`t` TO x"}, b: []string{"GRANT `r` TO x", on("shop", "SELECT")}, rules: []Rules{mysql}},
 		{name: "a role's row", a: []string{"GRANT `r` TO x"}, b: []string{"GRANT `r` TO x", on("shop1", "SELECT")}, rules: []Rules{mysql}, lacks: "may hide a role's"},
 	} {
 		for _, rules := range append(test.rules, map[bool][]Rules{true: {mysql, mariadb}}[len(test.rules) == 0]...) {

@@ -2,6 +2,7 @@ package grants
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -77,14 +78,16 @@ func (r rights) anywhere(privilege string, passOn bool, in pattern) bool {
 // it does not tell which.
 func (r rights) applies(database pattern) []row {
 	var best []row
-	for _, row := range r.rows() {
+	for _, one := range r.rows() {
 		switch {
-		case !database.within(row.pattern):
-		case len(best) > 0 && r.rules.outranks(best[0].pattern, row.pattern):
-		case len(best) > 0 && !r.rules.outranks(row.pattern, best[0].pattern):
-			best = append(best, row)
+		case !database.within(one.pattern):
+		case r.merges(r) && string(database) != unquote(strings.TrimSuffix(one.on, ".*")), r.merges(r) && one.pattern.wild() != math.MaxInt:
+			// Only a name that stands for itself comes before all others.
+		case len(best) > 0 && r.rules.outranks(best[0].pattern, one.pattern):
+		case len(best) > 0 && !r.rules.outranks(one.pattern, best[0].pattern):
+			best = append(best, one)
 		default:
-			best = append(best[:0], row)
+			best = append(best[:0], one)
 		}
 	}
 	return best

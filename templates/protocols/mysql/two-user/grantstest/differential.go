@@ -48,6 +48,20 @@ var found = []endowed{
 		a: []string{"SELECT ON `sh%`.*", "DELETE ON `shop1`.`t`"},
 		b: []string{"SELECT ON `sh%`.*", "DELETE ON `shop%`.*"},
 	},
+	{ // a role's row hides the user's, but not what the other has on the table
+		a:     []string{"DELETE ON `shop1`.`t`", "clerk", "ALL PRIVILEGES ON `shop_`.*"},
+		b:     []string{"ALL PRIVILEGES ON `shop_`.*", "clerk"},
+		clerk: []string{"EXECUTE ON `s%1`.*"},
+	},
+	{
+		a:     []string{"ALL PRIVILEGES ON `%`.*", "clerk", "SELECT ON `shop1`.`t`"},
+		b:     []string{"clerk", "ALL PRIVILEGES ON `%`.*"},
+		clerk: []string{"INSERT ON `shop1`.*"},
+	},
+	{ // nor does the name help that is spelt like the database, with a wildcard in it
+		a: []string{"SELECT ON `%`.*", "DELETE ON `shop_`.`t`", "ALL PRIVILEGES ON `shop_`.*", "clerk"},
+		b: []string{"SELECT ON `%`.*", "clerk", "ALL PRIVILEGES ON `shop_`.*"},
+	},
 	{ // neither is more specific than the other
 		a: []string{"SELECT, INSERT ON `sh%`.*"},
 		b: []string{"SELECT, INSERT ON `sh%`.*", "DELETE ON `s%1`.*"},

@@ -31,6 +31,7 @@ const (
 	stateIdleTransaction  = "25P03"
 	stateReadOnly         = "25006"
 	stateBadParameter     = "22023"
+	stateDividedByZero    = "22012"
 )
 
 // loginError classifies what went wrong between the first byte and the end of
@@ -142,4 +143,10 @@ func changeError(err error, doing string) error {
 		}
 	}
 	return statementError(err, doing)
+}
+
+// DividedByZero reports whether that is why the server refused a statement.
+func DividedByZero(err error) bool {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refusal.Code == stateDividedByZero
 }
