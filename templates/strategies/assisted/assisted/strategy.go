@@ -102,6 +102,9 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 			return rotation.Value{}, rotation.Errorf(rotation.CodeSameValue, "the supplied key is %s's own: make a new one", label)
 		}
 	}
+	if err := apikey.Uncopied(current, s.Credential()); err != nil {
+		return rotation.Value{}, err
+	}
 	next := current
 	for _, key := range s.provider.Credential() {
 		text, ok := supply.Value.Get(key)
@@ -180,7 +183,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	if apikey.Replaced(pending) != current.ID {
-		err := errors.Join(r.Wait(ctx, staleness), r.Recheck(ctx)) // the labels may have been read too soon (C22)
+		err := errors.Join(r.Wait(ctx, staleness), r.Recheck(ctx)) // the labels may have been read too soon
 		if err != nil {
 			return err
 		}
@@ -238,7 +241,7 @@ func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled ma
 	if len(replaced) == 0 {
 		return nil
 	}
-	if err := r.Wait(ctx, staleness); err != nil { // what is read now is newer than what was (C22)
+	if err := r.Wait(ctx, staleness); err != nil { // what is read now is newer than what was
 		return err
 	}
 	var errs []error
@@ -282,7 +285,10 @@ func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation
 // Preflight looks whether AWSCURRENT's key works, and whether the supplied one, if
 // there is one, would be taken.
 func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
-	checks := []rotation.Check{rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current))}
+	checks := []rotation.Check{
+		rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current)),
+		rotation.NewCheck("AWSCURRENT holds its key once", apikey.Uncopied(current, s.Credential())),
+	}
 	_, err := s.supplied(ctx, r, current)
 	if rotation.CodeOf(err) == rotation.CodeAwaitingOperator {
 		return checks

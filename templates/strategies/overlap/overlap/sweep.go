@@ -49,7 +49,7 @@ func atLeast(least claim, keys []claimed) []claimed {
 // revoke ends those of keys that no label names, up to a limit, and returns the id of
 // the last one. A label in except does not count. The labels are looked up twice, so
 // far apart that no stale answer is the same both times, and the second time just
-// before each call (C22).
+// before each call.
 func (s *Strategy) revoke(ctx context.Context, r *rotation.Rotation, account apikey.Account, keys []claimed, limit int, except ...string) (revoked string, err error) {
 	keys, err = unnamed(ctx, r, keys, except)
 	if err != nil || len(keys) == 0 {

@@ -2,10 +2,13 @@ package roll_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -34,8 +37,8 @@ func requested(t *testing.T, w *rotationtest.World) string {
 	return token
 }
 
-// K1, C15: createSecret alone puts the key into force, and says for how long no key
-// was; the other steps find that and do nothing.
+// K1, K8, C15: createSecret alone puts the key into force, and says which it replaced
+// and for how long no key was; the other steps find that and do nothing.
 func TestOneInvocation(t *testing.T) {
 	w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
 	token := requested(t, w)
@@ -44,6 +47,9 @@ func TestOneInvocation(t *testing.T) {
 	}
 	if w.Holder(rotation.StageCurrent) != token || w.CurrentWorks() != nil {
 		t.Error("the new key is not in force")
+	}
+	if !strings.Contains(w.Output(), `"msg":"replacing a key"`) || !strings.Contains(w.Output(), `"key":"first"`) {
+		t.Error("nobody is told which key has ended")
 	}
 	if !strings.Contains(w.Output(), "CredentialGap") {
 		t.Error("nobody is told how long no key worked")
@@ -85,6 +91,55 @@ func (ending) Credential() []string {
 func (e ending) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
 	value, err := e.Provider.Roll(ctx, account)
 	return value.With(apikey.KeyExpiry, e.end.Format(time.RFC3339)), err
+}
+
+// K1: a key that replaced the only one goes into force whatever else the answer lacks,
+// and that is told.
+func TestAnswerLacksSomething(t *testing.T) {
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, _ := subjectOf(w, func(p apikeytest.Provider) roll.Provider { return lacking{p} })
+		return s
+	})
+	token := requested(t, w)
+	if err := errors.Join(w.Rotate(token, 1), w.CurrentWorks(), w.Settled(token)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(w.Output(), `"Degraded":1`) {
+		t.Error("nobody is told what the answer lacks")
+	}
+}
+
+// lacking is a provider that does not say when a key ends.
+type lacking struct{ apikeytest.Provider }
+
+func (l lacking) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
+	value, err := l.Provider.Roll(ctx, account)
+	if err == nil {
+		err = rotation.Errorf(rotation.CodeBadAnswer, "no time")
+	}
+	return value, err
+}
+
+// C16: a preflight tries the admin secret as well, and finds one that holds no key and
+// one that holds a wrong key.
+func TestPreflightTriesTheAdmin(t *testing.T) {
+	for admin, want := range map[string]rotation.Code{
+		`{"api_key":"` + apikeytest.AdminKey + `"}`: "", `{"api_key":"wrong"}`: rotation.CodeAuthRejected, `{}`: rotation.CodeAuthRejected,
+	} {
+		w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+		if _, err := w.Store.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: new("admin"), SecretString: &admin}); err != nil {
+			t.Fatal(err)
+		}
+		handler, err := w.Handler(w.Outside.Process())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := handler.Handle(t.Context(), json.RawMessage(`{"Preflight":true,"SecretId":"`+w.Secret+`"}`))
+		report, ok := answer.(rotation.Preflight)
+		if err != nil || !ok || report.OK != (want == "") || report.Checks[len(report.Checks)-1].Code != want {
+			t.Errorf("admin %s: got %+v, %v, want the code %q", admin, answer, err, want)
+		}
+	}
 }
 
 // C3, K1: of two deliveries the one whose key is not stored says so if that has ended
