@@ -81,9 +81,12 @@ const least = 8
 func Uncopied(value rotation.Value, credential []string) error {
 	text, _ := value.Get(KeyValue)
 	key := text.Reveal()
-	var fields map[string]json.RawMessage
-	if len(key) < least || json.Unmarshal([]byte(value.Text().Reveal()), &fields) != nil {
+	if len(key) < least {
 		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(value.Text().Reveal()), &fields); err != nil {
+		return rotation.Errorf(rotation.CodeBadSecret, "the value is not a JSON object").Because(err)
 	}
 	quoted, _ := json.Marshal(key) // a string always is JSON
 	forms := []string{key, strings.Trim(string(quoted), `"`), url.QueryEscape(key), url.PathEscape(key)}
@@ -157,6 +160,10 @@ func digest(text string) string {
 type AdminTrier interface {
 	TryAdmin(ctx context.Context, account Account) error
 }
+
+// Staleness is how long what Secrets Manager answers may be out of date. AWS calls it
+// eventually consistent and gives no number.
+const Staleness = 5 * time.Second
 
 // Verifier is what every provider can do, whoever makes the keys.
 type Verifier interface {

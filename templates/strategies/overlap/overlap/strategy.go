@@ -61,9 +61,6 @@ const (
 	// formerVersions is among how many versions without a label the key of two
 	// generations ago is looked for, if it bears no label of ours.
 	formerVersions = 10
-	// staleness is how long what Secrets Manager answers may be out of date. AWS calls
-	// it eventually consistent and gives no number.
-	staleness = 5 * time.Second
 	// tries is how often room for a key is made, and how often a key is made
 	// that turns out to be revoked, before that counts.
 	tries = 3

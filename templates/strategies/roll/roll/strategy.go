@@ -66,10 +66,10 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	if err := r.Recheck(ctx); err != nil {
-		return rotation.Value{}, err
-	}
 	if _, chosen := s.provider.(Chooser); !chosen {
+		if err := unrolled(ctx, r); err != nil {
+			return rotation.Value{}, err
+		}
 		s.logEnd(ctx, r, current)
 	}
 	next, err := s.provider.Roll(ctx, account)
@@ -78,6 +78,25 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 		return rotation.Value{}, s.lacking
 	}
 	return next, nil
+}
+
+// unrolled fails if another delivery has replaced the key. It looks twice, so far apart
+// that no stale answer is the same both times.
+func unrolled(ctx context.Context, r *rotation.Rotation) error {
+	for look := range 2 {
+		if look > 0 {
+			if err := r.Wait(ctx, apikey.Staleness); err != nil {
+				return err
+			}
+		}
+		if err := r.Recheck(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Pending(ctx); rotation.CodeOf(err) != rotation.CodeNoPendingValue {
+		return rotation.Errorf(rotation.CodeBusy, "another delivery has stored a key").Because(err)
+	}
+	return nil
 }
 
 // logEnd says that AWSCURRENT's key is about to be replaced.

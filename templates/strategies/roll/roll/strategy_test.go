@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -181,6 +183,56 @@ func TestTwoDeliveries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// K8: a delivery that reads what was true three seconds ago does not replace the key
+// that another has just promoted.
+func TestReadsAreStale(t *testing.T) {
+	w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+	token := requested(t, w)
+	before, err := w.Store.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &w.Secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	strategy, err := w.Strategy(w.Outside.Process())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := stale{w.Store, w, before, token, w.Now().Add(3 * time.Second)}
+	event := fmt.Appendf(nil, `{"Step":"createSecret","SecretId":%q,"ClientRequestToken":%q}`, w.Secret, token)
+	_, err = rotation.New(store, strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.Now, w.Pause)).Handle(t.Context(), event)
+	if err := errors.Join(err, w.CurrentWorks()); err != nil || w.Holder(rotation.StageCurrent) != token {
+		t.Errorf("AWSCURRENT is on %s: %v", w.Holder(rotation.StageCurrent), err)
+	}
+}
+
+// stale is a Secrets Manager that answers for a while as before a rotation.
+type stale struct {
+	*rotationtest.SecretsManager
+	w      *rotationtest.World
+	before *secretsmanager.DescribeSecretOutput
+	token  string
+	until  time.Time
+}
+
+func (s stale) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+	if s.w.Now().Before(s.until) {
+		return s.before, nil
+	}
+	return s.SecretsManager.DescribeSecret(ctx, in)
+}
+
+func (s stale) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	if s.w.Now().Before(s.until) && in.VersionId != nil {
+		if *in.VersionId == s.token {
+			return nil, &types.ResourceNotFoundException{}
+		}
+		in.VersionStage = nil // which it has not got any more
+	}
+	return s.SecretsManager.GetSecretValue(ctx, in)
 }
 
 // overtaken is a provider in whose call another delivery is faster.
