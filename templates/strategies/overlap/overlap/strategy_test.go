@@ -158,6 +158,19 @@ func TestSweep(t *testing.T) {
 	b.wantAlive("first", "key2", "key3", "key4")
 }
 
+// K6: a key that a version names was stored, so it goes when its time has come, however
+// young it is.
+func TestRotationsInARow(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	for range 4 {
+		token := b.Token()
+		if err := errors.Join(b.Request(token), b.Rotate(token, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.wantAlive("key3", "key4")
+}
+
 // K4: a key without an id cannot be revoked, which is told.
 func TestSeedWithoutID(t *testing.T) {
 	b := &bench{t: t}

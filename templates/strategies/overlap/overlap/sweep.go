@@ -119,7 +119,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 			c.claim, c.reason = own, "this rotation made it and has stored another"
 		case strings.HasPrefix(key.Label, apikey.Prefix(r.SecretARN())):
 			c.claim, c.reason = outdated, "a rotation of this secret made it, and no label names it"
-			if r.Now().Sub(key.Created) < sweepAge {
+			if r.Now().Sub(key.Created) < sweepAge && !slices.Contains(h.named, key.ID) { // it may yet be stored
 				c.claim = recent
 			}
 		case apikey.Labelled(key.Label): // another secret's rotation made it
