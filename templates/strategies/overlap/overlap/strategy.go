@@ -324,6 +324,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	if err == nil {
 		_, err = s.revoke(ctx, r, account, atLeast(outdated, keys), everything)
 	}
+	tellOthers(ctx, r, keys, labelled)
 	if err == nil && lacks {
 		err = s.complete(ctx, r, account)
 	}
@@ -373,7 +374,7 @@ func (s *Strategy) endPrevious(ctx context.Context, r *rotation.Rotation, accoun
 // list that lacks the key says nothing of it.
 func (s *Strategy) claimOn(ctx context.Context, r *rotation.Rotation, account apikey.Account, id string) (*claimed, error) {
 	keys, _, err := s.claims(ctx, r, account)
-	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id }); i >= 0 {
+	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id && c.claim > foreign }); i >= 0 {
 		return &keys[i], nil
 	}
 	return nil, err

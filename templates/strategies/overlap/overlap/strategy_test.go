@@ -158,6 +158,20 @@ func TestSweep(t *testing.T) {
 	b.wantAlive("first", "key2", "key3", "key4")
 }
 
+// K8: a key that was put by mistake is left alone, and a line of the log says which.
+func TestLeftAlone(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	b.rotate()
+	for _, n := range b.ledger.Neighbours {
+		if !strings.Contains(b.Output(), `is left alone`) || !strings.Contains(b.Output(), `"key":"`+n.ID+`"`) {
+			t.Errorf("nobody is told of the key %s", n.ID)
+		}
+	}
+	if strings.Contains(b.Output(), `"key":"first"`) {
+		t.Error("AWSPREVIOUS's key is told of")
+	}
+}
+
 // K6: a key that a version names was stored, so it goes when its time has come, however
 // young it is.
 func TestRotationsInARow(t *testing.T) {
