@@ -85,6 +85,10 @@ type recording struct {
 	texts map[text]string // what is in want/ of any case
 }
 
+// always are the files that are recorded of every case: the one says what the project
+// is, and the other keeps its code out of our module.
+var always = []string{generator.AnswersFile, "go.mod"}
+
 // newRecording returns what is recorded of projects, in their order: of what is not
 // copied, each text once.
 func newRecording(all []golden, now func(golden) result) recording {
@@ -106,7 +110,7 @@ func newRecording(all []golden, now func(golden) result) recording {
 					panic(err) // the generator has read it
 				}
 				digested = " " + digest(source)
-			case known && e.path != generator.AnswersFile:
+			case known && !slices.Contains(always, e.path):
 				digested = " " + t.digest
 			default:
 				kept.files[e.path] = emitted.files[e.path]
