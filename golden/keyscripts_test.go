@@ -119,6 +119,7 @@ func TestSeedAPIKey(t *testing.T) {
 		{"a last line that does not end", "id-1\n" + apiKey, map[string]any{"key_id": "id-1", "api_key": apiKey, "zone": "$(x)"}, ""},
 		{"no key", "id-1\n\n", nil, "the key is empty"},
 		{"a control character", "id-1\na\x01b\n", nil, "control character"},
+		{"a carriage return of a paste", "id-1\nab\r\n", nil, "control character"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := newOperator(t, "api-key/seed.sh", `{"a": "arn:a"}`)

@@ -72,6 +72,18 @@ func TestSupplyRefused(t *testing.T) {
 	d.silent(t, screen)
 }
 
+// C7: a key with the carriage return of a paste is refused before anything is stored.
+func TestSupplyOfAPaste(t *testing.T) {
+	d := newDesk(t, "")
+	script := exec.CommandContext(t.Context(), filepath.Join(d.dir, "supply.sh"))
+	script.Env = []string{"PATH=" + filepath.Join(d.dir, "bin") + ":" + os.Getenv("PATH"), "WITNESS=" + d.dir}
+	script.Stdin = strings.NewReader(suppliedKey + "\r\nmade-in-may\n")
+	said, err := script.CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "control character") || strings.Contains(d.read(t, "calls"), "put-secret-value") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
 // desk is where the person sits: the script, and the commands that it calls.
 type desk struct{ dir string }
 

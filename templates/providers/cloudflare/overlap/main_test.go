@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/cloudflare/common/cloudflare"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
 	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
@@ -33,6 +36,29 @@ func TestFull(t *testing.T) { wire.Full(t) }
 
 // K7: a token that works only after a while is waited for.
 func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
+
+// C7, K7: an answer with status 200 that says "success": false proves no token, makes
+// none and ends none, whatever else stands in it.
+func TestSuccessIsFalse(t *testing.T) {
+	value := func(text string) rotation.Value {
+		v, err := rotation.ParseValue(rotation.NewSensitive(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	account := apikey.Account{Secret: value(`{"account_id":"acc","key_id":"t","api_key":"a"}`), Admin: value(`{"api_key":"b"}`)}
+	provider := cloudflare.New(httpapi.Client{Transport: apikeytest.Direct(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[],"result":{"id":"t","status":"active","value":"v"}}`))
+	}))})
+	_, verified := provider.Verify(t.Context(), account.Secret)
+	_, created := provider.Create(t.Context(), account, apikey.Name{Label: "x"})
+	for _, err := range []error{verified, created, provider.Revoke(t.Context(), account, "t")} {
+		if rotation.CodeOf(err) != rotation.CodeBadAnswer {
+			t.Errorf("got %v, want the code %s", err, rotation.CodeBadAnswer)
+		}
+	}
+}
 
 // server answers as
 // https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/
@@ -100,7 +126,8 @@ func (s server) create(w http.ResponseWriter, call *http.Request) {
 			Groups    []struct{ ID string } `json:"permission_groups"`
 		}
 	}
-	if json.NewDecoder(call.Body).Decode(&wanted) != nil || len(wanted.Policies) != 1 || wanted.Policies[0].Groups[0].ID != "dns" || len(wanted.Name) > 120 {
+	body, err := io.ReadAll(call.Body)
+	if err != nil || json.Unmarshal(body, &wanted) != nil || strings.Contains(string(body), "condition") || len(wanted.Policies) != 1 || wanted.Policies[0].Groups[0].ID != "dns" || len(wanted.Name) > 120 {
 		refuse(w, http.StatusBadRequest, 1001, "Invalid token")
 		return
 	}
@@ -125,6 +152,7 @@ func (s server) revoke(w http.ResponseWriter, call *http.Request) {
 func describe(key apikeytest.Key) object {
 	return object{
 		"id": key.ID, "name": key.Label, "status": "active", "issued_on": key.Created.Format(time.RFC3339),
+		"condition": nil,
 		"policies": []object{{
 			"id": "p", "effect": "allow", "resources": object{"com.cloudflare.api.account.acc": "*"},
 			"permission_groups": []object{{"id": "dns", "name": "DNS Read"}},

@@ -106,7 +106,11 @@ func (s *server) list(w http.ResponseWriter, call *http.Request) {
 			page = append(page, describe(key))
 		}
 	}
-	answer(w, http.StatusOK, page)
+	room := 50
+	if s.ledger.Room > 0 {
+		room = s.ledger.Room + 3 // those of others
+	}
+	_ = json.NewEncoder(w).Encode(object{"data": page, "meta": object{"page": object{"total_filtered_count": len(page)}, "max_allowed": room}})
 }
 
 func (s *server) get(w http.ResponseWriter, call *http.Request) {
@@ -136,7 +140,7 @@ func (s *server) create(w http.ResponseWriter, call *http.Request) {
 	label, _, _ := strings.Cut(name, " ")
 	key, ok := s.ledger.Create(label, "")
 	if !ok {
-		refuse(w, http.StatusBadRequest, "The maximum number of API keys is reached")
+		refuse(w, http.StatusBadRequest, "Bad Request")
 		return
 	}
 	made := describe(key)

@@ -11,8 +11,9 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
 )
 
-// lifetime is the longest that GitLab allows if nobody changes it.
-const lifetime = 365 * 24 * time.Hour
+// lifetime is a day less than GitLab allows if nobody changes it: the day counts in the
+// time zone of the instance.
+const lifetime = 364 * 24 * time.Hour
 
 func main() { function.Run(newStrategy) }
 

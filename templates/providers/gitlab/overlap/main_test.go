@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestAnswers(t *testing.T) { wire.Answers(t) }
 // K5, K7: tokens of projects and users are followed by others as those of groups are,
 // and a token that works only after a while is waited for.
 func TestOwners(t *testing.T) {
-	for _, owner := range []string{"groups/shop", "projects/shop/web", "users/42"} {
+	for _, owner := range []string{"groups/shop", "groups/shop/service_accounts/42", "projects/shop/web", "users/42"} {
 		t.Run(owner, func(t *testing.T) {
 			wire := wire
 			wire.Initial = `{"owner":"` + owner + `"}`
@@ -77,6 +78,44 @@ func value(t *testing.T, text string) rotation.Value {
 	return v
 }
 
+// C7: what GitLab's source answers at a limit and to a missing right, all with 400, is
+// told apart.
+func TestRefusals(t *testing.T) {
+	for message, want := range map[string]rotation.Code{
+		"Access token limit reached":                                                   rotation.CodeQuota,
+		"User does not have permission to create project access token":                 rotation.CodePermission,
+		"Access level of the token contains permissions not held by the creating user": rotation.CodePermission,
+		"Expiration date must be before 2027-11-30":                                    rotation.CodePolicy,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
+			if call.Method == http.MethodPost {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			_ = json.NewEncoder(w).Encode(object{"id": "7", "message": "400 Bad request - " + message})
+		}))
+		account := apikey.Account{Secret: value(t, `{"owner":"groups/1","key_id":"7"}`), Admin: value(t, `{"api_key":"a"}`)}
+		provider := gitlab.New(httpapi.Client{Base: server.URL}, gitlab.Config{Lifetime: lifetime, Now: time.Now})
+		_, err := provider.Create(t.Context(), account, apikey.Name{Label: "x"})
+		server.Close()
+		if got := rotation.CodeOf(err); got != want {
+			t.Errorf("%s: %v, want the code %s", message, err, want)
+		}
+	}
+}
+
+// K7: the longest life that is asked for is one that an instance in any time zone takes:
+// GitLab's app/models/personal_access_token.rb counts 365 days from its own.
+func TestLifetimeInEveryZone(t *testing.T) {
+	for _, hours := range []time.Duration{-12, 14} {
+		now := time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
+		there := now.In(time.FixedZone("", int(hours*time.Hour/time.Second)))
+		latest := there.AddDate(0, 0, 365).Format(time.DateOnly)
+		if asked := now.Add(lifetime).Format(time.DateOnly); asked > latest {
+			t.Errorf("at UTC%+d: %s is after %s", hours, asked, latest)
+		}
+	}
+}
+
 // An owner that is none is refused before anything is called.
 func TestNoOwner(t *testing.T) {
 	for _, owner := range []string{"", "shop", "groups/", "admin/tokens", "../groups/1"} {
@@ -105,9 +144,11 @@ func (s server) routes() http.Handler {
 		personal = api + "/personal_access_tokens"
 	)
 	mux.HandleFunc("GET "+personal+"/self", s.self)
-	for _, tokens := range []string{api + "/groups/shop/access_tokens", api + "/projects/{project}/access_tokens", personal} {
+	for _, tokens := range []string{api + "/groups/shop/access_tokens", api + "/groups/shop/service_accounts/42" + "/personal_access_tokens", api + "/projects/{project}/access_tokens", personal} {
 		mux.HandleFunc("GET "+tokens, s.asAdmin(s.list))
-		mux.HandleFunc("GET "+tokens+"/{id}", s.asAdmin(s.get))
+		if !strings.Contains(tokens, "service_accounts") {
+			mux.HandleFunc("GET "+tokens+"/{id}", s.asAdmin(s.get))
+		}
 		mux.HandleFunc("DELETE "+tokens+"/{id}", s.asAdmin(s.revoke))
 		if tokens == personal {
 			tokens = api + "/users/42/personal_access_tokens"
@@ -152,7 +193,9 @@ func (s server) list(w http.ResponseWriter, call *http.Request) {
 		page = slices.Repeat([]object{describe(apikeytest.Key{ID: "crowd", Label: apikeytest.Foreign})}, 100)
 	case number == s.crowd+1:
 		for _, key := range s.ledger.Keys() {
-			page = append(page, describe(key))
+			found := describe(key)
+			found["access_level"] = role(call)
+			page = append(page, found)
 		}
 	}
 	_ = json.NewEncoder(w).Encode(page)
@@ -176,7 +219,7 @@ func (s server) create(w http.ResponseWriter, call *http.Request) {
 		Expires           string `json:"expires_at"`
 	}
 	_ = json.NewDecoder(call.Body).Decode(&wanted)
-	if wanted.Name == "" || wanted.Description != "for the shop" || !slices.Equal(wanted.Scopes, scopes) || wanted.Role != 30 {
+	if wanted.Name == "" || wanted.Description != "for the shop" || !slices.Equal(wanted.Scopes, scopes) || wanted.Role != role(call) {
 		refuse(w, http.StatusBadRequest)
 		return
 	}
@@ -197,6 +240,14 @@ func (s server) revoke(w http.ResponseWriter, call *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// role is what a token may do in a group or project; one of a service account has none.
+func role(call *http.Request) int {
+	if strings.Contains(call.URL.Path, "service_accounts") {
+		return 0
+	}
+	return 30
 }
 
 var scopes = []string{"read_api", "read_repository"}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/grafana/common/grafana"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
@@ -39,6 +40,53 @@ func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a token that works only after a while is waited for.
 func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
+
+// K7: whatever a Grafana answers a token that asks who it is, one that is dead is
+// refused, also where anonymous visitors are let in.
+func TestWhoATokenIs(t *testing.T) {
+	for _, profile := range []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound} {
+		wire := wire
+		wire.Server = func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l, profile: profile}).routes() }
+		wire.Rotate(t, 3)
+		w := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+			s, ledger := wire.Subject(w, nil)
+			ledger.Lose("first")
+			return s
+		})
+		if report := preflight(t, w); report.OK || report.Checks[2].Code != rotation.CodeAuthRejected {
+			t.Errorf("%d: a dead token passes: %+v", profile, report)
+		}
+	}
+}
+
+func preflight(t *testing.T, w *rotationtest.World) rotation.Preflight {
+	t.Helper()
+	handler, err := w.Handler(w.Outside.Process())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := handler.Handle(t.Context(), json.RawMessage(`{"Preflight":true,"SecretId":"`+w.Secret+`"}`))
+	report, ok := answer.(rotation.Preflight)
+	if err != nil || !ok {
+		t.Fatalf("got %v, %v", answer, err)
+	}
+	return report
+}
+
+// A URL that leads elsewhere proves no token: what answers there takes one as it takes
+// none.
+func TestElsewhere(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	value, err := rotation.ParseValue(rotation.NewSensitive(`{"api_key":"a"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = grafana.New(httpapi.Client{Base: server.URL}, grafana.Config{}).Verify(t.Context(), value)
+	if rotation.CodeOf(err) != rotation.CodeNotFound {
+		t.Errorf("got %v, want the code %s", err, rotation.CodeNotFound)
+	}
+}
 
 // Where tokens have to end, they do, and outlast the next rotation.
 func TestLifetime(t *testing.T) {
@@ -77,6 +125,7 @@ type server struct {
 	ledger  *apikeytest.Ledger
 	longest time.Duration // that a token may live, 0 is for ever
 	names   sync.Map      // that are taken
+	profile int           // with which status a token is answered that asks who it is
 }
 
 type object = map[string]any
@@ -84,7 +133,8 @@ type object = map[string]any
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	const tokens = "/api/serviceaccounts/2/tokens"
-	mux.HandleFunc("GET /api/login/ping", s.ping)
+	mux.HandleFunc("GET /api/login/ping", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "Logged in") }) // to an anonymous visitor, too
+	mux.HandleFunc("GET /api/user", s.user)
 	mux.HandleFunc("GET "+tokens, s.asAdmin(s.list))
 	mux.HandleFunc("POST "+tokens, s.asAdmin(s.create))
 	mux.HandleFunc("DELETE "+tokens+"/{id}", s.asAdmin(s.revoke))
@@ -101,12 +151,21 @@ func (s *server) asAdmin(serve http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (s *server) ping(w http.ResponseWriter, call *http.Request) {
+// user answers as Grafana's source has it: pkg/api/api.go asks for a user who is signed
+// in and not anonymous.
+func (s *server) user(w http.ResponseWriter, call *http.Request) {
 	if _, ok := s.ledger.Accepts(apikeytest.Presented(call)); !ok {
-		say(w, http.StatusUnauthorized, "Invalid API key")
+		say(w, http.StatusUnauthorized, "Unauthorized")
 		return
 	}
-	say(w, http.StatusOK, "Logged in")
+	switch s.profile {
+	case http.StatusForbidden:
+		say(w, s.profile, "You'll need additional permissions to perform this action.")
+	case http.StatusNotFound:
+		say(w, s.profile, "user not found")
+	default:
+		_ = json.NewEncoder(w).Encode(object{"id": 0, "login": "sa-1-orders", "isDisabled": false})
+	}
 }
 
 func (s *server) list(w http.ResponseWriter, _ *http.Request) {

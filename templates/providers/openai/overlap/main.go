@@ -13,6 +13,9 @@ func main() { function.Run(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	config, _ := overlap.ConfigFromEnv(env) // what is wrong stays in env
-	provider := openai.New(httpapi.Client{}, env.Duration("KEY_LIFETIME", 0))
+	provider := openai.New(
+		httpapi.Client{Base: env.String("API_BASE_URL", "")},
+		openai.Config{Lifetime: env.Duration("KEY_LIFETIME", 0), Scopes: env.List("KEY_SCOPES")},
+	)
 	return overlap.New(provider, config), env.Err()
 }

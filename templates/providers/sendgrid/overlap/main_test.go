@@ -16,7 +16,7 @@ import (
 )
 
 var wire = apikeytest.Wire{
-	Server: func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
+	Server: func(l *apikeytest.Ledger) http.Handler { return server{ledger: l}.routes() },
 	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(sendgrid.New(client), overlap.Config{})
 	},
@@ -32,16 +32,33 @@ func TestAnswers(t *testing.T) { wire.Answers(t) }
 // K3: at the account's limit the former key makes room.
 func TestFull(t *testing.T) { wire.Full(t) }
 
+// K7: the scopes of a key are found in either form of the answer, and those that
+// SendGrid gives by itself are never asked for.
+func TestScopesInAList(t *testing.T) {
+	wire := wire
+	wire.Server = func(l *apikeytest.Ledger) http.Handler { return server{l, true}.routes() }
+	wire.Rotate(t, 3)
+}
+
 // K7: a key that works only after a while is waited for.
 func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
 
 // server answers as https://www.twilio.com/docs/sendgrid/api-reference/api-keys has
 // it.
-type server struct{ ledger *apikeytest.Ledger }
+type server struct {
+	ledger *apikeytest.Ledger
+	listed bool // a key stands in a list of one, as the specification has it
+}
 
 type object = map[string]any
 
-var scopes = []string{"mail.send", "sender_verification_eligible"}
+// asked are the scopes that a key is made with, and those beside it that SendGrid gives
+// by itself, as in
+// https://github.com/twilio/sendgrid-oai/blob/main/spec/yaml/tsg_api_keys_v3.yaml
+var (
+	asked  = []string{"mail.send", "alerts.read"}
+	scopes = append([]string{"2fa_required", "sender_verification_eligible", "sender_verification_legacy"}, asked...)
+)
 
 func (s server) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -83,7 +100,7 @@ func (s server) list(w http.ResponseWriter, call *http.Request) {
 		listed = append(listed, object{"name": key.Label, "api_key_id": key.ID})
 	}
 	if s.ledger.Room > 0 {
-		for others := 100 - s.ledger.Room - 1; others > 0; others-- {
+		for others := 100 - s.ledger.Room - 3; others > 0; others-- {
 			listed = append(listed, object{"name": "other", "api_key_id": fmt.Sprint("other", others)})
 		}
 	}
@@ -93,7 +110,11 @@ func (s server) list(w http.ResponseWriter, call *http.Request) {
 func (s server) get(w http.ResponseWriter, call *http.Request) {
 	for _, key := range s.ledger.Keys() {
 		if key.ID == call.PathValue("id") {
-			answer(w, http.StatusOK, object{"api_key_id": key.ID, "name": key.Label, "scopes": scopes})
+			found := object{"api_key_id": key.ID, "name": key.Label, "scopes": scopes}
+			if s.listed {
+				found = object{"result": []object{found}}
+			}
+			answer(w, http.StatusOK, found)
 			return
 		}
 	}
@@ -105,8 +126,8 @@ func (s server) create(w http.ResponseWriter, call *http.Request) {
 		Name   string
 		Scopes []string
 	}
-	if json.NewDecoder(call.Body).Decode(&wanted) != nil || !slices.Equal(wanted.Scopes, scopes) {
-		refuse(w, http.StatusBadRequest, "invalid scopes")
+	if json.NewDecoder(call.Body).Decode(&wanted) != nil || !slices.Equal(wanted.Scopes, asked) {
+		refuse(w, http.StatusInternalServerError, "internal server error") // to 2fa_required
 		return
 	}
 	key, ok := s.ledger.Create(wanted.Name, "")

@@ -10,9 +10,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
@@ -42,13 +47,56 @@ func Open(ctx context.Context, r *rotation.Rotation, value rotation.Value) (Acco
 	return Account{value, admin}, rotation.Within("admin secret", err)
 }
 
-// Text returns what stands under a key, which must be there.
+// Text returns what stands under a key, which must be there and of one line: a paste
+// may have brought a line break, or something else that cannot be seen.
 func Text(value rotation.Value, key string) (rotation.Sensitive, error) {
+	text, err := Lines(value, key)
+	for i, r := range text.Reveal() {
+		if unicode.IsPrint(r) {
+			continue
+		}
+		where := "holds"
+		if i+utf8.RuneLen(r) == len(text.Reveal()) {
+			where = "ends with"
+		}
+		return text, rotation.Errorf(rotation.CodeBadSecret, "key %q %s the character %U, which cannot be seen: store it again without", key, where, r)
+	}
+	return text, err
+}
+
+// Lines is Text of as many lines as there are.
+func Lines(value rotation.Value, key string) (rotation.Sensitive, error) {
 	text, ok := value.Get(key)
 	if !ok || text.IsZero() {
 		return text, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing or empty", key)
 	}
 	return text, nil
+}
+
+// least is how long a key has to be for what holds its text to be called a copy.
+const least = 8
+
+// Uncopied refuses a secret that holds its key a second time, such as in a URL or a
+// header: a rotation changes those of credential and would leave the copy as it is.
+func Uncopied(value rotation.Value, credential []string) error {
+	text, _ := value.Get(KeyValue)
+	key := text.Reveal()
+	if len(key) < least {
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(value.Text().Reveal()), &fields); err != nil {
+		return rotation.Errorf(rotation.CodeBadSecret, "the value is not a JSON object").Because(err)
+	}
+	quoted, _ := json.Marshal(key) // a string always is JSON
+	forms := []string{key, strings.Trim(string(quoted), `"`), url.QueryEscape(key), url.PathEscape(key)}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		holds := func(form string) bool { return strings.Contains(string(fields[name]), form) }
+		if !slices.Contains(credential, name) && slices.ContainsFunc(forms, holds) {
+			return rotation.Errorf(rotation.CodeBadSecret, "key %q holds a copy of %q, which would not work any more after a rotation: remove it, and let the application put it together", name, KeyValue)
+		}
+	}
+	return nil
 }
 
 // ID returns the id of value's key, "" if it has none: a person who seeds a
@@ -106,6 +154,16 @@ func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
 }
+
+// AdminTrier is a provider that can try the admin's credential by a call that changes
+// nothing.
+type AdminTrier interface {
+	TryAdmin(ctx context.Context, account Account) error
+}
+
+// Staleness is how long what Secrets Manager answers may be out of date. AWS calls it
+// eventually consistent and gives no number.
+const Staleness = 5 * time.Second
 
 // Verifier is what every provider can do, whoever makes the keys.
 type Verifier interface {

@@ -1,6 +1,7 @@
 package apikey_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,44 @@ func TestLabel(t *testing.T) {
 	}
 	if apikey.Prefix(arn+"a-AbCdEf") == apikey.Prefix(arn+"b-AbCdEf") {
 		t.Error("two secrets have one prefix")
+	}
+}
+
+// C7: a key that holds what cannot be seen, such as the line break of a paste, is told
+// by its name and that character.
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{
+		`"key"`: "", `"two words"`: "", `"key\n"`: "ends with the character U+000A", `"key\r\n"`: "holds the character U+000D",
+		`"\tkey"`: "holds the character U+0009", `"\ufeffkey"`: "U+FEFF", `"key\u200b"`: "U+200B", `""`: "missing or empty",
+	} {
+		value, err := rotation.ParseValue(rotation.NewSensitive(`{"api_key":` + text + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = apikey.Text(value, apikey.KeyValue)
+		if (err == nil) != (want == "") || err != nil && (rotation.CodeOf(err) != rotation.CodeBadSecret || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), apikey.KeyValue)) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// C4: a copy of the key is found wherever it stands, as it is or escaped.
+func TestUncopied(t *testing.T) {
+	for rest, name := range map[string]string{
+		`"zone":"eu"`: "",
+		`"url":"https://u:k%2Fy-sentinel+%3D@h/"`:      "url",
+		`"header":"Bearer k/y-sentinel ="`:             "header",
+		`"deep":{"list":["x",{"y":"k/y-sentinel ="}]}`: "deep",
+		`"key_id":"k/y-sentinel ="`:                    "", // of the credential
+	} {
+		value, err := rotation.ParseValue(rotation.NewSensitive(`{"api_key":"k/y-sentinel =",` + rest + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = apikey.Uncopied(value, []string{apikey.KeyID, apikey.KeyValue})
+		if (err == nil) != (name == "") || err != nil && !strings.Contains(err.Error(), `"`+name+`"`) || strings.Contains(fmt.Sprint(err), "sentinel") {
+			t.Errorf("%s: got %v, want %q", rest, err, name)
+		}
 	}
 }
 

@@ -68,12 +68,13 @@ type Ledger struct {
 	// rotation made, and one that a person made.
 	Neighbours []Neighbour
 
-	world *rotationtest.World
-	mu    sync.Mutex
-	keys  []Key
-	past  map[string]Key // by idempotency key
-	made  int
-	wrong []error // what was revoked and must not have been
+	world   *rotationtest.World
+	mu      sync.Mutex
+	keys    []Key
+	past    map[string]Key // by idempotency key
+	made    int
+	wrong   []error  // what was revoked and must not have been
+	revoked []string // ids of what was revoked, which the log has to tell
 }
 
 // NewLedger opens a book with keys in it that are none of the secret's, and the key
@@ -177,10 +178,13 @@ func (l *Ledger) Revoke(id string) bool {
 			l.note(fmt.Errorf("key %s was revoked, which %s names", id, stage))
 		}
 	}
-	if !logged(l.world.Output(), id) {
-		l.note(fmt.Errorf("key %s was revoked, and no line of the log says so", id))
+	gone := l.Lose(id)
+	if gone {
+		l.mu.Lock()
+		l.revoked = append(l.revoked, id)
+		l.mu.Unlock()
 	}
-	return l.Lose(id)
+	return gone
 }
 
 // logged reports whether a line of the log says of a key that it is revoked, and why.
@@ -300,6 +304,11 @@ func (l *Ledger) recovered() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wrong := slices.Clone(l.wrong)
+	for _, id := range l.revoked {
+		if !logged(l.world.Output(), id) {
+			wrong = append(wrong, fmt.Errorf("key %s was revoked, and no line of the log says so", id))
+		}
+	}
 	count := make(map[string]int)
 	for _, key := range l.keys {
 		count[key.Label]++

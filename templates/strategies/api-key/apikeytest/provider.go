@@ -64,6 +64,11 @@ func (p Provider) Revoke(_ context.Context, account apikey.Account, id string) e
 	})
 }
 
+// TryAdmin presents the admin's key.
+func (p Provider) TryAdmin(_ context.Context, account apikey.Account) error {
+	return p.asAdmin("TryAdmin", account, func() error { return nil })
+}
+
 func (p Provider) asAdmin(op string, account apikey.Account, do func() error) error {
 	return p.call(op, func() error {
 		if key, ok := account.Admin.Get(apikey.KeyValue); !ok || key.Reveal() != AdminKey {

@@ -324,10 +324,17 @@ func statusCode(status int) rotation.Code {
 	}
 }
 
-// retryAfter reads the header in both of its forms; 0 is none.
+// retryAfter reads the header in both of its forms, or else when a provider says that
+// its limit begins anew: in seconds, as Datadog, or as a time since 1970, as Okta,
+// SendGrid, Auth0 and GitHub. 0 is none.
 // https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+// https://docs.datadoghq.com/api/latest/rate-limits/
+// https://developer.okta.com/docs/reference/rl-best-practices/
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
+	if reset := cmp.Or(h.Get("X-RateLimit-Reset"), h.Get("X-Rate-Limit-Reset")); text == "" && reset != "" {
+		return untilReset(h, reset)
+	}
 	if seconds, err := strconv.Atoi(text); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
@@ -338,6 +345,25 @@ func retryAfter(h http.Header) time.Duration {
 		return time.Until(at)
 	}
 	return 0
+}
+
+// untilReset reads a number of seconds, or of those since 1970 if it is that large. A
+// reset that is further away is waited for as long as a pause may be.
+func untilReset(h http.Header, reset string) time.Duration {
+	seconds, err := strconv.ParseInt(reset, 10, 64)
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	const oldest = 1e8 // in 1973
+	wait := time.Duration(seconds) * time.Second
+	if seconds >= oldest {
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		wait = time.Unix(seconds, 0).Sub(now)
+	}
+	return min(max(wait, 0), maxPause)
 }
 
 func decode(what string, text []byte, answer any) error {

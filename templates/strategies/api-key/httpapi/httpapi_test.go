@@ -2,8 +2,10 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +87,78 @@ func TestTLS(t *testing.T) {
 	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeCertAuthority)
 	a.Base = "http://api.example.com"
 	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeBadConfig)
+}
+
+// C6: a server that knows TLS 1.1 at the most is refused for that, before its
+// certificate is looked at.
+func TestOldTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the call was made") }))
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // what is refused
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	a := newAPI(t, nil)
+	a.Base = server.URL
+	wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeTLS)
+}
+
+// C8: an answer without end is read to a limit and no further, however well it begins.
+func TestAnswerWithoutEnd(t *testing.T) {
+	read := 0
+	body := io.MultiReader(strings.NewReader(`{"id":"`), counting{&read}, strings.NewReader(`"}`))
+	a := newAPI(t, nil)
+	a.Transport = roundTrip(func(call *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Request: call, Body: io.NopCloser(body)}, nil
+	})
+	var answer struct{ ID string }
+	wantCode(t, a.Do(t.Context(), get(), &answer), rotation.CodeBadAnswer)
+	if most := 2 << 20; read > most {
+		t.Errorf("%d bytes were read, want %d at the most", read, most)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(call *http.Request) (*http.Response, error) { return f(call) }
+
+// counting yields 8 MiB of x.
+type counting struct{ read *int }
+
+func (c counting) Read(p []byte) (int, error) {
+	if *c.read >= 8<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = 'x'
+	}
+	*c.read += len(p)
+	return len(p), nil
+}
+
+// K7: who says when a limit begins anew and not how long to wait is waited for as well,
+// as long as a pause may be.
+func TestReset(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		header, value string
+		want          time.Duration
+	}{
+		"Datadog's seconds":    {"X-Ratelimit-Reset", "12", 12 * time.Second},
+		"Okta's time":          {"X-Rate-Limit-Reset", fmt.Sprint(now.Add(15 * time.Second).Unix()), 15 * time.Second},
+		"GitHub's, in an hour": {"X-Ratelimit-Reset", fmt.Sprint(now.Add(time.Hour).Unix()), 20 * time.Second},
+		"a time that is past":  {"X-Ratelimit-Reset", fmt.Sprint(now.Add(-time.Hour).Unix()), 0},
+		"something else":       {"X-Ratelimit-Reset", "soon", 0},
+	} {
+		a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", now.Format(http.TimeFormat))
+			w.Header().Set(test.header, test.value)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		wantCode(t, a.Do(t.Context(), get(), nil), rotation.CodeThrottled)
+		if len(a.paused) != 3 || test.want > 0 && a.paused[0] != test.want || test.want == 0 && a.paused[0] > time.Second {
+			t.Errorf("%s: paused for %v, want %s", name, a.paused, test.want)
+		}
+	}
 }
 
 // C6: a redirect is not followed, within the host or to another.

@@ -48,9 +48,6 @@ const (
 	formerKeys = 3
 	// formerVersions is among how many versions without a label they are looked for.
 	formerVersions = 10
-	// staleness is how long what Secrets Manager answers may be out of date. AWS calls
-	// it eventually consistent and gives no number.
-	staleness = 5 * time.Second
 )
 
 // Strategy is a [rotation.Strategy].
@@ -87,6 +84,12 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 // supplied returns current with the supplied key, after it has been proven.
 func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	labelled, err := r.Labelled(ctx)
+	if _, ok := labelled[LabelSupplied]; err == nil && !ok { // perhaps it is only not to be seen yet
+		if err := r.Wait(ctx, apikey.Staleness); err != nil {
+			return rotation.Value{}, err
+		}
+		labelled, err = r.Labelled(ctx)
+	}
 	if err != nil {
 		return rotation.Value{}, err
 	}
@@ -101,6 +104,9 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 		if label != LabelSupplied && version.ID != supply.ID && s.sameKey(version.Value, supply.Value) {
 			return rotation.Value{}, rotation.Errorf(rotation.CodeSameValue, "the supplied key is %s's own: make a new one", label)
 		}
+	}
+	if err := apikey.Uncopied(current, s.Credential()); err != nil {
+		return rotation.Value{}, err
 	}
 	next := current
 	for _, key := range s.provider.Credential() {
@@ -180,7 +186,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	if apikey.Replaced(pending) != current.ID {
-		err := errors.Join(r.Wait(ctx, staleness), r.Recheck(ctx)) // the labels may have been read too soon (C22)
+		err := errors.Join(r.Wait(ctx, apikey.Staleness), r.Recheck(ctx)) // the labels may have been read too soon
 		if err != nil {
 			return err
 		}
@@ -238,7 +244,7 @@ func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled ma
 	if len(replaced) == 0 {
 		return nil
 	}
-	if err := r.Wait(ctx, staleness); err != nil { // what is read now is newer than what was (C22)
+	if err := r.Wait(ctx, apikey.Staleness); err != nil { // what is read now is newer than what was
 		return err
 	}
 	var errs []error
@@ -282,7 +288,10 @@ func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation
 // Preflight looks whether AWSCURRENT's key works, and whether the supplied one, if
 // there is one, would be taken.
 func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
-	checks := []rotation.Check{rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current))}
+	checks := []rotation.Check{
+		rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current)),
+		rotation.NewCheck("AWSCURRENT holds its key once", apikey.Uncopied(current, s.Credential())),
+	}
 	_, err := s.supplied(ctx, r, current)
 	if rotation.CodeOf(err) == rotation.CodeAwaitingOperator {
 		return checks

@@ -29,7 +29,8 @@ type Provider interface {
 	List(ctx context.Context, account apikey.Account) ([]apikey.Key, error)
 	// Create makes a key and returns account's secret with it. A provider that
 	// knows idempotency keys returns the same key for the same once. Without
-	// room for a key it fails with [rotation.CodeQuota].
+	// room for a key it fails with [rotation.CodeQuota]. With another error it
+	// may return the id of a key that it has made and cannot tell.
 	Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error)
 	// Revoke ends a key. One that is gone already is no error.
 	Revoke(ctx context.Context, account apikey.Account, id string) error
@@ -60,9 +61,6 @@ const (
 	// formerVersions is among how many versions without a label the key of two
 	// generations ago is looked for, if it bears no label of ours.
 	formerVersions = 10
-	// staleness is how long what Secrets Manager answers may be out of date. AWS calls
-	// it eventually consistent and gives no number.
-	staleness = 5 * time.Second
 	// tries is how often room for a key is made, and how often a key is made
 	// that turns out to be revoked, before that counts.
 	tries = 3
@@ -110,6 +108,9 @@ func (s *Strategy) Overlaps() bool { return !s.config.Immediate }
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, value rotation.Value) (rotation.Value, error) {
 	current, err := r.Current(ctx)
 	if err != nil {
+		return rotation.Value{}, err
+	}
+	if err := apikey.Uncopied(value, s.Credential()); err != nil {
 		return rotation.Value{}, err
 	}
 	account, err := apikey.Open(ctx, r, value)
@@ -323,6 +324,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	if err == nil {
 		_, err = s.revoke(ctx, r, account, atLeast(outdated, keys), everything)
 	}
+	tellOthers(ctx, r, keys, labelled)
 	if err == nil && lacks {
 		err = s.complete(ctx, r, account)
 	}
@@ -341,7 +343,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 }
 
 // promoted returns what the labels name as soon as they show the token's version as
-// AWSCURRENT, which it is: an answer that does not is older than that (C22).
+// AWSCURRENT, which it is: an answer that does not is older than that.
 func promoted(ctx context.Context, r *rotation.Rotation) (map[string]rotation.Version, error) {
 	for range looks {
 		labelled, err := r.Labelled(ctx)
@@ -372,7 +374,7 @@ func (s *Strategy) endPrevious(ctx context.Context, r *rotation.Rotation, accoun
 // list that lacks the key says nothing of it.
 func (s *Strategy) claimOn(ctx context.Context, r *rotation.Rotation, account apikey.Account, id string) (*claimed, error) {
 	keys, _, err := s.claims(ctx, r, account)
-	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id }); i >= 0 {
+	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id && c.claim > foreign }); i >= 0 {
 		return &keys[i], nil
 	}
 	return nil, err
@@ -386,6 +388,9 @@ func (s *Strategy) complete(ctx context.Context, r *rotation.Rotation, account a
 		keys, err := s.provider.List(ctx, account)
 		switch {
 		case errors.Is(err, errors.ErrUnsupported):
+			if trier, ok := s.provider.(apikey.AdminTrier); ok {
+				return asAdmin(trier.TryAdmin(ctx, account))
+			}
 			return nil
 		case err != nil:
 			return asAdmin(err)
@@ -416,13 +421,14 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 		return err == nil
 	}
 	note("AWSCURRENT's key works", s.Works(ctx, r, current))
+	note("AWSCURRENT holds its key once", apikey.Uncopied(current, s.Credential()))
 	_, err := apikey.Text(current, apikey.KeyID)
 	note("AWSCURRENT names its key, so that it can be revoked one day", err)
 	account, err := apikey.Open(ctx, r, current)
 	if !note("the admin secret can be read", err) {
 		return checks
 	}
-	note("the admin may list keys, and AWSCURRENT's is among them", s.complete(ctx, r, account))
+	note("the admin's key works, and lists AWSCURRENT's", s.complete(ctx, r, account))
 	return checks
 }
 

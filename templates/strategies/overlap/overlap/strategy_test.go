@@ -158,6 +158,33 @@ func TestSweep(t *testing.T) {
 	b.wantAlive("first", "key2", "key3", "key4")
 }
 
+// K8: a key that was put by mistake is left alone, and a line of the log says which.
+func TestLeftAlone(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	b.rotate()
+	for _, n := range b.ledger.Neighbours {
+		if !strings.Contains(b.Output(), `is left alone`) || !strings.Contains(b.Output(), `"key":"`+n.ID+`"`) {
+			t.Errorf("nobody is told of the key %s", n.ID)
+		}
+	}
+	if strings.Contains(b.Output(), `"key":"first"`) {
+		t.Error("AWSPREVIOUS's key is told of")
+	}
+}
+
+// K6: a key that a version names was stored, so it goes when its time has come, however
+// young it is.
+func TestRotationsInARow(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	for range 4 {
+		token := b.Token()
+		if err := errors.Join(b.Request(token), b.Rotate(token, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.wantAlive("key3", "key4")
+}
+
 // K4: a key without an id cannot be revoked, which is told.
 func TestSeedWithoutID(t *testing.T) {
 	b := &bench{t: t}
@@ -339,7 +366,7 @@ func TestNoListAndNoRoom(t *testing.T) {
 	b.wantAlive("key3", "key4")
 }
 
-// C22: a list that is late proves no key dead: the key itself is tried.
+// K7: a list that is late proves no key dead: the key itself is tried.
 func TestListIsLate(t *testing.T) {
 	b := newBench(t, kind{func(l *apikeytest.Ledger) { l.Replays, l.ListLag = true, 8*time.Second }, labelled}, overlap.Config{})
 	for range 3 {
@@ -351,7 +378,7 @@ func TestListIsLate(t *testing.T) {
 	}
 }
 
-// C22: a list without AWSCURRENT's own key is incomplete, and both a rotation and a
+// K7: a list without AWSCURRENT's own key is incomplete, and both a rotation and a
 // preflight say so.
 func TestListIsIncomplete(t *testing.T) {
 	b := newBench(t, kind{func(l *apikeytest.Ledger) { l.ListLag = time.Hour }, labelled}, overlap.Config{})
@@ -365,7 +392,7 @@ func TestListIsIncomplete(t *testing.T) {
 	b.wantAlive("first", "key1")
 }
 
-// K1: a key that the provider made and did not tell as it should is revoked before the
+// K2: a key that the provider made and did not tell as it should is revoked before the
 // step fails, by the id that it gave or else by the label.
 func TestMadeAndNotTold(t *testing.T) {
 	for name, told := range map[string]bool{"with its id": true, "without": false} {
@@ -397,7 +424,7 @@ func (m mumbler) Create(ctx context.Context, account apikey.Account, name apikey
 	return value, err
 }
 
-// C22: no key is revoked by one look at the labels. A person puts AWSCURRENT back to
+// K8: no key is revoked by one look at the labels. A person puts AWSCURRENT back to
 // the oldest version at the very moment at which a rotation ends, and for three
 // seconds all reads answer as before.
 func TestLabelsAreStale(t *testing.T) {
@@ -623,10 +650,25 @@ func TestAdminIsAllowed(t *testing.T) {
 	b.wantAlive("first")
 }
 
+// C16: a secret that holds its key twice is refused by the name of the copy, before
+// anything is made, and a preflight says so.
+func TestCopyOfTheKey(t *testing.T) {
+	b := newBench(t, kind{plain, labelled}, overlap.Config{})
+	b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value {
+		return v.With("authorization", "Bearer "+apikeytest.FirstKey)
+	})
+	err := b.deliver(b.requested(), rotation.StepCreate)
+	wantCode(t, err, rotation.CodeBadSecret)
+	if report := b.preflight(); report.OK || !strings.Contains(err.Error(), `"authorization"`) {
+		t.Errorf("got %v and %+v", err, report)
+	}
+	b.wantAlive("first")
+}
+
 // C16: a preflight says what is missing, and makes and revokes nothing.
 func TestPreflight(t *testing.T) {
 	b := newBench(t, kind{plain, labelled}, overlap.Config{})
-	if report := b.preflight(); !report.OK || len(report.Checks) != 6 {
+	if report := b.preflight(); !report.OK || len(report.Checks) != 7 {
 		t.Errorf("got %+v", report)
 	}
 	b.wantAlive("first")

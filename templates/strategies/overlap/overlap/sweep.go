@@ -43,19 +43,19 @@ func (s *Strategy) sweep(ctx context.Context, r *rotation.Rotation, account apik
 }
 
 func atLeast(least claim, keys []claimed) []claimed {
-	return slices.DeleteFunc(keys, func(c claimed) bool { return c.claim < least })
+	return slices.DeleteFunc(slices.Clone(keys), func(c claimed) bool { return c.claim < least })
 }
 
 // revoke ends those of keys that no label names, up to a limit, and returns the id of
 // the last one. A label in except does not count. The labels are looked up twice, so
 // far apart that no stale answer is the same both times, and the second time just
-// before each call (C22).
+// before each call.
 func (s *Strategy) revoke(ctx context.Context, r *rotation.Rotation, account apikey.Account, keys []claimed, limit int, except ...string) (revoked string, err error) {
 	keys, err = unnamed(ctx, r, keys, except)
 	if err != nil || len(keys) == 0 {
 		return "", err
 	}
-	if err := r.Wait(ctx, staleness); err != nil {
+	if err := r.Wait(ctx, apikey.Staleness); err != nil {
 		return "", err
 	}
 	count := 0
@@ -79,6 +79,17 @@ func (s *Strategy) revoke(ctx context.Context, r *rotation.Rotation, account api
 	return revoked, nil
 }
 
+// tellOthers says which keys live on that former versions name and that are none of the
+// secret's as far as its rotations know.
+func tellOthers(ctx context.Context, r *rotation.Rotation, keys []claimed, labelled map[string]rotation.Version) {
+	for _, key := range keys {
+		held := slices.ContainsFunc(slices.Collect(maps.Values(labelled)), func(v rotation.Version) bool { return apikey.ID(v.Value) == key.ID })
+		if key.claim == foreign && !held {
+			r.Log.WarnContext(ctx, "a key that a former version names is left alone: no rotation of this secret made or replaced it", "key", key.ID, "label", key.Label)
+		}
+	}
+}
+
 // unnamed returns those of keys that no label names but one in except.
 func unnamed(ctx context.Context, r *rotation.Rotation, keys []claimed, except []string) ([]claimed, error) {
 	labelled, err := r.Labelled(ctx)
@@ -91,8 +102,8 @@ func unnamed(ctx context.Context, r *rotation.Rotation, keys []claimed, except [
 	}), nil
 }
 
-// claims returns the live keys on which the secret's rotations have a claim, and
-// whether the provider's list lacks AWSCURRENT's. One that lists nothing has those that
+// claims returns the live keys on which the secret's rotations have a claim or that a
+// version names, and whether the provider's list lacks AWSCURRENT's. One that lists nothing has those that
 // rotations have recorded, alive or not.
 func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account apikey.Account) (claims []claimed, lacks bool, err error) {
 	h, err := s.history(ctx, r)
@@ -119,7 +130,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 			c.claim, c.reason = own, "this rotation made it and has stored another"
 		case strings.HasPrefix(key.Label, apikey.Prefix(r.SecretARN())):
 			c.claim, c.reason = outdated, "a rotation of this secret made it, and no label names it"
-			if r.Now().Sub(key.Created) < sweepAge {
+			if r.Now().Sub(key.Created) < sweepAge && !slices.Contains(h.named, key.ID) { // it may yet be stored
 				c.claim = recent
 			}
 		case apikey.Labelled(key.Label): // another secret's rotation made it
@@ -129,7 +140,7 @@ func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account api
 		case !since.IsZero() && key.Created.After(since):
 			c.claim, c.reason = own, "keys of this account have no name, and no version has this one"
 		}
-		if c.claim != foreign {
+		if c.claim != foreign || slices.Contains(h.named, key.ID) {
 			claims = append(claims, c)
 		}
 	}

@@ -19,9 +19,11 @@ import (
 // Provider is a service that keeps one key.
 type Provider interface {
 	apikey.Verifier
+	apikey.AdminTrier
 	// Roll replaces the key, with the admin's credential, and returns account's
-	// secret with the new one. It calls once: a repetition would come later than
-	// the look at the labels before it, and end the key of whoever was faster.
+	// secret with the new one, also if it returns an error because of what else the
+	// answer lacks: the former key has ended. It calls once: a repetition would come
+	// later than the look at the labels before it, and end a faster delivery's key.
 	Roll(ctx context.Context, account apikey.Account) (rotation.Value, error)
 }
 
@@ -35,7 +37,10 @@ type Chooser interface {
 // Strategy is a [rotation.Strategy].
 type Strategy struct {
 	provider Provider
-	rolled   time.Time // in this invocation
+
+	// In this invocation:
+	rolled  time.Time
+	lacking error // what the answer with the new key lacks
 }
 
 var (
@@ -54,16 +59,49 @@ func (*Strategy) Overlaps() bool { return false }
 
 // Next replaces the key. AWSCURRENT's has ended then, unless the key is made here.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	if err := apikey.Uncopied(current, s.Credential()); err != nil {
+		return rotation.Value{}, err
+	}
 	account, err := s.open(ctx, r, current)
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	if err := r.Recheck(ctx); err != nil {
-		return rotation.Value{}, err
+	if _, chosen := s.provider.(Chooser); !chosen {
+		if err := unrolled(ctx, r); err != nil {
+			return rotation.Value{}, err
+		}
+		s.logEnd(ctx, r, current)
 	}
 	next, err := s.provider.Roll(ctx, account)
-	s.rolled = r.Now()
-	return next, rotation.Within("admin", err)
+	s.rolled, s.lacking = r.Now(), rotation.Within("admin", err)
+	if err != nil && (next.IsZero() || next.Text() == current.Text()) {
+		return rotation.Value{}, s.lacking
+	}
+	return next, nil
+}
+
+// unrolled fails if another delivery has replaced the key. It looks twice, so far apart
+// that no stale answer is the same both times.
+func unrolled(ctx context.Context, r *rotation.Rotation) error {
+	for look := range 2 {
+		if look > 0 {
+			if err := r.Wait(ctx, apikey.Staleness); err != nil {
+				return err
+			}
+		}
+		if err := r.Recheck(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Pending(ctx); rotation.CodeOf(err) != rotation.CodeNoPendingValue {
+		return rotation.Errorf(rotation.CodeBusy, "another delivery has stored a key").Because(err)
+	}
+	return nil
+}
+
+// logEnd says that AWSCURRENT's key is about to be replaced.
+func (*Strategy) logEnd(ctx context.Context, r *rotation.Rotation, current rotation.Value) {
+	r.Log.InfoContext(ctx, "replacing a key", "key", apikey.ID(current), "reason", "it is AWSCURRENT's, and the provider keeps one")
 }
 
 // open reads the admin secret and refuses one that holds the very key.
@@ -125,6 +163,7 @@ func (s *Strategy) replace(ctx context.Context, r *rotation.Rotation, chooser Ch
 	if err := r.Recheck(ctx); err != nil {
 		return err
 	}
+	s.logEnd(ctx, r, pending.Value)
 	if err := chooser.Register(ctx, account, pending.Value); err != nil {
 		return rotation.Within("admin", err)
 	}
@@ -157,8 +196,8 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	return r.GiveUp(ctx, err)
 }
 
-// Test proves the pending key. One that ends before the next rotation is the only
-// one that works all the same: that is reported, and no reason to keep it back.
+// Test proves the pending key. It is the only one that works, whatever it lacks or
+// when it ends: that is reported, and no reason to keep it back.
 func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	pending, err := r.Pending(ctx)
 	if err != nil {
@@ -167,7 +206,10 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	if _, err := apikey.Ride(ctx, r, s.provider, pending.Value); err != nil {
 		return err
 	}
-	r.Report.Degraded = apikey.Outlasts(pending.Value, r.Now(), r.Due())
+	r.Report.Degraded = s.lacking
+	if s.lacking == nil {
+		r.Report.Degraded = apikey.Outlasts(pending.Value, r.Now(), r.Due())
+	}
 	return nil
 }
 
@@ -186,11 +228,16 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	return err
 }
 
-// Preflight looks whether AWSCURRENT's key works and the admin secret will do.
+// Preflight looks whether AWSCURRENT's key works and the admin's does.
 func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current rotation.Value) []rotation.Check {
-	_, err := s.open(ctx, r, current)
-	return []rotation.Check{
+	checks := []rotation.Check{
 		rotation.NewCheck("AWSCURRENT's key works", s.Works(ctx, r, current)),
-		rotation.NewCheck("the admin secret can be read", err),
+		rotation.NewCheck("AWSCURRENT holds its key once", apikey.Uncopied(current, s.Credential())),
 	}
+	account, err := s.open(ctx, r, current)
+	checks = append(checks, rotation.NewCheck("the admin secret can be read", err))
+	if err == nil {
+		checks = append(checks, rotation.NewCheck("the admin's key works", rotation.Within("admin", s.provider.TryAdmin(ctx, account))))
+	}
+	return checks
 }

@@ -2,10 +2,15 @@ package roll_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -34,8 +39,8 @@ func requested(t *testing.T, w *rotationtest.World) string {
 	return token
 }
 
-// K1, C15: createSecret alone puts the key into force, and says for how long no key
-// was; the other steps find that and do nothing.
+// K1, K8, C15: createSecret alone puts the key into force, and says which it replaced
+// and for how long no key was; the other steps find that and do nothing.
 func TestOneInvocation(t *testing.T) {
 	w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
 	token := requested(t, w)
@@ -44,6 +49,9 @@ func TestOneInvocation(t *testing.T) {
 	}
 	if w.Holder(rotation.StageCurrent) != token || w.CurrentWorks() != nil {
 		t.Error("the new key is not in force")
+	}
+	if !strings.Contains(w.Output(), `"msg":"replacing a key"`) || !strings.Contains(w.Output(), `"key":"first"`) {
+		t.Error("nobody is told which key has ended")
 	}
 	if !strings.Contains(w.Output(), "CredentialGap") {
 		t.Error("nobody is told how long no key worked")
@@ -87,6 +95,55 @@ func (e ending) Roll(ctx context.Context, account apikey.Account) (rotation.Valu
 	return value.With(apikey.KeyExpiry, e.end.Format(time.RFC3339)), err
 }
 
+// K1: a key that replaced the only one goes into force whatever else the answer lacks,
+// and that is told.
+func TestAnswerLacksSomething(t *testing.T) {
+	w := rotationtest.NewWorld(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, _ := subjectOf(w, func(p apikeytest.Provider) roll.Provider { return lacking{p} })
+		return s
+	})
+	token := requested(t, w)
+	if err := errors.Join(w.Rotate(token, 1), w.CurrentWorks(), w.Settled(token)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(w.Output(), `"Degraded":1`) {
+		t.Error("nobody is told what the answer lacks")
+	}
+}
+
+// lacking is a provider that does not say when a key ends.
+type lacking struct{ apikeytest.Provider }
+
+func (l lacking) Roll(ctx context.Context, account apikey.Account) (rotation.Value, error) {
+	value, err := l.Provider.Roll(ctx, account)
+	if err == nil {
+		err = rotation.Errorf(rotation.CodeBadAnswer, "no time")
+	}
+	return value, err
+}
+
+// C16: a preflight tries the admin secret as well, and finds one that holds no key and
+// one that holds a wrong key.
+func TestPreflightTriesTheAdmin(t *testing.T) {
+	for admin, want := range map[string]rotation.Code{
+		`{"api_key":"` + apikeytest.AdminKey + `"}`: "", `{"api_key":"wrong"}`: rotation.CodeAuthRejected, `{}`: rotation.CodeAuthRejected,
+	} {
+		w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+		if _, err := w.Store.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: new("admin"), SecretString: &admin}); err != nil {
+			t.Fatal(err)
+		}
+		handler, err := w.Handler(w.Outside.Process())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := handler.Handle(t.Context(), json.RawMessage(`{"Preflight":true,"SecretId":"`+w.Secret+`"}`))
+		report, ok := answer.(rotation.Preflight)
+		if err != nil || !ok || report.OK != (want == "") || report.Checks[len(report.Checks)-1].Code != want {
+			t.Errorf("admin %s: got %+v, %v, want the code %q", admin, answer, err, want)
+		}
+	}
+}
+
 // C3, K1: of two deliveries the one whose key is not stored says so if that has ended
 // the stored one, and keeps quiet if it was the other way round.
 func TestTwoDeliveries(t *testing.T) {
@@ -126,6 +183,56 @@ func TestTwoDeliveries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// K8: a delivery that reads what was true three seconds ago does not replace the key
+// that another has just promoted.
+func TestReadsAreStale(t *testing.T) {
+	w, _ := newWorld(t, func(*rotationtest.Subject, *apikeytest.Ledger) {})
+	token := requested(t, w)
+	before, err := w.Store.DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &w.Secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(w.Outside.Process(), token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	strategy, err := w.Strategy(w.Outside.Process())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := stale{w.Store, w, before, token, w.Now().Add(3 * time.Second)}
+	event := fmt.Appendf(nil, `{"Step":"createSecret","SecretId":%q,"ClientRequestToken":%q}`, w.Secret, token)
+	_, err = rotation.New(store, strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.Now, w.Pause)).Handle(t.Context(), event)
+	if err := errors.Join(err, w.CurrentWorks()); err != nil || w.Holder(rotation.StageCurrent) != token {
+		t.Errorf("AWSCURRENT is on %s: %v", w.Holder(rotation.StageCurrent), err)
+	}
+}
+
+// stale is a Secrets Manager that answers for a while as before a rotation.
+type stale struct {
+	*rotationtest.SecretsManager
+	w      *rotationtest.World
+	before *secretsmanager.DescribeSecretOutput
+	token  string
+	until  time.Time
+}
+
+func (s stale) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+	if s.w.Now().Before(s.until) {
+		return s.before, nil
+	}
+	return s.SecretsManager.DescribeSecret(ctx, in)
+}
+
+func (s stale) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	if s.w.Now().Before(s.until) && in.VersionId != nil {
+		if *in.VersionId == s.token {
+			return nil, &types.ResourceNotFoundException{}
+		}
+		in.VersionStage = nil // which it has not got any more
+	}
+	return s.SecretsManager.GetSecretValue(ctx, in)
 }
 
 // overtaken is a provider in whose call another delivery is faster.

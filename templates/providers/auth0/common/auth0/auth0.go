@@ -55,6 +55,12 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	return nil, err
 }
 
+// TryAdmin asks for an access token to the Management API, and forgets it.
+func (p *Provider) TryAdmin(ctx context.Context, account apikey.Account) error {
+	_, err := p.token(ctx, account.Admin, p.api.Base+management)
+	return err
+}
+
 // Roll makes a client secret of 260 bits.
 func (*Provider) Roll(_ context.Context, account apikey.Account) (rotation.Value, error) {
 	return account.Secret.With(apikey.KeyValue, rand.Text()+rand.Text()), nil

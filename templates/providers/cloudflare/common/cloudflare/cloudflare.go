@@ -127,11 +127,15 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
+	condition := present.Condition
+	if string(condition) == "null" { // is no condition, and refused as one
+		condition = nil
+	}
 	made, err := asAdmin[token](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
 		Name      string          `json:"name"`
 		Policies  []policy        `json:"policies"`
 		Condition json.RawMessage `json:"condition,omitempty"`
-	}{name.Label, present.Policies, present.Condition}})
+	}{name.Label, present.Policies, condition}})
 	if err != nil {
 		return rotation.Value{}, err
 	}

@@ -10,9 +10,12 @@
 //   - https://docs.datadoghq.com/api/latest/authentication/#validate-api-key (asked
 //     with a key that is none, it answers 403)
 //   - https://docs.datadoghq.com/account_management/api-app-keys/ (50 keys an
-//     organization, each with a name of its own, so each attempt adds to the name)
+//     organization unless Datadog has raised it, each with a name of its own, so each
+//     attempt adds to the name)
+//   - https://github.com/DataDog/datadog-api-client-go/blob/master/tests/scenarios/cassettes/TestScenarios/v2/Feature_Key_Management/Scenario_Get_all_API_keys_returns_%22OK%22_response.yaml
+//     (a recorded list, whose meta.max_allowed is that limit)
 //
-// Not documented: what is answered at the limit, and how an unknown admin's key is
+// Not documented: what is answered at the limit, so the list tells, and how an unknown admin's key is
 // told from one that lacks a permission, both of which are 403. So that is
 // auth-rejected, whosever key it is.
 package datadog
@@ -88,21 +91,27 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 }
 
 // List returns the organization's keys.
-func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
+func (p *Provider) List(ctx context.Context, account apikey.Account) ([]apikey.Key, error) {
+	keys, _, err := p.list(ctx, account)
+	return keys, err
+}
+
+// list is List that also returns how many keys there can be, 0 if that is not said.
+func (p *Provider) list(ctx context.Context, account apikey.Account) (keys []apikey.Key, room int, err error) {
 	for page := 0; ; page++ {
-		found, err := asAdmin[[]key](ctx, p, account, httpapi.Request{
+		found, room, err := asAdmin[[]key](ctx, p, account, httpapi.Request{
 			Method: http.MethodGet,
 			Query:  url.Values{"page[number]": {strconv.Itoa(page)}, "page[size]": {strconv.Itoa(pageSize)}},
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for _, k := range found {
 			label, _, _ := strings.Cut(k.Attributes.Name, " ")
 			keys = append(keys, apikey.Key{ID: k.ID, Label: label, Created: k.Attributes.Created})
 		}
 		if len(found) < pageSize {
-			return keys, nil
+			return keys, room, nil
 		}
 	}
 }
@@ -113,11 +122,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	present, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
+	present, _, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	made, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: object{key{
+	made, _, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: object{key{
 		Type: "api_keys",
 		Attributes: attributes{
 			Name:         name.Label + " " + rand.Text(),
@@ -126,12 +135,26 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		},
 	}}})
 	if err != nil {
-		return rotation.Value{}, err
+		return rotation.Value{}, p.orFull(ctx, account, err)
 	}
 	if made.ID == "" || made.Attributes.Key.IsZero() {
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "Datadog has made a key and not said what it is")
 	}
 	return account.Secret.With(apikey.KeyID, made.ID).With(apikey.KeyValue, made.Attributes.Key.Reveal()), nil
+}
+
+// orFull returns why no key was made: if the organization has as many as it can have,
+// that is the reason, whatever Datadog says.
+func (p *Provider) orFull(ctx context.Context, account apikey.Account, refusal error) error {
+	switch rotation.CodeOf(refusal) {
+	case rotation.CodePolicy, rotation.CodeAuthRejected, rotation.CodePermission:
+	default:
+		return refusal
+	}
+	if keys, room, err := p.list(ctx, account); err != nil || room == 0 || len(keys) < room {
+		return refusal
+	}
+	return rotation.Errorf(rotation.CodeQuota, "the organization has as many API keys as it can have").Because(refusal)
 }
 
 // object is what a call's body has its one thing in.
@@ -149,22 +172,25 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 }
 
 // asAdmin makes a call with the admin's keys and takes the answer out of its
-// envelope.
-func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request httpapi.Request) (data T, err error) {
+// envelope, and what that says of how many keys there can be.
+func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request httpapi.Request) (data T, room int, err error) {
 	request, err = admin(account, request)
 	if err != nil {
-		return data, err
+		return data, 0, err
 	}
 	var envelope struct {
 		Data *T `json:"data"`
+		Meta struct {
+			Room int `json:"max_allowed"`
+		} `json:"meta"`
 	}
 	if err := p.api.Do(ctx, request, &envelope); err != nil {
-		return data, err
+		return data, 0, err
 	}
 	if envelope.Data == nil {
-		return data, rotation.Errorf(rotation.CodeBadAnswer, "Datadog's answer has no data")
+		return data, 0, rotation.Errorf(rotation.CodeBadAnswer, "Datadog's answer has no data")
 	}
-	return *envelope.Data, nil
+	return *envelope.Data, envelope.Meta.Room, nil
 }
 
 // admin puts a call below the keys, and the admin's two keys into it.
@@ -186,13 +212,9 @@ func admin(account apikey.Account, request httpapi.Request) (httpapi.Request, er
 	return request, nil
 }
 
-// refusal takes 403 for a key that Datadog does not know, and a refusal that speaks
-// of a maximum for the organization's limit.
-func refusal(status int, body []byte) rotation.Code {
-	switch {
-	case status/100 == 4 && status != http.StatusTooManyRequests && strings.Contains(strings.ToLower(string(body)), "maximum"):
-		return rotation.CodeQuota
-	case status == http.StatusForbidden:
+// refusal takes 403 for a key that Datadog does not know.
+func refusal(status int, _ []byte) rotation.Code {
+	if status == http.StatusForbidden {
 		return rotation.CodeAuthRejected
 	}
 	return ""

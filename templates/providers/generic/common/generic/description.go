@@ -23,7 +23,7 @@ import (
 // In paths, queries and bodies {label} is what a new key is called, {id} the key
 // that is meant, {expires} the end of a new one, and any other {name} what the
 // secret has under that key. Where something stands in an answer is written with
-// dots: data.key.
+// dots, in a list by its number: data.key, data.0.key.
 type Description struct {
 	// Base is the API's URL; API_BASE_URL overrides it.
 	Base    string            `json:"base"`
@@ -295,13 +295,52 @@ func (document) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]"
 func (d document) at(path string) any {
 	here := d.root
 	for name := range strings.SplitSeq(path, ".") {
-		object, ok := here.(map[string]any)
-		if !ok {
+		switch below := here.(type) {
+		case map[string]any:
+			here = below[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(below) {
+				return nil
+			}
+			here = below[i]
+		default:
 			return nil
 		}
-		here = object[name]
 	}
 	return here
+}
+
+// denies reports whether an answer with a good status says that the call failed:
+// "success" or "ok" is false, or "error" or "errors" holds something.
+func (d document) denies() bool {
+	object, _ := d.root.(map[string]any)
+	for _, name := range []string{"success", "ok"} {
+		if object[name] == false {
+			return true
+		}
+	}
+	for _, name := range []string{"error", "errors"} {
+		switch said := object[name].(type) {
+		case string:
+			if said != "" {
+				return true
+			}
+		case bool:
+			if said {
+				return true
+			}
+		case map[string]any:
+			if len(said) > 0 {
+				return true
+			}
+		case []any:
+			if len(said) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // text returns the text, number or boolean at a path, "" for none.
@@ -342,18 +381,50 @@ func (d document) items(path string) (items []document) {
 	return items
 }
 
-// time reads a time in the form of RFC 3339 or in seconds since 1970, zero for none.
+// layouts are the forms of a time that are understood, beside a number. One without a
+// zone is taken for UTC.
+var layouts = []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05", time.DateOnly, time.RFC1123Z, time.RFC1123}
+
+// time reads a time in one of the layouts or as a number since 1970, in seconds or
+// what else its size says; zero is none. A day is its beginning.
 func (d document) time(path string) (time.Time, error) {
 	text := d.text(path)
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.Unix(seconds, 0), nil
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return since1970(n), nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, rotation.Errorf(rotation.CodeBadAnswer, "the API's answer has no time at %q", path)
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
 	}
-	return at, nil
+	return time.Time{}, rotation.Errorf(rotation.CodeBadAnswer, "the API's answer has no time at %q that is understood", path)
+}
+
+// since1970 takes a number for that unit in which it is a time before the year 5138:
+// seconds, milliseconds, microseconds or nanoseconds.
+func since1970(n int64) time.Time {
+	const latest = 1e11 // in seconds
+	switch {
+	case n < latest:
+		return time.Unix(n, 0)
+	case n < latest*1e3:
+		return time.UnixMilli(n)
+	case n < latest*1e6:
+		return time.UnixMicro(n)
+	default:
+		return time.Unix(0, n)
+	}
+}
+
+// youngest is time for the day on which a key was made: a key that only may be old must
+// not be taken for one.
+func (d document) youngest(path string) (time.Time, error) {
+	at, err := d.time(path)
+	if _, day := time.Parse(time.DateOnly, d.text(path)); day == nil {
+		at = at.Add(24*time.Hour - time.Second)
+	}
+	return at, err
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -98,7 +99,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 		}
 		items, seen := answer.items(list.Items), len(keys)
 		for _, item := range items {
-			created, err := item.time(list.Created)
+			created, err := item.youngest(list.Created)
 			if err != nil {
 				return nil, err
 			}
@@ -112,6 +113,18 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 			return keys, nil
 		}
 	}
+}
+
+// TryAdmin lists keys or, where the API lists none, makes the call that proves a key
+// with the admin's.
+func (p *Provider) TryAdmin(ctx context.Context, account apikey.Account) error {
+	if p.d.List != nil {
+		_, err := p.List(ctx, account)
+		return err
+	}
+	var answer document
+	_, err := p.call(ctx, p.d.Verify, account, values{id: apikey.ID(account.Secret)}, &answer)
+	return err
 }
 
 // Create makes a key.
@@ -130,28 +143,29 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 	return httpapi.Found(err)
 }
 
-// obtain makes a call that answers with a key.
+// obtain makes a call that answers with a key. With an error it returns what the
+// answer had of it.
 func (p *Provider) obtain(ctx context.Context, call *Call, account apikey.Account, v values) (rotation.Value, error) {
 	if p.d.Lifetime > 0 {
 		v.expires = p.now().Add(time.Duration(p.d.Lifetime)).UTC()
 	}
 	var answer document
-	if _, err := p.call(ctx, call, account, v, &answer); err != nil {
-		return rotation.Value{}, err
+	_, failed := p.call(ctx, call, account, v, &answer)
+	if failed != nil && answer.root == nil {
+		return rotation.Value{}, failed
 	}
-	id, key := answer.text(call.ID), answer.text(call.Key)
-	if call.ID == "" {
-		id = v.id
+	next, id, key := account.Secret, answer.text(call.ID), answer.text(call.Key)
+	if id != "" {
+		next = next.With(apikey.KeyID, id)
 	}
-	if id == "" || key == "" {
-		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the API has made a key and its answer has no %q or no %q", call.ID, call.Key)
+	if key != "" {
+		next = next.With(apikey.KeyValue, key)
 	}
-	next := account.Secret.With(apikey.KeyID, id).With(apikey.KeyValue, key)
+	if failed == nil && (key == "" || id == "" && call.ID != "") {
+		failed = rotation.Errorf(rotation.CodeBadAnswer, "the API has made a key and its answer has no %q or no %q", call.ID, call.Key)
+	}
 	expires, err := answer.time(call.Expires)
-	if err != nil {
-		return rotation.Value{}, err
-	}
-	return apikey.WithExpiry(next, expires), nil
+	return apikey.WithExpiry(next, expires), cmp.Or(failed, err)
 }
 
 // values are what a call's placeholders stand for, beside the secret's own keys.
@@ -187,10 +201,22 @@ func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account,
 	if fill.missing != "" {
 		return nil, rotation.Errorf(rotation.CodeBadSecret, "provider.json wants key %q of the secret, which is missing", fill.missing)
 	}
-	if answer == nil {
-		return p.api.DoHeader(ctx, request, nil)
+	var text string
+	header, err := p.api.DoHeader(ctx, request, &text)
+	if err != nil {
+		return nil, err
 	}
-	return p.api.DoHeader(ctx, request, answer)
+	var said document
+	if err := json.Unmarshal([]byte(text), &said); err != nil && answer != nil {
+		return nil, rotation.Errorf(rotation.CodeBadAnswer, "%s %s: the answer is not JSON", request.Method, request.Path).Because(err)
+	}
+	if answer != nil {
+		*answer = said
+	}
+	if said.denies() {
+		return header, rotation.Errorf(rotation.CodeBadAnswer, "%s %s: the status is good, and the answer says that the call failed", request.Method, request.Path)
+	}
+	return header, nil
 }
 
 // refusal gives a status the code that the description has for it.

@@ -169,20 +169,100 @@ func TestOnTheWire(t *testing.T) {
 	wantCode(t, err, rotation.CodeQuota)
 }
 
+// K1: what stands in a list is found by its number, a time in whatever unit
+// or form, and what was made is told with the error that keeps it from being used.
+func TestAnswersOfOtherAPIs(t *testing.T) {
+	d, err := generic.Parse([]byte(`{
+		"auth": {"scheme": "bearer"}, "verify": {"method": "GET", "path": "/me"}, "revoke": {"method": "DELETE", "path": "/keys/{id}"},
+		"create": {"method": "POST", "path": "/keys", "id": "data.0.id", "key": "data.0.k", "expires": "data.0.end"},
+		"list": {"method": "GET", "path": "/keys", "id": "id", "label": "name", "created": "at"}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+	defer server.Close()
+	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	account := apikey.Account{Secret: parse(t, `{"key_id":"own","api_key":"own"}`), Admin: parse(t, `{"api_key":"admin"}`)}
+	for end, want := range map[string]string{
+		`"2026-12-31"`: "2026-12-31T00:00:00Z", `"2026-12-31 10:00:00"`: "2026-12-31T10:00:00Z", `1798675200`: "2026-12-31T00:00:00Z",
+		`1798675200000`: "2026-12-31T00:00:00Z", `"1798675200000000"`: "2026-12-31T00:00:00Z", `null`: "",
+	} {
+		answer = `{"data":[{"id":"1","k":"made","end":` + end + `}]}`
+		made, err := provider.Create(t.Context(), account, apikey.Name{})
+		key, _ := made.Get(apikey.KeyValue)
+		expiry, _ := made.Get(apikey.KeyExpiry)
+		if err != nil || apikey.ID(made) != "1" || key.Reveal() != "made" || expiry.Reveal() != want {
+			t.Errorf("%s: got %q, %v, want %q", end, expiry.Reveal(), err, want)
+		}
+	}
+	for _, answer = range []string{`{"data":[{"id":"1","k":"made","end":"soon"}]}`, `{"data":[{"id":"1"}]}`} {
+		made, err := provider.Create(t.Context(), account, apikey.Name{})
+		wantCode(t, err, rotation.CodeBadAnswer)
+		if apikey.ID(made) != "1" {
+			t.Errorf("%s: the id is lost", answer)
+		}
+	}
+	for at, want := range map[string]string{`1767225600000`: "2026-01-01T00:00:00Z", `"2026-01-01"`: "2026-01-01T23:59:59Z"} {
+		answer = `[{"id":"1","name":"a","at":` + at + `}]`
+		keys, err := provider.List(t.Context(), account)
+		if err != nil || len(keys) != 1 || keys[0].Created.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s: got %v, %v, want %s", at, keys, err, want)
+		}
+	}
+}
+
+// C7, K7: an answer with a good status that says that the call failed proves no key,
+// makes none and ends none.
+func TestSuccessIsFalse(t *testing.T) {
+	d, err := generic.Parse([]byte(`{
+		"auth": {"scheme": "bearer"}, "verify": {"method": "GET", "path": "/me"}, "revoke": {"method": "DELETE", "path": "/keys/{id}"},
+		"create": {"method": "POST", "path": "/keys", "id": "id", "key": "k"},
+		"list": {"method": "GET", "path": "/keys", "items": "keys", "id": "id", "label": "name", "created": "at"}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+	defer server.Close()
+	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	account := apikey.Account{Secret: parse(t, `{"key_id":"own","api_key":"own"}`), Admin: parse(t, `{"api_key":"admin"}`)}
+	for text, want := range map[string]rotation.Code{
+		`"success":false`: rotation.CodeBadAnswer, `"ok":false`: rotation.CodeBadAnswer, `"error":"no"`: rotation.CodeBadAnswer,
+		`"error":{"code":1}`: rotation.CodeBadAnswer, `"errors":["no"]`: rotation.CodeBadAnswer,
+		`"success":true`: "", `"error":null`: "", `"errors":[]`: "", `"error":""`: "", `"error":false`: "",
+	} {
+		answer = `{"id":"1","k":"made","keys":[],` + text + `}`
+		_, verified := provider.Verify(t.Context(), account.Secret)
+		_, created := provider.Create(t.Context(), account, apikey.Name{})
+		_, listed := provider.List(t.Context(), account)
+		for _, err := range []error{verified, created, listed, provider.Revoke(t.Context(), account, "1"), provider.TryAdmin(t.Context(), account)} {
+			if got := rotation.CodeOf(err); got != want {
+				t.Errorf("%s: %v, want the code %q", text, err, want)
+			}
+		}
+	}
+}
+
 // C19: a key is not replaced by a call that was throttled and comes late.
 func TestRollIsNotRepeated(t *testing.T) {
 	d, err := generic.Parse([]byte(`{
 		"auth": {"scheme": "bearer"},
-		"roll": {"method": "PUT", "path": "/keys/{id}", "id": "id", "key": "key"},
+		"roll": {"method": "PUT", "path": "/keys/{id}", "id": "id", "key": "key", "expires": "end"},
 		"verify": {"method": "GET", "path": "/me"}
 	}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls := 0
+	calls, answer := 0, ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls++
-		w.WriteHeader(http.StatusTooManyRequests)
+		if answer == "" {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		fmt.Fprint(w, answer)
 	}))
 	defer server.Close()
 	api := httpapi.Client{Base: server.URL, Sleep: func(context.Context, time.Duration) error { return nil }}
@@ -191,6 +271,15 @@ func TestRollIsNotRepeated(t *testing.T) {
 	wantCode(t, err, rotation.CodeThrottled)
 	if calls != 1 {
 		t.Errorf("%d calls, want one", calls)
+	}
+
+	// K1: the only key that works is not thrown away for what else is wrong.
+	for _, answer = range []string{`{"id": "7", "key": "new", "end": "soon"}`, `{"key": "new"}`, `{"id": "7", "key": "new", "success": false}`} {
+		next, err := generic.New(api, d, time.Now).Roll(t.Context(), account)
+		wantCode(t, err, rotation.CodeBadAnswer)
+		if key, _ := next.Get(apikey.KeyValue); key.Reveal() != "new" || apikey.ID(next) != "7" {
+			t.Errorf("%s: the new key is lost", answer)
+		}
 	}
 }
 

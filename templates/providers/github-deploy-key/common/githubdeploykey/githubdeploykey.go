@@ -219,7 +219,7 @@ const (
 // signer reads value's private key. The first one may stand there without its first
 // and last line, as a single one: a prompt takes no more.
 func signer(value rotation.Value) (ssh.Signer, error) {
-	text, err := apikey.Text(value, apikey.KeyValue)
+	text, err := apikey.Lines(value, apikey.KeyValue)
 	if err != nil {
 		return nil, err
 	}

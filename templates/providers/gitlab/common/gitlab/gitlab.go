@@ -14,10 +14,16 @@
 //     self, with which a token asks about itself)
 //   - https://docs.gitlab.com/api/user_tokens/#create-a-personal-access-token-for-a-user
 //     (for administrators, and not on GitLab.com)
+//   - https://docs.gitlab.com/api/service_accounts/ (tokens of a group's service
+//     account: list, create, revoke, and no call that gets one)
+//   - https://docs.gitlab.com/user/project/settings/project_access_tokens/ (a trial on
+//     GitLab.com is limited to one)
 //   - https://docs.gitlab.com/api/rest/#pagination
 //
 // Not documented: whether tokens of groups and projects may ask about themselves, and
-// tokens without the scope api. In GitLab's source (self_information.rb) all may.
+// tokens without the scope api. In GitLab's source (self_information.rb) all may. Nor
+// how a limit and a missing right are refused: with 400, and these words
+// (app/services/resource_access_tokens/create_service.rb).
 package gitlab
 
 import (
@@ -34,8 +40,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
 )
 
-// KeyOwner is the secret's key that says whose the token is: groups/ID, projects/ID
-// or users/ID.
+// KeyOwner is the secret's key that says whose the token is:
+// groups/ID/service_accounts/ID, groups/ID, projects/ID or users/ID.
 const KeyOwner = "owner"
 
 // Base is where the API of GitLab.com is.
@@ -43,6 +49,9 @@ const Base = "https://gitlab.com/api/v4"
 
 // personal is where a token asks about itself, and where the tokens of users are.
 const personal = "/personal_access_tokens"
+
+// serviceAccounts stands between the ids of a group and of its service account.
+const serviceAccounts = "/service_accounts/"
 
 // pageSize is the most that a page of tokens may have.
 const pageSize = 100
@@ -118,6 +127,17 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := p.list(ctx, account, o)
+	for _, t := range tokens {
+		if t.Active { // GitLab before 17.2 does not know the state
+			keys = append(keys, apikey.Key{ID: string(t.ID), Label: t.Name, Created: t.Created})
+		}
+	}
+	return keys, err
+}
+
+// list returns all pages of an owner's tokens.
+func (p *Provider) list(ctx context.Context, account apikey.Account, o owner) (all []token, err error) {
 	for page := 1; ; page++ {
 		query := url.Values{"state": {"active"}, "page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(pageSize)}}
 		if o.user != "" {
@@ -127,13 +147,9 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.tokens, Query: query}, &tokens); err != nil {
 			return nil, err
 		}
-		for _, t := range tokens {
-			if t.Active { // before 17.2 GitLab lists all
-				keys = append(keys, apikey.Key{ID: string(t.ID), Label: t.Name, Created: t.Created})
-			}
-		}
+		all = append(all, tokens...)
 		if len(tokens) < pageSize {
-			return keys, nil
+			return all, nil
 		}
 	}
 }
@@ -148,10 +164,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	var present, made token
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.token(former.Reveal())}, &present); err != nil {
+	present, err := p.get(ctx, account, o, former.Reveal())
+	if err != nil {
 		return rotation.Value{}, err
 	}
+	var made token
 	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: o.create, JSON: token{
 		Name:        name.Label,
 		Description: present.Description,
@@ -171,6 +188,23 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		With(apikey.KeyExpiry, ends.Format(time.RFC3339)), nil
 }
 
+// get returns a token of an owner's.
+func (p *Provider) get(ctx context.Context, account apikey.Account, o owner, id string) (found token, err error) {
+	if !o.listed {
+		return found, p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.token(id)}, &found)
+	}
+	all, err := p.list(ctx, account, o)
+	if err != nil {
+		return found, err
+	}
+	for _, t := range all {
+		if string(t.ID) == id {
+			return t, nil
+		}
+	}
+	return found, rotation.Errorf(rotation.CodeNotFound, "GitLab lists no token with the id that %q names", apikey.KeyID)
+}
+
 // Revoke revokes a token.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
 	o, err := ownerOf(account)
@@ -186,14 +220,30 @@ func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request 
 	if err != nil {
 		return rotation.Within("admin secret", err)
 	}
-	request.Auth = httpapi.Bearer(admin)
+	request.Auth, request.Refusal = httpapi.Bearer(admin), refusal
 	return p.api.Do(ctx, request, answer)
+}
+
+// refusal tells a limit and a missing right from a request that is wrong: all are 400.
+func refusal(status int, body []byte) rotation.Code {
+	says := func(words string) bool {
+		return status == http.StatusBadRequest && strings.Contains(string(body), words)
+	}
+	switch {
+	case says("limit reached"):
+		return rotation.CodeQuota
+	case says("does not have permission"), says("not held by the creating user"):
+		return rotation.CodePermission
+	default:
+		return ""
+	}
 }
 
 // owner is where the calls for an owner's tokens go.
 type owner struct {
 	create, tokens string // paths
 	user           string // whose tokens are listed, if it is a user
+	listed         bool   // a token is found in the list alone
 }
 
 func (o owner) token(id string) string { return o.tokens + "/" + url.PathEscape(id) }
@@ -209,8 +259,12 @@ func ownerOf(account apikey.Account) (owner, error) {
 	case id == "":
 	case kind == "users":
 		return owner{create: path + personal, tokens: personal, user: id}, nil
+	case kind == "groups" && strings.Contains(id, serviceAccounts):
+		group, account, _ := strings.Cut(id, serviceAccounts)
+		tokens := "/groups/" + url.PathEscape(group) + serviceAccounts + url.PathEscape(account) + personal
+		return owner{create: tokens, tokens: tokens, listed: true}, nil
 	case kind == "groups", kind == "projects":
 		return owner{create: path + "/access_tokens", tokens: path + "/access_tokens"}, nil
 	}
-	return owner{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is none of groups/ID, projects/ID and users/ID", KeyOwner)
+	return owner{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is none of groups/ID/service_accounts/ID, groups/ID, projects/ID and users/ID", KeyOwner)
 }

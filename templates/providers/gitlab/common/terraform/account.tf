@@ -10,9 +10,9 @@ variable "gitlab_url" {
 }
 
 variable "token_lifetime" {
-  description = "How long a token is valid, such as 4320h: longer than two rotation intervals, and no longer than GitLab allows, which is 365 days if nobody changes it."
+  description = "How long a token is valid, such as 4320h: longer than two rotation intervals, and no longer than GitLab allows, which is 365 days of its own time zone if nobody changes it."
   type        = string
-  default     = "8760h"
+  default     = "8736h"
 }
 
 locals {

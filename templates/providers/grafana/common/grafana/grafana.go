@@ -6,10 +6,13 @@
 // What Grafana documents of it:
 //   - https://grafana.com/docs/grafana/latest/developers/http_api/serviceaccount/#get-service-account-tokens
 //     (list, create, delete; the answer to create has the token, no other does)
-//   - https://grafana.com/docs/grafana/latest/developers/http_api/other/#login-api
-//     (GET /api/login/ping answers whoever is logged in, whatever they may do)
+//   - https://grafana.com/docs/grafana/latest/developers/http_api/user/#actual-user
+//     (GET /api/user, what a token is proven with)
 //
-// Not documented, but in Grafana's source: a name can be taken once in an
+// Not documented, but in Grafana's source (pkg/api/api.go, login.go): GET /api/user is
+// for those who are signed in and not anonymous, so 401 refuses a token and any other
+// answer, by what the token may do 200, 403 or 404, knows it. GET /api/login/ping would
+// take an anonymous visitor for logged in. A name can be taken once in an
 // organization (409), so each attempt adds to it; a token that does not exist is 404;
 // and where token_expiration_day_limit or its like is set, a token without an end, or
 // with a later one, is 400. A limit to how many tokens there are is known neither to
@@ -68,22 +71,25 @@ func (*Provider) Credential() []string {
 	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
 }
 
-// Verify asks Grafana whether the token is logged in.
+// Verify asks Grafana who the token is. An answer that a token without the right to ask
+// gets as well proves it only if a call without one is refused.
 func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []string, err error) {
 	own, err := apikey.Text(value, apikey.KeyValue)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Message string `json:"message"`
+	who := httpapi.Request{Method: http.MethodGet, Path: "/api/user", Auth: httpapi.Bearer(own)}
+	var user struct{}
+	err = p.api.Do(ctx, who, &user)
+	switch rotation.CodeOf(err) {
+	case rotation.CodePermission, rotation.CodeNotFound:
+		who.Auth = nil
+		if nobody := p.api.Do(ctx, who, &user); rotation.CodeOf(nobody) == rotation.CodeAuthRejected {
+			return nil, nil
+		}
+	default:
 	}
-	if err := p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: "/api/login/ping", Auth: httpapi.Bearer(own)}, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Message != "Logged in" {
-		return nil, rotation.Errorf(rotation.CodeBadAnswer, "Grafana does not say that the token is logged in")
-	}
-	return nil, nil
+	return nil, err
 }
 
 // List returns the service account's tokens, which are not paged.

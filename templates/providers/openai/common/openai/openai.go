@@ -1,27 +1,37 @@
-// Package openai makes, proves and revokes API keys of an OpenAI project.
+// Package openai makes, proves and deletes API keys of a service account in an OpenAI
+// project.
 //
-// There is no call that makes a key of a person. A service account comes with a key,
-// which is not deleted but with it: so each key has a service account of its own, and
-// the secret's key_id is the service account's. It is made as a member of the project
-// with all that members may do; what the present one was granted or denied by hand is
-// not taken over.
+// All keys are the same service account's, so its roles and groups hold for each. What a
+// key itself may do, its scopes, no call tells: a new one gets those of the function's
+// configuration, or all that its service account has.
 //
 // What OpenAI documents of it:
-//   - https://platform.openai.com/docs/api-reference/project-service-accounts (create,
-//     list, delete; the answer to create has the key, no other does)
-//   - https://platform.openai.com/docs/api-reference/project-api-keys/delete (a service
-//     account's key is not deleted but with the service account)
+//   - https://developers.openai.com/api/reference/resources/admin/subresources/organization/subresources/projects/subresources/service_accounts/subresources/api_keys/methods/create
+//     (the answer has the key, no other does; scopes, expires_in_seconds)
+//   - .../projects/subresources/api_keys/methods/list (with owner.service_account.id and
+//     owner_project_access) and .../methods/delete ("also keys that a service account
+//     owns", in the copy of 2026-11-17; the specification of 2026-08-21 had an error for
+//     them. A refusal leaves the key alive and is reported)
+//   - https://developers.openai.com/api/docs/guides/api-keys (issue, switch, verify,
+//     revoke; the service account stays)
 //   - https://platform.openai.com/docs/api-reference/models/list (what a key is proven
 //     with)
+//   - https://developers.openai.com/api/docs/guides/data-residency (regional hosts, for
+//     the keys of projects there; the administration is at the one for all)
 //
-// Whether names must differ, how many service accounts a project can have, and how soon
-// a key ends with its service account is not documented.
+// Not documented, but on record: 401 with "Missing scopes" to a key that works and may
+// not do this (https://github.com/microsoft/PowerToys/issues/32989), and 401 with
+// incorrect_hostname to a key of a project in a region
+// (https://github.com/agent-ecosystem/skill-validator/issues/70). How many keys a
+// service account can have is not documented.
 package openai
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -29,42 +39,53 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
 )
 
-// KeyProject is the secret's key with the project's id.
-const KeyProject = "project_id"
+// The secret's keys with the ids of the project and of the service account in it.
+const (
+	KeyProject        = "project_id"
+	KeyServiceAccount = "service_account_id"
+)
 
-// Base is where the API is.
+// Base is where the administration is, and the API for projects in no region.
 const Base = "https://api.openai.com/v1"
 
-// pageSize is the most that a page of service accounts may have.
+// pageSize is the most that a page of keys may have.
 const pageSize = "100"
 
-// Provider is OpenAI.
+// Config is what the provider is told by the function's environment.
+type Config struct {
+	Lifetime time.Duration // of a key; 0 is for ever
+	Scopes   []string      // of a key; none are all that its service account has
+}
+
+// Provider is OpenAI, whose keys are made at one host and may be used at another.
 type Provider struct {
-	api      *httpapi.Client
-	lifetime time.Duration
+	admin, api *httpapi.Client
+	config     Config
 }
 
-// New returns the provider behind a client, whose Base is set if it is not. Keys live
-// for a while, or for ever if that is 0.
-func New(api httpapi.Client, lifetime time.Duration) *Provider {
-	if api.Base == "" {
-		api.Base = Base
-	}
-	return &Provider{&api, lifetime}
+// New returns the provider behind a client, whose Base is where keys are used.
+func New(api httpapi.Client, config Config) *Provider {
+	api.Base = cmp.Or(api.Base, Base)
+	admin := api
+	admin.Base = Base
+	return &Provider{&admin, &api, config}
 }
 
-// serviceAccount is a service account as OpenAI writes it.
-type serviceAccount struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Created int64  `json:"created_at"`
-	Key     struct {
-		Value   rotation.Sensitive `json:"value"`
-		Expires int64              `json:"expires_at"`
-	} `json:"api_key"`
+// key is a key as OpenAI writes it.
+type key struct {
+	ID      string             `json:"id"`
+	Name    string             `json:"name"`
+	Created int64              `json:"created_at"`
+	Expires int64              `json:"expires_at"`
+	Value   rotation.Sensitive `json:"value"`
+	Owner   struct {
+		ServiceAccount struct {
+			ID string `json:"id"`
+		} `json:"service_account"`
+	} `json:"owner"`
 }
 
-// Credential is the key, its end and the service account's id.
+// Credential is the key, its end and its id.
 func (*Provider) Credential() []string {
 	return []string{apikey.KeyID, apikey.KeyValue, apikey.KeyExpiry}
 }
@@ -78,29 +99,38 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	var models struct {
 		Object string `json:"object"`
 	}
-	if err := p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: "/models", Auth: httpapi.Bearer(own)}, &models); err != nil {
+	err = p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: "/models", Auth: httpapi.Bearer(own), Refusal: refusal}, &models)
+	switch {
+	case rotation.CodeOf(err) == rotation.CodeBadConfig:
+		return nil, rotation.Errorf(rotation.CodeBadConfig, "the key is of a project with data residency, which has a host of its own: set openai_url").Because(err)
+	case err != nil:
 		return nil, err
-	}
-	if models.Object != "list" {
+	case models.Object != "list":
 		return nil, rotation.Errorf(rotation.CodeBadAnswer, "OpenAI lists no models for the key")
 	}
 	return nil, nil
 }
 
-// List returns the project's service accounts.
+// List returns the service account's keys.
 func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
-	query := url.Values{"limit": {pageSize}}
+	owner, err := apikey.Text(account.Secret, KeyServiceAccount)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{"limit": {pageSize}, "owner_project_access": {"any"}}
 	for {
 		var page struct {
-			Data []serviceAccount `json:"data"`
-			More bool             `json:"has_more"`
+			Data []key `json:"data"`
+			More bool  `json:"has_more"`
 		}
-		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Query: query}, &page); err != nil {
+		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: "/api_keys", Query: query}, &page); err != nil {
 			return nil, err
 		}
-		for _, a := range page.Data {
-			keys = append(keys, apikey.Key{ID: a.ID, Label: a.Name, Created: time.Unix(a.Created, 0)})
-			query.Set("after", a.ID)
+		for _, k := range page.Data {
+			if k.Owner.ServiceAccount.ID == owner.Reveal() {
+				keys = append(keys, apikey.Key{ID: k.ID, Label: k.Name, Created: time.Unix(k.Created, 0)})
+			}
+			query.Set("after", k.ID)
 		}
 		if !page.More || len(page.Data) == 0 {
 			return keys, nil
@@ -108,38 +138,62 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 	}
 }
 
-// Create makes a service account, and with it a key.
+// Create makes a key of the service account.
 func (p *Provider) Create(ctx context.Context, account apikey.Account, name apikey.Name) (rotation.Value, error) {
-	var made serviceAccount
-	err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
-		Name    string `json:"name"`
-		Seconds int64  `json:"expires_in_seconds,omitempty"`
-	}{name.Label, int64(p.lifetime.Seconds())}}, &made)
+	owner, err := apikey.Text(account.Secret, KeyServiceAccount)
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	if made.ID == "" || made.Key.Value.IsZero() {
-		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "OpenAI has made a service account and not said its key")
+	var made key
+	err = p.asAdmin(ctx, account, httpapi.Request{
+		Method: http.MethodPost, Path: "/service_accounts/" + url.PathEscape(owner.Reveal()) + "/api_keys",
+		JSON: struct {
+			Name    string   `json:"name"`
+			Scopes  []string `json:"scopes,omitempty"`
+			Seconds int64    `json:"expires_in_seconds,omitempty"`
+		}{name.Label, p.config.Scopes, int64(p.config.Lifetime.Seconds())},
+	}, &made)
+	if err != nil {
+		return rotation.Value{}, err
 	}
-	next := account.Secret.With(apikey.KeyID, made.ID).With(apikey.KeyValue, made.Key.Value.Reveal())
+	if made.ID == "" || made.Value.IsZero() {
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "OpenAI has made a key and not said what it is")
+	}
 	var end time.Time
-	if made.Key.Expires > 0 {
-		end = time.Unix(made.Key.Expires, 0)
+	switch {
+	case made.Expires > 0:
+		end = time.Unix(made.Expires, 0)
+	case p.config.Lifetime > 0: // OpenAI's SDKs do not know the end in the answer
+		end = time.Unix(made.Created, 0).Add(p.config.Lifetime)
 	}
-	return apikey.WithExpiry(next, end), nil
+	return apikey.WithExpiry(account.Secret.With(apikey.KeyID, made.ID).With(apikey.KeyValue, made.Value.Reveal()), end), nil
 }
 
-// Revoke deletes a service account, and with it its key.
+// Revoke deletes a key.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)}, nil))
+	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: "/api_keys/" + url.PathEscape(id)}, nil))
 }
 
-// asAdmin makes a call below the project's service accounts with an Admin API key.
+// asAdmin makes a call below the project with an Admin API key.
 func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
 	project, err := apikey.Text(account.Secret, KeyProject)
 	if err != nil {
 		return err
 	}
-	request.Path = "/organization/projects/" + url.PathEscape(project.Reveal()) + "/service_accounts" + request.Path
-	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
+	request.Path = "/organization/projects/" + url.PathEscape(project.Reveal()) + request.Path
+	request.Refusal = refusal
+	return p.admin.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
+}
+
+// refusal tells what else 401 means than a key that OpenAI does not know.
+func refusal(status int, body []byte) rotation.Code {
+	switch {
+	case status != http.StatusUnauthorized:
+		return ""
+	case strings.Contains(string(body), "incorrect_hostname"):
+		return rotation.CodeBadConfig
+	case strings.Contains(string(body), "Missing scopes"):
+		return rotation.CodePermission
+	}
+	return ""
 }

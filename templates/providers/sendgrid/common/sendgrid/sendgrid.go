@@ -11,6 +11,11 @@
 //   - https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions/retrieve-a-list-of-scopes-for-which-this-user-has-access
 //     (the scopes of the key that asks)
 //
+// Some scopes SendGrid gives by itself and, on some accounts, refuses with 500 when
+// they are asked for: https://github.com/kenzo0107/terraform-provider-sendgrid/pull/118
+// and https://github.com/trois-six/terraform-provider-sendgrid/pull/6. They are the
+// account's and not the key's.
+//
 // Nothing tells when a key was made, so one that a rotation of this secret has left
 // is revoked by the next, however young it is. It is not documented how the 403 at
 // the limit differs from that of an admin who lacks a right: the list tells.
@@ -20,6 +25,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -32,6 +38,14 @@ const Base = "https://api.sendgrid.com"
 
 // room is how many keys an account can have.
 const room = 100
+
+// automatic are the scopes that SendGrid gives by itself.
+var automatic = []string{"2fa_exempt", "2fa_required", "sender_verification_eligible", "sender_verification_exempt", "sender_verification_legacy"}
+
+// asked returns the scopes that can be asked for.
+func asked(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return slices.Contains(automatic, scope) })
+}
 
 // Provider is SendGrid.
 type Provider struct{ api *httpapi.Client }
@@ -70,7 +84,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	if len(granted.Scopes) == 0 {
 		return nil, rotation.Errorf(rotation.CodeBadAnswer, "SendGrid names no scope of the key")
 	}
-	return granted.Scopes, nil
+	return asked(granted.Scopes), nil
 }
 
 // List returns the account's keys, which are no more than fit on a page.
@@ -93,17 +107,25 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	var present, made key
+	var present struct {
+		key
+		Result []key `json:"result"` // as the specification has it, and clients do not
+	}
 	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: pathOf(id.Reveal())}, &present); err != nil {
 		return rotation.Value{}, err
 	}
-	if len(present.Scopes) == 0 { // what a key without any may do is not documented
-		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "SendGrid names no scope of the present key")
+	scopes := asked(present.Scopes)
+	for _, k := range present.Result {
+		scopes = asked(k.Scopes)
 	}
+	if len(scopes) == 0 { // what a key without any may do is not documented
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "SendGrid names no scope of the present key that can be asked for")
+	}
+	var made key
 	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: "/v3/api_keys", JSON: struct {
 		Name   string   `json:"name"`
 		Scopes []string `json:"scopes"`
-	}{name.Label, present.Scopes}}, &made)
+	}{name.Label, scopes}}, &made)
 	if err != nil {
 		return rotation.Value{}, p.orFull(ctx, account, err)
 	}

@@ -101,7 +101,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 		}
 		for _, k := range page.Keys {
 			created, err := time.Parse(time.RFC1123Z, k.Created)
-			if err != nil {
+			if err != nil && apikey.Labelled(k.Name) { // the specification lets the date be null
 				return nil, rotation.Errorf(rotation.CodeBadAnswer, "Twilio does not say when a key was made").Because(err)
 			}
 			keys = append(keys, apikey.Key{ID: k.SID, Label: k.Name, Created: created})
