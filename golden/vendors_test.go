@@ -15,6 +15,7 @@ func TestVendorsToday(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	renderer := generator.NewRenderer(c)
 	for _, test := range []struct {
 		row, provider, page, says string
 	}{
@@ -35,11 +36,11 @@ func TestVendorsToday(t *testing.T) {
 		{"V16", "stripe", "README.md", "Infisical"},
 	} {
 		answers := generator.Texts(map[string]string{"name": "orders", "type": "api-key", "provider": test.provider})
-		result, err := c.Generate(answers)
+		result, err := renderer.Generate(answers)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := c.Managed(answers)
+		text := c.Resolve(answers).Managed()
 		for _, f := range result.Files {
 			if f.Path == test.page {
 				text = string(f.Data)

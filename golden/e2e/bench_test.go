@@ -231,14 +231,21 @@ func (b *bench) newFunction(dir string) *rehearsal.Function {
 // emit writes a project as a user would and builds its function.
 func emit(t testing.TB, args []string) string {
 	t.Helper()
+	dir := write(t, args)
+	if err := function.Build(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// write writes a project as a user would.
+func write(t testing.TB, args []string) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
 	var said strings.Builder
 	args = append(append([]string{"new", secretName}, args...), "--no-input", "--dir", dir)
 	if code := cmd.Main(args, cmd.System{In: strings.NewReader(""), Out: &said, Err: &said, Getenv: func(string) string { return "" }}); code != 0 {
 		t.Fatalf("rotasmith %s: exit %d\n%s", strings.Join(args, " "), code, said.String())
-	}
-	if err := function.Build(t.Context(), dir); err != nil {
-		t.Fatal(err)
 	}
 	return dir
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/e2e/keys"
+	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -99,7 +100,7 @@ import (
 func TestKilled(t *testing.T) { keys.Killed(t, wire, SINGLE) }
 `
 
-// hurry builds the project's function anew with hardly a pause between two looks at the
+// hurry builds the project's function with hardly a pause between two looks at the
 // labels: this Secrets Manager is never out of date, and there are thousands of looks.
 func hurry(t *testing.T, project string) {
 	t.Helper()
@@ -112,7 +113,9 @@ func hurry(t *testing.T, project string) {
 	if err := os.WriteFile(file, []byte(strings.Replace(string(source), pause, short, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build(t, project, filepath.Join(project, keys.Binary))
+	if err := function.Build(t.Context(), project); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // killed emits the project, lays the test over the provider's folder and runs it where
@@ -123,7 +126,7 @@ func (s keyScenario) killed(t *testing.T) (rows []keys.Row) {
 	if s.answer != "" {
 		args = append(args, "--set", s.answer)
 	}
-	project, aside := emit(t, args), t.TempDir()
+	project, aside := write(t, args), t.TempDir()
 	hurry(t, project)
 	folder, err := filepath.Abs(filepath.Join("..", "..", "templates", "providers", s.provider, s.strategy))
 	if err != nil {
