@@ -7,11 +7,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml, a manifest in each folder of a kind of
-// target, such as engines/*/engine.yaml, and features/*/question.yaml. It does not change once it is open.
+// target, such as engines/*/engine.yaml, and features/*/question.yaml. Nothing of it changes once it is open.
 type Catalog struct {
 	Types     []Type
 	Targets   []Target
@@ -20,7 +19,7 @@ type Catalog struct {
 	fsys       fs.FS
 	root       string
 	strategies map[string]strategyManifest
-	costs      func() (map[string]costManifest, error) // by layer
+	costs      cache[costManifest] // by layer
 }
 
 // Type is a type of rotation, the answer to the question "type".
@@ -74,7 +73,6 @@ const (
 // no question takes.
 func Open(fsys fs.FS, root string) (*Catalog, error) {
 	c := &Catalog{fsys: fsys, root: root, strategies: make(map[string]strategyManifest)}
-	c.costs = sync.OnceValues(func() (map[string]costManifest, error) { return readCosts(fsys) })
 	ofLayers, err := c.readStrategies()
 	if err != nil {
 		return nil, err

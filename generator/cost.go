@@ -2,6 +2,7 @@ package generator
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -129,10 +130,6 @@ func (c *Catalog) bill(s *Spec, assume map[string]float64) (*Bill, error) {
 	if err != nil {
 		return nil, err
 	}
-	costs, err := c.costs()
-	if err != nil {
-		return nil, err
-	}
 	b := &Bill{AsOf: list.AsOf, Region: list.Region}
 	numbers := make(map[string]float64)
 	assumed := func(name string, number float64, note string) {
@@ -158,7 +155,11 @@ func (c *Catalog) bill(s *Spec, assume map[string]float64) (*Bill, error) {
 		}
 	}
 	for _, layer := range s.Layers {
-		if err := b.add(costs, s.Layers, layer, list.Prices, numbers); err != nil {
+		m, err := c.costOf(layer)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.add(m, s.Layers, layer, list.Prices, numbers); err != nil {
 			return nil, err
 		}
 	}
@@ -166,9 +167,8 @@ func (c *Catalog) bill(s *Spec, assume map[string]float64) (*Bill, error) {
 }
 
 // add adds what one layer costs.
-func (b *Bill) add(costs map[string]costManifest, layers []string, layer string, priceOf map[string]Price, numbers map[string]float64) error {
+func (b *Bill) add(m costManifest, layers []string, layer string, priceOf map[string]Price, numbers map[string]float64) error {
 	file := path.Join(layer, costFile)
-	m := costs[layer]
 	for _, item := range m.Items {
 		if slices.Contains(layers, item.Unless) {
 			continue
@@ -216,19 +216,13 @@ func rotationsPerMonth(s *Schedule) Assumption {
 	return Assumption{Number: days * float64(len(s.hours)), Note: "at most: as if every day were one of the schedule's"}
 }
 
-// readCosts reads what each layer costs.
-func readCosts(fsys fs.FS) (map[string]costManifest, error) {
-	costs := make(map[string]costManifest)
-	err := fs.WalkDir(fsys, ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() != costFile {
-			return err
+// costOf reads what a layer costs, when a bill first asks for it.
+func (c *Catalog) costOf(layer string) (costManifest, error) {
+	return c.costs.get(layer, func() (m costManifest, err error) {
+		err = readStrictly(c.fsys, path.Join(layer, costFile), &m)
+		if errors.Is(err, fs.ErrNotExist) {
+			return m, nil
 		}
-		var m costManifest
-		if err := readStrictly(fsys, file, &m); err != nil {
-			return err
-		}
-		costs[path.Dir(file)] = m
-		return nil
+		return m, err
 	})
-	return costs, err
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -16,8 +18,19 @@ type tfNames struct {
 }
 
 // undeclared reports each variable and local value that a Terraform file of the project uses and no file beside it declares: a layer counts
-// on a file that another one, such as the engine, has to supply.
+// on a file that another one, such as the engine, has to supply. It parses only where a look at the lines finds something.
 func (p *project) undeclared(files []File) error {
+	found := undeclaredBy(files, func(f File) (*tfNames, error) {
+		return p.terraform.get(f.SHA256, func() (*tfNames, error) { return skimNames(f), nil })
+	})
+	if found == nil {
+		return nil
+	}
+	return errors.Join(undeclaredBy(files, parseNames)...)
+}
+
+// undeclaredBy is undeclared with names that are read in one of two ways.
+func undeclaredBy(files []File, read func(File) (*tfNames, error)) []error {
 	declared := make(map[string]bool) // by folder and name
 	names := make([]*tfNames, len(files))
 	for i, f := range files {
@@ -25,9 +38,8 @@ func (p *project) undeclared(files []File) error {
 			continue
 		}
 		var err error
-		names[i], err = p.terraform.get(f.SHA256, func() (*tfNames, error) { return parseNames(f) })
-		if err != nil {
-			return err
+		if names[i], err = read(f); err != nil {
+			return []error{err}
 		}
 		for _, name := range names[i].declared {
 			declared[path.Join(path.Dir(f.Path), name)] = true
@@ -45,7 +57,46 @@ func (p *project) undeclared(files []File) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errs
+}
+
+// skimNames looks for names in the lines of a formatted file. It finds those in comments and texts too, as used, and misses none.
+func skimNames(f File) *tfNames {
+	n := &tfNames{used: make(map[string]int)}
+	inLocals := false
+	number := 0
+	for line := range strings.Lines(string(f.Data)) {
+		number++
+		indented := strings.TrimPrefix(line, "  ")
+		switch name := identifier(indented); {
+		case strings.HasPrefix(line, `variable "`):
+			n.declared = append(n.declared, "var."+identifier(strings.TrimPrefix(line, `variable "`)))
+		case strings.HasPrefix(line, "locals {"):
+			inLocals = true
+		case strings.HasPrefix(line, "}"):
+			inLocals = false
+		case inLocals && len(indented) == len(line)-2 && strings.HasPrefix(strings.TrimLeft(indented[len(name):], " "), "="):
+			n.declared = append(n.declared, "local."+name)
+		}
+		for _, root := range []string{"var.", "local."} {
+			for rest := line; ; {
+				before, after, found := strings.Cut(rest, root)
+				if !found {
+					break
+				}
+				if name := root + identifier(after); n.used[name] == 0 && (before == "" || identifier(before[len(before)-1:]) == "") {
+					n.used[name] = number
+				}
+				rest = after
+			}
+		}
+	}
+	return n
+}
+
+// identifier returns the name that a text begins with.
+func identifier(text string) string {
+	return text[:len(text)-len(strings.TrimLeftFunc(text, func(r rune) bool { return r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }))]
 }
 
 func parseNames(f File) (*tfNames, error) {
