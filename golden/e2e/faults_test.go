@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 			{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
 			{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
 			{"no rights", statements("ALTER ROLE "+server.Admin+" NOCREATEROLE", "ALTER ROLE "+server.Admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
-			{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
+			{"no connection left", statements("ALTER ROLE "+server.Admin+" CONNECTION LIMIT 0", "ALTER ROLE "+server.Admin+" CONNECTION LIMIT -1"), rotation.CodeUserLimit, "limit on connections"},
 			{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
 		})
 	})

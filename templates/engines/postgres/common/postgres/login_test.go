@@ -103,7 +103,8 @@ func TestLoginFails(t *testing.T) {
 		{name: "NOLOGIN", script: postgrestest.OverTLS(good, postgrestest.Refuse("28000", "InitializeSessionUserId")), want: rotation.CodeLocked},
 		{name: "no right to connect", script: postgrestest.OverTLS(good, postgrestest.Refuse("42501", "CheckMyDatabase")), want: rotation.CodePermission},
 		{name: "no such database", script: postgrestest.OverTLS(good, postgrestest.Refuse("3D000", "InitPostgres")), want: rotation.CodeServer},
-		{name: "too many connections", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitProcess")), want: rotation.CodeUnreachable},
+		{name: "the server is full", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitProcess")), want: rotation.CodeServerFull},
+		{name: "the user's limit", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitializeSessionUserId")), want: rotation.CodeUserLimit},
 		{name: "starting", script: postgrestest.OverTLS(good, postgrestest.Refuse("57P03", "ProcessStartupPacket")), want: rotation.CodeUnreachable},
 		{name: "another user's session", script: postgrestest.OverTLS(good, welcome("somebody")), want: rotation.CodeIdentity},
 	}
