@@ -42,6 +42,9 @@ type Subject struct {
 	// Cramped says that the target has no room for two processes at a time, so that
 	// none may stand still.
 	Cramped bool
+	// Seeded is what people do to the secret between its first value and its first
+	// rotation, if anything.
+	Seeded func() error
 	// Before is what a person does before each rotation, if anything.
 	Before func() error
 	// Recovered returns nil if a rotation that met a fault and came to its end
@@ -87,6 +90,9 @@ func NewWorld(t testing.TB, subject func(*World) Subject) *World {
 	w.Subject = subject(w)
 	w.Secret = w.Seed(secretName, w.Initial)
 	w.Lag(nil)
+	if err := ask(w.Seeded); err != nil {
+		t.Fatalf("after seeding: %v", err)
+	}
 	return w
 }
 

@@ -10,6 +10,7 @@ import (
 	"crypto/sha1"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -141,8 +142,8 @@ func (s *Session) Identify(ctx context.Context, doing, user string, passwords ..
 	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s IDENTIFIED VIA %s", name, strings.Join(methods, " OR ")))
 }
 
-// Diagnose implements [database.Diagnoser]. It also refuses what [Session.Check]
-// does.
+// Diagnose implements [database.Diagnoser]. It also refuses a user
+// that authenticates by other means than [Plugin].
 func (s *Session) Diagnose(ctx context.Context, user string) error {
 	name, err := s.Account(ctx, user)
 	if err != nil {
@@ -159,10 +160,34 @@ func (s *Session) Diagnose(ctx context.Context, user string) error {
 	}
 }
 
-// Check refuses a user that authenticates by other means than [Plugin].
-func (s *Session) Check(ctx context.Context, name mysqlconn.Name) error {
-	_, err := s.look(ctx, name)
-	return err
+// CheckMethods refuses a user that authenticates by other means than [Plugin].
+// priv is its column in mysql.global_priv.
+// https://mariadb.com/kb/en/mysqlglobal_priv-table/
+func CheckMethods(user, priv string) error {
+	type method struct {
+		Plugin         string
+		Authentication string `json:"authentication_string"`
+	}
+	var first struct {
+		method
+		Or []method `json:"auth_or"`
+	}
+	if err := json.Unmarshal([]byte(priv), &first); err != nil {
+		return rotation.Errorf(rotation.CodeServer, "mysql.global_priv does not say how user %q authenticates", user)
+	}
+	if first.Plugin == Plugin && first.Authentication == "" {
+		first.Plugin = "no password"
+	}
+	for _, m := range append(first.Or, first.method) {
+		if m.Plugin != Plugin && m.Plugin != "" { // among several, the first has no name
+			return foreign(user, m.Plugin)
+		}
+	}
+	return nil
+}
+
+func foreign(user, plugin string) error {
+	return rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", user, plugin, Plugin)
 }
 
 // look returns what SHOW CREATE USER says behind the means of authentication,
@@ -175,7 +200,7 @@ func (s *Session) look(ctx context.Context, name mysqlconn.Name) (rest string, e
 	methods, rest := methodsOf(rows[0][0])
 	for _, plugin := range methods {
 		if plugin != Plugin {
-			return rest, rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", name.User, plugin, Plugin)
+			return rest, foreign(name.User, plugin)
 		}
 	}
 	return rest, nil

@@ -33,13 +33,16 @@ func (t Target) Login(ctx context.Context, account database.Account) (twouser.Se
 		session.Close()
 		return nil, rotation.Errorf(rotation.CodeServer, "the server is %s: two users take MariaDB 10.4.2 or newer", version)
 	}
-	return &Session{session}, nil
+	return &Session{Session: session}, nil
 }
 
 // Session is a [mariadb.Session] that also compares, creates and reconciles
 // users. It has no statement that changes any other user than the one that it
 // is told to.
-type Session struct{ *mariadb.Session }
+type Session struct {
+	*mariadb.Session
+	lately grants.Lately
+}
 
 var (
 	_ twouser.Session = (*Session)(nil)
@@ -64,6 +67,11 @@ func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
 	return grants.Rehearse(ctx, s, active, inactive)
 }
 
+// Change implements [database.Session]. The password is the user's only one.
+func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
+	return grants.Change(ctx, s, user, password)
+}
+
 // Activate implements [twouser.Session]. The password is the user's only one.
 func (s *Session) Activate(ctx context.Context, user string, password rotation.Sensitive) error {
 	return grants.Activate(ctx, s, user, password)
@@ -86,33 +94,47 @@ func (*Session) SetDefaultRoles(account mysqlconn.Name, roles string) string {
 // it would not if it named the user.
 func (*Session) Mine(context.Context) (string, error) { return "SHOW GRANTS", nil }
 
-// Traits implements [grants.Server].
-func (s *Session) Traits(ctx context.Context, account mysqlconn.Name) (grants.Traits, error) {
-	if err := s.Check(ctx, account); err != nil {
-		return grants.Traits{}, err
-	}
-	columns := []string{"u.ssl_type", "u.ssl_cipher", "u.x509_issuer", "u.x509_subject", "u.default_role", expiry}
+// Lately implements [grants.Server].
+func (s *Session) Lately() *grants.Lately { return &s.lately }
+
+// Users implements [grants.Server].
+func (s *Session) Users(ctx context.Context, users ...string) ([]grants.User, error) {
+	columns := []string{"u.user", "u.host", "p.priv", "u.ssl_type", "u.ssl_cipher", "u.x509_issuer", "u.x509_subject", "u.default_role", expiry}
 	for _, limit := range limits {
 		columns = append(columns, "u."+limit.column)
 	}
-	rows, err := s.Query(ctx, fmt.Sprintf("look up %q", account.User),
-		fmt.Sprintf("SELECT %s FROM mysql.user u JOIN mysql.global_priv p USING (user, host) WHERE u.user = %s AND u.host = %s",
-			strings.Join(columns, ", "), mysqlconn.Literal(account.User), mysqlconn.Literal(account.Host)))
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", users),
+		fmt.Sprintf("SELECT %s FROM mysql.user u JOIN mysql.global_priv p USING (user, host) WHERE u.is_role = 'N' AND u.user IN (%s)",
+			strings.Join(columns, ", "), mysqlconn.Literals(users)))
 	if err != nil {
-		return grants.Traits{}, err
+		return nil, err
 	}
-	row := rows[0]
-	t := grants.Traits{
-		Plugin: mariadb.Plugin, Require: grants.Require(row[0], row[1], row[2], row[3]),
-		DefaultRoles: "NONE", Passwords: []grants.Option{{Name: "PASSWORD EXPIRE", Value: row[5]}},
+	var found []grants.User
+	for _, row := range rows {
+		u := grants.User{Account: mysqlconn.Name{User: row[0], Host: row[1]}, Rules: grants.Rules{OnDatabases: onDatabases}}
+		if err := mariadb.CheckMethods(u.Account.User, row[2]); err != nil {
+			return nil, err
+		}
+		u.Traits = grants.Traits{
+			Plugin: mariadb.Plugin, Require: grants.Require(row[3], row[4], row[5], row[6]),
+			DefaultRoles: "NONE", Passwords: []grants.Option{{Name: "PASSWORD EXPIRE", Value: row[8]}},
+		}
+		if row[7] != "" {
+			u.Traits.DefaultRoles = mysqlconn.Identifier(row[7])
+		}
+		for i, limit := range limits {
+			u.Traits.Limits = append(u.Traits.Limits, grants.Option{Name: limit.name, Value: row[9+i]})
+		}
+		found = append(found, u)
 	}
-	if row[4] != "" {
-		t.DefaultRoles = mysqlconn.Identifier(row[4])
-	}
-	for i, limit := range limits {
-		t.Limits = append(t.Limits, grants.Option{Name: limit.name, Value: row[6+i]})
-	}
-	return t, nil
+	return found, nil
+}
+
+// onDatabases is what ALL PRIVILEGES means on a database.
+// https://mariadb.com/kb/en/grant/#database-privileges
+var onDatabases = []string{
+	"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "CREATE TEMPORARY TABLES", "LOCK TABLES",
+	"EXECUTE", "CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "TRIGGER", "DELETE HISTORY",
 }
 
 // expiry reads the rule for a password's expiry, in the words that set it.

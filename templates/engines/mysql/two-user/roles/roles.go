@@ -30,13 +30,16 @@ func (t Target) Login(ctx context.Context, account database.Account) (twouser.Se
 	if err != nil {
 		return nil, err
 	}
-	return &Session{session}, nil
+	return &Session{Session: session}, nil
 }
 
 // Session is a [mysql.Session] that also compares, creates and reconciles
 // users. It has no statement that changes any other user than the one that it
 // is told to.
-type Session struct{ *mysql.Session }
+type Session struct {
+	*mysql.Session
+	lately grants.Lately
+}
 
 var (
 	_ twouser.Session = (*Session)(nil)
@@ -67,32 +70,19 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 	return s.Session.Try(ctx, user, grants.Nobodys())
 }
 
-// Change implements [database.Session]. The password that it replaces is the
-// user's last one: a secondary one that somebody kept is gone before.
+// Change implements [database.Session]. The password is the user's only one.
 func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
-	if err := s.discard(ctx, user); err != nil {
-		return err
-	}
 	return grants.Change(ctx, s, user, password)
 }
 
 // Activate implements [twouser.Session], and is like [Session.Change] about
 // secondary passwords.
 func (s *Session) Activate(ctx context.Context, user string, password rotation.Sensitive) error {
-	if err := s.discard(ctx, user); err != nil {
-		return err
-	}
 	return grants.Activate(ctx, s, user, password)
 }
 
-// discard makes the primary password of another user its only one.
-func (s *Session) discard(ctx context.Context, user string) error {
-	name, err := s.Account(ctx, user)
-	if err != nil || !s.Version().AtLeast(8, 0, 14) {
-		return err
-	}
-	return s.Alter(ctx, fmt.Sprintf("discard the secondary password of %q", user), fmt.Sprintf("ALTER USER %s DISCARD OLD PASSWORD", name))
-}
+// Lately implements [grants.Server].
+func (s *Session) Lately() *grants.Lately { return &s.lately }
 
 // CheckName implements [grants.Server].
 func (*Session) CheckName(name string) error { return mysql.MaxName.Check(name) }
@@ -127,38 +117,76 @@ func (s *Session) Mine(ctx context.Context) (string, error) {
 
 func (s *Session) knowsRoles() bool { return s.Version().AtLeast(8, 0, 0) }
 
-// Traits implements [grants.Server].
-func (s *Session) Traits(ctx context.Context, account mysqlconn.Name) (grants.Traits, error) {
-	doing := fmt.Sprintf("look up %q", account.User)
-	columns := []string{"plugin", "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject"}
-	limits, rules := s.columns(limits), s.columns(rules)
-	for _, column := range slices.Concat(limits, rules) {
+// Users implements [grants.Server].
+func (s *Session) Users(ctx context.Context, users ...string) ([]grants.User, error) {
+	limits, rules, server := s.columns(limits), s.columns(rules), s.columns(server)
+	columns := []string{"user", "host", "plugin", "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject"}
+	for _, column := range slices.Concat(server, limits, rules) {
 		columns = append(columns, column.value)
 	}
-	where := fmt.Sprintf("WHERE user = %s AND host = %s", mysqlconn.Literal(account.User), mysqlconn.Literal(account.Host))
-	rows, err := s.Query(ctx, doing, fmt.Sprintf("SELECT %s FROM mysql.user %s", strings.Join(columns, ", "), where))
+	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", users),
+		fmt.Sprintf("SELECT %s FROM mysql.user u WHERE user IN (%s)", strings.Join(columns, ", "), mysqlconn.Literals(users)))
 	if err != nil {
-		return grants.Traits{}, err
+		return nil, err
 	}
-	row := rows[0]
-	if !slices.Contains(mysql.Plugins, row[0]) {
-		return grants.Traits{}, rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", account.User, row[0], strings.Join(mysql.Plugins, ", "))
+	var found []grants.User
+	for _, row := range rows {
+		if !slices.Contains(mysql.Plugins, row[2]) {
+			return nil, rotation.Errorf(rotation.CodeServer, "user %q authenticates by %s: only %s can be rotated", row[0], row[2], strings.Join(mysql.Plugins, ", "))
+		}
+		u := grants.User{
+			Account: mysqlconn.Name{User: row[0], Host: row[1]},
+			Traits:  grants.Traits{Plugin: row[2], Require: grants.Require(row[3], row[4], row[5], row[6]), DefaultRoles: "NONE"},
+			Rules:   grants.Rules{FirstWildcard: true, RolesMerge: s.knowsRoles(), OnDatabases: onDatabases},
+		}
+		values := row[7:]
+		for i, column := range server {
+			switch value := values[i]; {
+			case column.name == partialRevokes:
+				u.Rules.Literal = value == "1"
+			case column.name == secondary:
+				u.Secondary = value == "1"
+			case value != "":
+				u.Traits.DefaultRoles = value
+			}
+		}
+		values = values[len(server):]
+		for i, column := range limits {
+			u.Traits.Limits = append(u.Traits.Limits, grants.Option{Name: column.name, Value: values[i]})
+		}
+		for i, column := range rules {
+			u.Traits.Passwords = append(u.Traits.Passwords, grants.Option{Name: column.name, Value: values[len(limits)+i]})
+		}
+		found = append(found, u)
 	}
-	t := grants.Traits{Plugin: row[0], Require: grants.Require(row[1], row[2], row[3], row[4])}
-	for i, column := range limits {
-		t.Limits = append(t.Limits, grants.Option{Name: column.name, Value: row[5+i]})
-	}
-	for i, column := range rules {
-		t.Passwords = append(t.Passwords, grants.Option{Name: column.name, Value: row[5+len(limits)+i]})
-	}
-	t.DefaultRoles, err = s.defaultRoles(ctx, doing, where)
-	return t, err
+	return found, nil
+}
+
+// onDatabases is what ALL PRIVILEGES means on a database.
+// https://dev.mysql.com/doc/refman/8.4/en/grant.html#grant-database-privileges
+var onDatabases = []string{
+	"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "CREATE TEMPORARY TABLES", "LOCK TABLES",
+	"EXECUTE", "CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EVENT", "TRIGGER",
 }
 
 // column is an option of ALTER USER and the expression that reads its value.
 type column struct {
 	patch       int // the first MySQL 8.0 that has it, 0 for all
 	name, value string
+}
+
+const (
+	defaultRoles   = "DEFAULT ROLE"
+	secondary      = "secondary password"
+	partialRevokes = "partial revokes"
+)
+
+// What else there is to a user, and to the server.
+var server = []column{
+	{1, defaultRoles, "(SELECT GROUP_CONCAT(CONCAT('''', REPLACE(d.default_role_user, '''', ''''''), '''@''', REPLACE(d.default_role_host, '''', ''''''), '''')" +
+		" ORDER BY 1 SEPARATOR ', ') FROM mysql.default_roles d WHERE d.user = u.user AND d.host = u.host)"},
+	{14, secondary, "user_attributes->'$.additional_password' IS NOT NULL"},
+	{16, partialRevokes, "@@partial_revokes"},
 }
 
 var limits = []column{
@@ -183,19 +211,4 @@ var rules = []column{
 // columns returns those that the server has.
 func (s *Session) columns(all []column) []column {
 	return slices.DeleteFunc(slices.Clone(all), func(c column) bool { return c.patch > 0 && !s.Version().AtLeast(8, 0, c.patch) })
-}
-
-func (s *Session) defaultRoles(ctx context.Context, doing, where string) (string, error) {
-	if !s.knowsRoles() {
-		return "NONE", nil
-	}
-	rows, err := s.Select(ctx, doing, "SELECT default_role_user, default_role_host FROM mysql.default_roles "+where+" ORDER BY 1, 2")
-	if err != nil || len(rows) == 0 {
-		return "NONE", err
-	}
-	roles := make([]string, len(rows))
-	for i, row := range rows {
-		roles[i] = mysqlconn.Name{User: row[0], Host: row[1]}.String()
-	}
-	return strings.Join(roles, ", "), nil
 }

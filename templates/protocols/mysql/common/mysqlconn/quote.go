@@ -19,6 +19,15 @@ func Literal(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
 
+// Literals quotes texts for a list.
+func Literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = Literal(text)
+	}
+	return strings.Join(quoted, ", ")
+}
+
 // Name is the name of an account: two accounts with one user and other hosts
 // are two, with a password each.
 type Name struct{ User, Host string }

@@ -24,32 +24,45 @@ type Session struct {
 	version  Version
 	readOnly bool
 	limits   timeouts
+	settings string // what is still to be set
 }
 
-// begin makes the session independent of what is set for its server and its
-// user, and learns what is to be known of both.
+// begin learns what is to be known of the server and the user.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	s.limits = limits
-	settings := fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1"+
+	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only")
+	if err != nil {
+		return err
+	}
+	s.settings, s.limits = settings(limits), limits
+	facts := rows[0]
+	s.version = ParseVersion(facts[1])
+	s.readOnly = !off(facts[2]) || !off(facts[3]) // Aurora's readers say so in the second
+	return s.identify(facts[0])
+}
+
+// settings returns the statement that makes a session independent of what is
+// set for its server and its user.
+func settings(limits timeouts) string {
+	return fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1"+
 		// What SHOW GRANTS quotes names with, and what a backslash means.
-		", SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'"+
+		", SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES', SESSION group_concat_max_len = 1048576"+
 		", SESSION wait_timeout = %d, SESSION lock_wait_timeout = %d, SESSION innodb_lock_wait_timeout = %[2]d"+
 		// Each server reads its own of these two and takes the other's for a
 		// comment. MariaDB's changes of users heed no limit but this one.
 		"/*!50708 , SESSION max_execution_time = %d */"+
 		"/*M!100108 , SESSION max_statement_time = %[2]d */",
 		seconds(limits.idle), seconds(limits.lock), max(1, limits.statement.Milliseconds()))
-	if err := s.Exec(ctx, "set up the session", settings); err != nil {
-		return err
+}
+
+// prepare puts the settings in force before the session's first statement of
+// its own. A session that only proves who it is needs none.
+func (s *Session) prepare(ctx context.Context) error {
+	if s.settings == "" {
+		return nil
 	}
-	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only")
-	if err != nil {
-		return err
-	}
-	facts := rows[0]
-	s.version = ParseVersion(facts[1])
-	s.readOnly = !off(facts[2]) || !off(facts[3]) // Aurora's readers say so in the second
-	return s.identify(facts[0])
+	_, err := s.conn.ExecContext(ctx, s.settings, nil)
+	s.settings = ""
+	return statementError(err, "set up the session")
 }
 
 // off reads a switch, which newer servers name.
@@ -109,12 +122,18 @@ func claimName(user string) string {
 // Exec runs a statement. doing names its purpose in errors and must be safe to
 // print; the statement never appears in one.
 func (s *Session) Exec(ctx context.Context, doing, statement string) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
 	_, err := s.conn.ExecContext(ctx, statement, nil)
 	return statementError(err, doing)
 }
 
 // Alter is [Session.Exec] for a statement that carries a new password.
 func (s *Session) Alter(ctx context.Context, doing, statement string) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
 	_, err := s.conn.ExecContext(ctx, statement, nil)
 	return changeError(err, doing)
 }
@@ -134,6 +153,9 @@ func (s *Session) Query(ctx context.Context, doing, statement string) (Rows, err
 
 // Select is [Session.Query] for a statement that may find nothing.
 func (s *Session) Select(ctx context.Context, doing, statement string) (rows Rows, err error) {
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
 	read, err := s.conn.QueryContext(ctx, statement, nil)
 	if err != nil {
 		return nil, statementError(err, doing)

@@ -15,7 +15,7 @@ import (
 // parsed returns the rights that lines describe.
 func parsed(t *testing.T, lines ...string) rights {
 	t.Helper()
-	r, err := parse(lines)
+	r, err := parse(lines, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +184,79 @@ func TestStatementsNameTheInactiveUserOnly(t *testing.T) {
 // TestUnknownLine: a line that nobody here understands may be a right, or hold
 // a hash. (T3, C9)
 func TestUnknownLine(t *testing.T) {
-	_, err := parse([]string{"PERMIT sentinel"})
+	_, err := parse([]string{"PERMIT sentinel"}, Rules{})
 	if rotation.CodeOf(err) != rotation.CodeServer || strings.Contains(err.Error(), "sentinel") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRows: of the names that fit a database, the server goes by one, and a user
+// has what is granted on that. (T10)
+func TestRows(t *testing.T) {
+	mysql, mariadb := Rules{FirstWildcard: true, RolesMerge: true}, Rules{}
+	on := func(name string, privileges string) string {
+		return "GRANT " + privileges + " ON `" + name + "`.* TO x"
+	}
+	for _, test := range []struct {
+		name  string
+		rules []Rules
+		a, b  []string
+		lacks string
+	}{
+		{name: "the same", a: []string{on("sh%", "SELECT"), on("s%1", "INSERT"), on("shop1", "DELETE")}, b: []string{on("sh%", "SELECT"), on("s%1", "INSERT"), on("shop1", "DELETE")}, rules: []Rules{mysql}},
+		{name: "a narrower row", a: []string{on("shop%", "SELECT, INSERT")}, b: []string{on("shop%", "SELECT, INSERT"), on("shop1", "SELECT")}, lacks: "INSERT ON `shop1`.*"},
+		{name: "a narrower pattern", a: []string{on("sh%", "SELECT")}, b: []string{on("sh%", "SELECT"), on("shop%", "INSERT")}, lacks: "SELECT ON `shop%`.*"},
+		{name: "a wider row", a: []string{on("shop1", "SELECT")}, b: []string{on("sh%", "SELECT")}},
+		{name: "a wider row with less", a: []string{on("shop1", "SELECT, INSERT")}, b: []string{on("sh%", "SELECT")}, lacks: "INSERT ON `shop1`.*"},
+		{name: "an escape", a: []string{on("my_db", "SELECT")}, b: []string{on(`my\_db`, "SELECT")}, lacks: "SELECT ON `my_db`.*"},
+		{name: "the other way", a: []string{on(`my\_db`, "SELECT")}, b: []string{on("my_db", "SELECT")}},
+		{name: "no escape, with partial revokes", a: []string{on("my_db", "SELECT")}, b: []string{on("my%", "SELECT")}, rules: []Rules{{Literal: true}}, lacks: "SELECT ON `my_db`.*"},
+		{name: "everything", a: []string{on("shop1", "SELECT")}, b: []string{"GRANT SELECT ON *.* TO x", on("shop1", "INSERT")}},
+		{name: "everything but", a: []string{on("shop%", "SELECT")}, b: []string{"GRANT SELECT ON *.* TO x", "REVOKE SELECT ON `shop1`.* FROM x"}, lacks: "SELECT ON `shop%`.*"},
+		{name: "a table", a: []string{"GRANT SELECT ON `shop1`.`t` TO x"}, b: []string{on("shop%", "SELECT")}},
+		{name: "a table in a narrower row", a: []string{"GRANT SELECT ON `shop1`.`t` TO x"}, b: []string{on("shop%", "SELECT"), on("shop1", "INSERT")}, lacks: "SELECT ON `shop1`.`t`"},
+		{name: "patterns of one rank", a: []string{on("sh%", "SELECT"), on("sh_p", "INSERT")}, b: []string{on("sh%", "SELECT"), on("sh_p", "INSERT")}, rules: []Rules{mysql}, lacks: "ON `sh_p`.*"},
+		{name: "patterns that cross", a: []string{on("sh%", "SELECT")}, b: []string{on("sh%", "SELECT"), on("s%1", "INSERT")}, rules: []Rules{mariadb}, lacks: "SELECT ON `sh%`.*"},
+		{name: "patterns that cross, by the first wildcard", a: []string{on("sh%", "SELECT")}, b: []string{on("sh%", "SELECT"), on("s%1", "INSERT")}, rules: []Rules{mysql}},
+		{name: "passing on", a: []string{on("shop%", "SELECT") + " WITH GRANT OPTION"}, b: []string{on("shop%", "SELECT") + " WITH GRANT OPTION", on("shop1", "SELECT")}, lacks: "SELECT ON `shop1`.* with the right"},
+		{name: "a role's row", a: []string{"GRANT `r` TO x"}, b: []string{"GRANT `r` TO x", on("shop1", "SELECT")}, rules: []Rules{mysql}, lacks: "may hide a role's"},
+	} {
+		for _, rules := range append(test.rules, map[bool][]Rules{true: {mysql, mariadb}}[len(test.rules) == 0]...) {
+			t.Run(fmt.Sprintf("%s, %v", test.name, rules), func(t *testing.T) {
+				a, _ := parse(test.a, rules)
+				b, _ := parse(test.b, rules)
+				got := strings.Join(differences(user{rights: a}, user{rights: b}), "; ")
+				if (got == "") != (test.lacks == "") || !strings.Contains(got, test.lacks) {
+					t.Errorf("got %q, want %q", got, test.lacks)
+				}
+			})
+		}
+	}
+}
+
+// TestPatterns: what fits what, as the servers read wildcards. (T10)
+func TestPatterns(t *testing.T) {
+	for _, test := range []struct {
+		p, q          string
+		within, meets bool
+	}{
+		{"shop", "shop", true, true},
+		{"shop", "sh%", true, true},
+		{"shop%", "sh%", true, true},
+		{"sh%", "shop%", false, true},
+		{"s%1", "sh%", false, true},
+		{"shop_", "shop%", true, true},
+		{`shop\_`, "shop_", true, true},
+		{"shop_", `shop\_`, false, true},
+		{`a\_`, "ab", false, false},
+		{"a%b%c", "%b%", true, true},
+		{"%a", "%b", false, false},
+		{"shop", "shops", false, false},
+		{"", "%", true, true},
+	} {
+		p, q := parsePattern("`"+test.p+"`", false), parsePattern("`"+test.q+"`", false)
+		if p.within(q) != test.within || p.meets(q) != test.meets || q.meets(p) != test.meets {
+			t.Errorf("%s within %s: %t, meets: %t and %t", test.p, test.q, p.within(q), p.meets(q), q.meets(p))
+		}
 	}
 }

@@ -68,7 +68,20 @@ func (session) Identified(_ string, p rotation.Sensitive) string {
 	return "IDENTIFIED BY " + p.Reveal()
 }
 
-func (session) Traits(context.Context, mysqlconn.Name) (Traits, error) { return Traits{}, nil }
+func (session) Lately() *Lately { return new(Lately) }
+
+func (s session) Users(ctx context.Context, users ...string) (found []User, err error) {
+	for _, user := range users {
+		names, err := s.Names(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			found = append(found, User{Account: name})
+		}
+	}
+	return found, nil
+}
 
 func (s session) Names(_ context.Context, user string) ([]mysqlconn.Name, error) {
 	_, exists, err := s.Rights(user)

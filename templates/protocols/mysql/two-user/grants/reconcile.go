@@ -20,15 +20,18 @@ func Reconcile(ctx context.Context, s Server, active, inactive string, revoke bo
 		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
 	}
 	doing := fmt.Sprintf("reconcile %q", inactive)
-	m := mending{account: b.account}
-	if a.account.Host != b.account.Host {
-		if err := unnamed(ctx, s, b.account); err != nil {
+	m := mending{account: b.Account}
+	if a.Account.Host != b.Account.Host {
+		if err := unnamed(ctx, s, b.Account); err != nil {
 			return nil, err
 		}
-		m.move(a.account.Host)
+		m.move(a.Account.Host)
 	}
 	extra = m.rights(a.rights, b.rights, revoke)
-	m.traits(s, a.traits, b.traits)
+	m.traits(s, a.Traits, b.Traits)
+	if len(m.statements) == 0 {
+		s.Lately().keep(a, b)
+	}
 	for _, statement := range m.statements {
 		if err := s.Alter(ctx, doing, statement); err != nil {
 			return nil, err
@@ -88,7 +91,7 @@ func (m *mending) rights(a, b rights, revoke bool) (extra []string) {
 			m.revoke(d, a, left)
 		}
 	}
-	for _, d := range a.beyond(left) {
+	for _, d := range sorted(append(a.beyond(left), a.bounding(left)...)) {
 		m.grant(d)
 	}
 	for _, bound := range a.bounds(b) {

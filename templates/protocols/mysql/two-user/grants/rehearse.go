@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -24,19 +25,29 @@ func Rehearse(ctx context.Context, s Server, active, inactive string) error {
 	if err := s.Exec(ctx, "try to change a user", fmt.Sprintf("ALTER USER IF EXISTS %s ACCOUNT LOCK", nobody)); err != nil {
 		return err
 	}
-	a, err := read(ctx, s, active)
+	users, err := s.Users(ctx, active, inactive)
+	named, err := only(active, users, err)
 	if err != nil {
 		return err
 	}
-	b, err := read(ctx, s, inactive)
-	if err != nil && rotation.CodeOf(err) != rotation.CodeParity { // which is that it does not exist yet
+	a, err := equip(ctx, s, named)
+	if err != nil {
+		return err
+	}
+	var b user
+	switch named, err := only(inactive, users, nil); {
+	case err == nil:
+		if b, err = equip(ctx, s, named); err != nil {
+			return err
+		}
+	case rotation.CodeOf(err) != rotation.CodeParity: // which is that it does not exist yet
 		return err
 	}
 	mine, err := s.Mine(ctx)
 	if err != nil {
 		return err
 	}
-	own, err := granted(ctx, s, "read the session's own rights", mine)
+	own, err := granted(ctx, s, a.Rules, "read the session's own rights", mine)
 	if err != nil {
 		return err
 	}
@@ -55,5 +66,18 @@ func Rehearse(ctx context.Context, s Server, active, inactive string) error {
 // passes reports whether whoever has r may grant the right to others.
 func (r rights) passes(one right) bool {
 	const anyRole = "ROLE_ADMIN" // MySQL's
-	return r.has(one, true) || one.on == "" && r.has(right{anyRole, everything}, false)
+	switch {
+	case one.on == "":
+		return r.has(one, true) || r.has(right{anyRole, everything}, false)
+	case one.privilege == all && one.on != everything: // each of them does
+		return !slices.ContainsFunc(r.rules.OnDatabases, func(privilege string) bool { return !r.passes(right{privilege, one.on}) })
+	case isDatabase(one.on):
+		within := parsePattern(strings.TrimSuffix(one.on, ".*"), r.rules.Literal)
+		applies := slices.ContainsFunc(r.rows(), func(row row) bool {
+			return within.within(row.pattern) && covers(row.privileges, one.privilege, true)
+		})
+		return applies || r.anywhere(one.privilege, true, within)
+	default:
+		return r.has(one, true)
+	}
 }

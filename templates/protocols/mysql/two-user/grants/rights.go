@@ -27,6 +27,7 @@ const (
 	everything = "*.*"
 	all        = "ALL PRIVILEGES"
 	nothing    = "USAGE" // what stands where nothing but GRANT OPTION was granted
+	option     = "GRANT OPTION"
 )
 
 // rights are what a user was granted.
@@ -36,12 +37,14 @@ type rights struct {
 	// denied are what MySQL calls partial revokes: privileges on everything
 	// that do not reach a database.
 	denied map[right]bool
+	// rules are the server's, by which it reads what was granted.
+	rules Rules
 }
 
 // parse reads what SHOW GRANTS returns. What MariaDB puts behind the user's
 // name, the hash of its password among it, is left out.
-func parse(lines []string) (rights, error) {
-	r := rights{granted: map[right]bool{}, denied: map[right]bool{}}
+func parse(lines []string, rules Rules) (rights, error) {
+	r := rights{granted: map[right]bool{}, denied: map[right]bool{}, rules: rules}
 	for _, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "GRANT "):
@@ -84,27 +87,25 @@ func parseRights(text string) []right {
 }
 
 // has reports whether the right, and the right to pass it on if that is asked
-// for, is among r or comes with one that is.
+// for, is among r or comes with one that is. Rights on whole databases are for
+// [rights.rowsBeyond] to judge.
 func (r rights) has(want right, passOn bool) bool {
-	if want.privilege == nothing { // GRANT OPTION goes for all there is on an object
-		for have, option := range r.granted {
-			if have.on == want.on && option && !dynamic(have.privilege) {
-				return true
-			}
+	same := map[string]bool{}
+	for have, option := range r.granted {
+		if have.on == want.on {
+			same[have.privilege] = option
 		}
+	}
+	if covers(same, want.privilege, passOn) {
+		return true
+	}
+	database := databaseOf(want.on)
+	if database == nil {
 		return false
 	}
-	privilege, _, _ := cut(want.privilege, " (")
-	database := databaseOf(want.on)
-	for have, option := range r.granted {
-		reaches := have.on == want.on || database != "" && databaseOf(have.on) == database && strings.HasSuffix(have.on, ".*") ||
-			have.on == everything && database != "" && !r.denied[right{privilege, database + ".*"}]
-		covers := have.privilege == want.privilege || have.privilege == privilege || have.privilege == all
-		if reaches && covers && (option || !passOn) {
-			return true
-		}
-	}
-	return false
+	applies := r.applies(database)
+	lacking := func(row row) bool { return !covers(row.privileges, want.privilege, passOn) }
+	return r.anywhere(want.privilege, passOn, database) || len(applies) > 0 && !slices.ContainsFunc(applies, lacking)
 }
 
 // dynamic reports whether a privilege is one of those that each can be passed
@@ -112,22 +113,17 @@ func (r rights) has(want right, passOn bool) bool {
 // https://dev.mysql.com/doc/refman/8.4/en/privileges-provided.html#privileges-provided-dynamic
 func dynamic(privilege string) bool { return strings.Contains(privilege, "_") }
 
-// databaseOf returns the database that an object is in, quoted, and "" for
-// what is in none. In the name of a whole database, a backslash keeps _ and %
-// from standing for other characters.
-func databaseOf(on string) string {
+// databaseOf returns the database that an object is in, nil for what is in none
+// and for whole databases.
+func databaseOf(on string) pattern {
 	for _, kind := range []string{"TABLE ", "PROCEDURE ", "FUNCTION ", "PACKAGE BODY ", "PACKAGE "} {
 		on = strings.TrimPrefix(on, kind)
 	}
 	database, object, ok := cut(on, ".")
-	switch {
-	case !ok || database == "*":
-		return ""
-	case object == "*":
-		return strings.NewReplacer(`\_`, "_", `\%`, "%").Replace(database)
-	default:
-		return database
+	if !ok || database == "*" || object == "*" {
+		return nil
 	}
+	return pattern(unquote(database))
 }
 
 // difference is something that one user can do and another not.
@@ -151,7 +147,7 @@ func (d difference) String() string {
 func (r rights) beyond(other rights) []difference {
 	var found []difference
 	for one, passOn := range r.granted {
-		if !other.has(one, passOn) {
+		if !isDatabase(one.on) && !other.has(one, passOn) {
 			found = append(found, difference{right: one, passOn: passOn})
 		}
 	}
@@ -160,10 +156,15 @@ func (r rights) beyond(other rights) []difference {
 			found = append(found, difference{right: one, denial: true})
 		}
 	}
+	return sorted(append(found, r.rowsBeyond(other)...))
+}
+
+// sorted returns each difference once, in the order of what they are about.
+func sorted(found []difference) []difference {
 	slices.SortFunc(found, func(a, b difference) int {
 		return strings.Compare(a.on+"\x00"+a.String(), b.on+"\x00"+b.String())
 	})
-	return found
+	return slices.Compact(found)
 }
 
 // bounds returns the partial revokes that other lacks, sorted.
@@ -178,7 +179,7 @@ func (r rights) bounds(other rights) []right {
 	return found
 }
 
-func (r rights) clone() rights { return rights{maps.Clone(r.granted), maps.Clone(r.denied)} }
+func (r rights) clone() rights { return rights{maps.Clone(r.granted), maps.Clone(r.denied), r.rules} }
 
 // keep is what REVOKE GRANT OPTION does to the rights on an object.
 func (r rights) keep(on string) {

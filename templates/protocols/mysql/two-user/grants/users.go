@@ -32,13 +32,39 @@ type Server interface {
 	Account(ctx context.Context, user string) (mysqlconn.Name, error)
 	// CheckName refuses a name that is too long for the server.
 	CheckName(user string) error
-	// Traits returns what an account has beside its rights.
-	Traits(ctx context.Context, account mysqlconn.Name) (Traits, error)
+	// Users returns what the accounts of users have beside their rights, in one
+	// round trip.
+	Users(ctx context.Context, users ...string) ([]User, error)
+	// Lately is where the session keeps what it has just read.
+	Lately() *Lately
 	// SetDefaultRoles returns the statement that sets [Traits.DefaultRoles].
 	SetDefaultRoles(account mysqlconn.Name, roles string) string
 	// Identified returns the clause that sets an account's password, and its
 	// plugin unless that is "".
 	Identified(plugin string, password rotation.Sensitive) string
+}
+
+// User is an account and what it has beside its rights.
+type User struct {
+	Account mysqlconn.Name
+	Traits  Traits
+	Rules   Rules // its server's
+	// Secondary is whether a second password may log in.
+	Secondary bool
+}
+
+// Rules are those by which a server reads what was granted.
+type Rules struct {
+	// Literal is whether _ and % in the names of databases stand for themselves.
+	Literal bool
+	// FirstWildcard is whether the one of two names is more specific whose first
+	// wildcard comes later.
+	FirstWildcard bool
+	// RolesMerge is whether the rights on databases are looked for among those
+	// of the user and of its roles at once.
+	RolesMerge bool
+	// OnDatabases is what ALL PRIVILEGES means on a database.
+	OnDatabases []string
 }
 
 // Traits are what an account has beside its rights, in the words of ALTER USER.
@@ -78,30 +104,61 @@ func Require(kind, cipher, issuer, subject string) string {
 
 // user is what is known of one of the two users.
 type user struct {
-	account mysqlconn.Name
-	traits  Traits
-	rights  rights
+	User
+	rights rights
 }
 
-// read returns a user with one account. None is [rotation.CodeParity].
-func read(ctx context.Context, s Server, name string) (user, error) {
-	accounts, err := s.Names(ctx, name)
-	if err == nil && len(accounts) == 0 {
-		return user{}, rotation.Errorf(rotation.CodeParity, "user %q does not exist", name)
+// Lately is what a session knows of users because it read it with its last
+// statements, and need not ask again.
+type Lately struct{ users map[string]user }
+
+// keep remembers users instead of others.
+func (l *Lately) keep(users ...user) {
+	l.users = map[string]user{}
+	for _, u := range users {
+		l.users[u.Account.User] = u
 	}
-	account, err := mysqlconn.Only(name, accounts, err)
-	if err != nil {
-		return user{}, err
-	}
-	u := user{account: account}
-	if u.traits, err = s.Traits(ctx, u.account); err != nil {
-		return user{}, err
-	}
-	u.rights, err = granted(ctx, s, fmt.Sprintf("read the rights of %q", name), "SHOW GRANTS FOR "+u.account.String())
-	return u, err
 }
 
-func granted(ctx context.Context, s Server, doing, show string) (rights, error) {
+// take returns a user and forgets all of them: the next statement may change
+// what is known.
+func (l *Lately) take(name string) (u user, ok bool) {
+	u, ok = l.users[name]
+	l.users = nil
+	return u, ok
+}
+
+// look returns what the one account of a user has. None is [rotation.CodeParity].
+func look(ctx context.Context, s Server, name string) (User, error) {
+	users, err := s.Users(ctx, name)
+	return only(name, users, err)
+}
+
+// only picks the one account of a user.
+func only(name string, users []User, err error) (User, error) {
+	var its []User
+	var accounts []mysqlconn.Name
+	for _, u := range users {
+		if u.Account.User == name {
+			its, accounts = append(its, u), append(accounts, u.Account)
+		}
+	}
+	if err == nil && len(its) == 0 {
+		return User{}, rotation.Errorf(rotation.CodeParity, "user %q does not exist", name)
+	}
+	if _, err := mysqlconn.Only(name, accounts, err); err != nil {
+		return User{}, err
+	}
+	return its[0], nil
+}
+
+// equip adds what the user was granted.
+func equip(ctx context.Context, s Server, u User) (user, error) {
+	rights, err := granted(ctx, s, u.Rules, fmt.Sprintf("read the rights of %q", u.Account.User), "SHOW GRANTS FOR "+u.Account.String())
+	return user{u, rights}, err
+}
+
+func granted(ctx context.Context, s Server, rules Rules, doing, show string) (rights, error) {
 	rows, err := s.Select(ctx, doing, show)
 	if err != nil {
 		return rights{}, err
@@ -110,15 +167,24 @@ func granted(ctx context.Context, s Server, doing, show string) (rights, error) 
 	for i, row := range rows {
 		lines[i] = row[0]
 	}
-	return parse(lines)
+	return parse(lines, rules)
 }
 
 func readBoth(ctx context.Context, s Server, active, inactive string) (a, b user, err error) {
-	if a, err = read(ctx, s, active); err != nil {
-		return user{}, user{}, err
+	users, err := s.Users(ctx, active, inactive)
+	for _, one := range []struct {
+		name string
+		into *user
+	}{{active, &a}, {inactive, &b}} {
+		var u User
+		if u, err = only(one.name, users, err); err != nil {
+			return user{}, user{}, err
+		}
+		if *one.into, err = equip(ctx, s, u); err != nil {
+			return user{}, user{}, err
+		}
 	}
-	b, err = read(ctx, s, inactive)
-	return a, b, err
+	return a, b, nil
 }
 
 // Parity implements [twouser.Session]. It takes a session that is neither's:
@@ -127,26 +193,42 @@ func Parity(ctx context.Context, s Server, active, inactive string) error {
 	if session := s.Name().User; session == active || session == inactive {
 		return rotation.Errorf(rotation.CodePermission, "user %q does not see another's rights", session)
 	}
-	a, b, err := readBoth(ctx, s, active, inactive)
+	a, b, err := compared(ctx, s, active, inactive)
 	if err != nil {
 		return err
 	}
 	if found := differences(a, b); len(found) > 0 {
 		return rotation.Errorf(rotation.CodeParity, "%q cannot do the same as %q: %s", inactive, active, strings.Join(found, "; "))
 	}
+	s.Lately().keep(b)
 	return nil
+}
+
+// compared reads both users, unless [Reconcile] has just done so and found
+// nothing to do.
+func compared(ctx context.Context, s Server, active, inactive string) (a, b user, err error) {
+	known := s.Lately().users
+	a, hasA := known[active]
+	b, hasB := known[inactive]
+	if s.Lately().users = nil; hasA && hasB {
+		return a, b, nil
+	}
+	return readBoth(ctx, s, active, inactive)
 }
 
 // differences returns in words what inactive b lacks to take active a's place.
 func differences(a, b user) []string {
 	var found []string
-	if a.account.Host != b.account.Host {
-		found = append(found, fmt.Sprintf("it logs in from %q instead of %q", b.account.Host, a.account.Host))
+	if a.Account.Host != b.Account.Host {
+		found = append(found, fmt.Sprintf("it logs in from %q instead of %q", b.Account.Host, a.Account.Host))
 	}
 	for _, d := range a.rights.beyond(b.rights) {
 		found = append(found, "it lacks "+d.String())
 	}
-	for _, trait := range changed(a.traits.list(), b.traits.list()) {
+	for _, on := range append(a.rights.hiding(b.rights), b.rights.hiding(a.rights)...) {
+		found = append(found, fmt.Sprintf("only one of them has rights of its own on %s, which may hide a role's: grant them to both, or revoke them", on))
+	}
+	for _, trait := range changed(a.Traits.list(), b.Traits.list()) {
 		found = append(found, fmt.Sprintf("%s is another", trait.Name))
 	}
 	return found
@@ -207,13 +289,20 @@ func Change(ctx context.Context, s Server, name string, password rotation.Sensit
 }
 
 func set(ctx context.Context, s Server, name string, password rotation.Sensitive, more string) error {
-	account, err := s.Account(ctx, name)
-	if err != nil {
-		return err
+	doing := fmt.Sprintf("set the password of %q", name)
+	known, ok := s.Lately().take(name)
+	u := known.User
+	if !ok {
+		var err error
+		if u, err = look(ctx, s, name); err != nil {
+			return err
+		}
 	}
-	traits, err := s.Traits(ctx, account)
-	if err != nil {
-		return err
+	// A secondary password would survive, and it may be one that somebody kept.
+	if u.Secondary {
+		if err := s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s DISCARD OLD PASSWORD", u.Account)); err != nil {
+			return err
+		}
 	}
-	return s.Alter(ctx, fmt.Sprintf("set the password of %q", name), fmt.Sprintf("ALTER USER %s %s%s", account, s.Identified(traits.Plugin, password), more))
+	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s %s%s", u.Account, s.Identified(u.Traits.Plugin, password), more))
 }

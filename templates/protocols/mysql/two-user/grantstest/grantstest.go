@@ -455,7 +455,7 @@ func Silent(t *testing.T, b *Bench) {
 // All runs every test.
 func All(t *testing.T, server *mysqltest.Server, target twouser.Target) {
 	for name, test := range map[string]func(*testing.T, *Bench){
-		"clone": Clone, "locked": Locked, "drift": Drift, "extra": Extra, "coverage": Coverage, "refusals": Refusals, "by role": ByRole,
+		"clone": Clone, "locked": Locked, "drift": Drift, "extra": Extra, "coverage": Coverage, "differential": Differential, "hostile": Hostile, "statements": Statements, "refusals": Refusals, "by role": ByRole,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, New(t, server, target)) })
 	}
