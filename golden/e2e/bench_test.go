@@ -181,7 +181,7 @@ type bench struct {
 	tokens  int
 	secret  string
 	fronted *rehearsal.Front
-	refuse  atomic.Pointer[refusal] // what Secrets Manager answers at present
+	refuse  atomic.Pointer[error] // what Secrets Manager answers at present
 }
 
 const secretName = "orders-db"

@@ -72,10 +72,14 @@ func (b *bench) oneConnection(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b.db.limit(t, user.Reveal(), held+1)
+		users := []string{user.Reveal()}
+		if other, ok := value.Get("alternate_username"); ok {
+			users = append(users, other.Reveal()) // or the two could not do the same
+		}
+		b.db.limit(t, held+1, users...)
 		token := b.token()
 		_, err = b.service(b.function, 1).Rotate(t.Context(), b.secret, token)
-		b.db.limit(t, user.Reveal(), 0)
+		b.db.limit(t, 0, users...)
 		release()
 		if err := errors.Join(err, b.settled(token)); err != nil {
 			t.Errorf("beside %d connections: %v", held, err)
@@ -83,14 +87,16 @@ func (b *bench) oneConnection(t *testing.T) {
 	}
 }
 
-// limit sets how many connections a user may have, 0 for as many as it likes.
-func (d *database) limit(t *testing.T, user string, connections int) {
+// limit sets how many connections users may have, 0 for as many as they like.
+func (d *database) limit(t *testing.T, connections int, users ...string) {
 	t.Helper()
-	if _, ok := d.engine.(mysqlEngine); ok {
-		d.superuser(t, fmt.Sprintf("ALTER USER '%s'@'%%' WITH MAX_USER_CONNECTIONS %d", user, connections))
-		return
+	for _, user := range users {
+		if _, ok := d.engine.(mysqlEngine); ok {
+			d.superuser(t, fmt.Sprintf("ALTER USER '%s'@'%%' WITH MAX_USER_CONNECTIONS %d", user, connections))
+		} else {
+			d.superuser(t, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", user, pick(connections == 0, -1, connections)))
+		}
 	}
-	d.superuser(t, fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d", user, pick(connections == 0, -1, connections)))
 }
 
 // hold opens a connection and keeps it.
@@ -110,45 +116,51 @@ func (d *database) hold(user, password string) (release func(), err error) {
 	}
 }
 
-// inTheGap is what begins as soon as the server has taken a change, and passes.
-var inTheGap = map[string]func(*bench) (answer error){
-	"the connection ends and the server is away": func(b *bench) error {
-		b.away(passing)
-		return rehearsal.ErrDrop
+// inTheGap is what begins as soon as the server has taken a change. It returns what
+// becomes of the change's answer, and a channel that is closed when it is over.
+var inTheGap = map[string]func(*bench) (answer error, over <-chan struct{}){
+	"the connection ends and the server is away": func(b *bench) (error, <-chan struct{}) {
+		closes := func(client net.Conn) { _ = client.Close() }
+		b.proxy.instead.Store(&closes)
+		return rehearsal.ErrDrop, after(passing, func() { b.proxy.instead.Store(nil) })
 	},
-	"the server is full": func(b *bench) error {
-		release := b.db.fill()
-		time.AfterFunc(passing, release)
-		return nil
+	"the server is full": func(b *bench) (error, <-chan struct{}) {
+		return nil, after(passing, b.db.fill())
 	},
-	"Secrets Manager throttles": func(b *bench) error {
-		b.refuse.Store(&refusal{rehearsal.APIError("ThrottlingException", "Rate exceeded"), time.Now().Add(passing)})
-		return nil
+	"Secrets Manager throttles": func(b *bench) (error, <-chan struct{}) {
+		throttled := rehearsal.APIError("ThrottlingException", "Rate exceeded")
+		b.refuse.Store(&throttled)
+		return nil, after(passing, func() { b.refuse.Store(nil) })
 	},
-	"Secrets Manager is ill": func(b *bench) error {
-		b.refuse.Store(&refusal{&types.InternalServiceError{}, time.Now().Add(passing)})
-		return nil
+	"Secrets Manager is ill": func(b *bench) (error, <-chan struct{}) {
+		ill := error(&types.InternalServiceError{})
+		b.refuse.Store(&ill)
+		return nil, after(passing, func() { b.refuse.Store(nil) })
 	},
 }
 
-// refusal is what Secrets Manager answers for some time.
-type refusal struct {
-	answer error
-	until  time.Time
+// after does something when time has passed, and closes the channel then.
+func after(d time.Duration, do func()) <-chan struct{} {
+	done := make(chan struct{})
+	time.AfterFunc(d, func() {
+		defer close(done)
+		do()
+	})
+	return done
 }
 
 // outlives lets something begin in the gap of a rotation, which comes to its end in
 // the same invocation.
-func (b *bench) outlives(t *testing.T, begin func(*bench) error) {
+func (b *bench) outlives(t *testing.T, begin func(*bench) (error, <-chan struct{})) {
 	b.fresh()
 	var first sync.Once
-	b.watch(func(_ int, op string, done bool) error {
-		if refusal := b.refuse.Load(); refusal != nil && !done && slices.Contains(storeCalls, op) && time.Now().Before(refusal.until) {
-			return refusal.answer
+	var over <-chan struct{}
+	b.watch(func(_ int, op string, done bool) (answer error) {
+		if refusal := b.refuse.Load(); refusal != nil && !done && slices.Contains(storeCalls, op) {
+			return *refusal
 		}
-		var answer error
 		if done && b.db.isChange(op) {
-			first.Do(func() { answer = begin(b) })
+			first.Do(func() { answer, over = begin(b) })
 		}
 		return answer
 	})
@@ -157,8 +169,7 @@ func (b *bench) outlives(t *testing.T, begin func(*bench) error) {
 	service.Timeout = time.Minute
 	_, err := service.Rotate(t.Context(), b.secret, token)
 	b.watch(nil)
-	b.refuse.Store(nil)
-	b.proxy.instead.Store(nil)
+	<-over
 	if err := b.works(); err != nil {
 		t.Errorf("AWSCURRENT is dead: %v", err)
 	}
@@ -199,13 +210,6 @@ func (b *bench) undone(t *testing.T) {
 }
 
 var storeCalls = []string{"DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"}
-
-// away lets nobody reach the server for a while.
-func (b *bench) away(d time.Duration) {
-	closes := func(client net.Conn) { _ = client.Close() }
-	b.proxy.instead.Store(&closes)
-	time.AfterFunc(d, func() { b.proxy.instead.Store(nil) })
-}
 
 // fill takes every connection that the server has.
 func (d *database) fill() (release func()) {
