@@ -33,6 +33,10 @@
 //		return nil
 //	}
 //
-// Not here: signatures are not checked, and of Lambda there are no layers, no
+// Reads are exact unless Front.Lagging says how late they are. A request whose answer
+// was dropped is repeated by the SDK's client as it is repeated to AWS; errors that
+// hooks return are throttling and illness.
+//
+// Not here: signatures are not checked, requests are never throttled by themselves, and of Lambda there are no layers, no
 // extensions, no limits on memory or size.
 package rehearsal

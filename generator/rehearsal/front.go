@@ -26,6 +26,9 @@ import (
 type Front struct {
 	SecretsManager *rotationtest.SecretsManager
 
+	// Lagging, if not nil, stands in its place, to answer reads late.
+	Lagging *rotationtest.Lagging
+
 	// Before is called when a request has arrived, and After when it has had
 	// its effect and before the answer is sent, also if the operation failed.
 	// Either may be nil. An error of Before stands for the effect, an error of
@@ -56,27 +59,27 @@ func APIError(code, message string) error {
 }
 
 // An operation decodes a request and runs it.
-type operation func(body []byte) (input any, run func(context.Context, *rotationtest.SecretsManager) (any, error), err error)
+type operation func(body []byte) (input any, run func(context.Context, *rotationtest.Lagging) (any, error), err error)
 
 var operations = map[string]operation{
-	"CancelRotateSecret":       operationOf((*rotationtest.SecretsManager).CancelRotateSecret),
-	"CreateSecret":             operationOf((*rotationtest.SecretsManager).CreateSecret),
-	"DescribeSecret":           operationOf((*rotationtest.SecretsManager).DescribeSecret),
-	"GetRandomPassword":        operationOf((*rotationtest.SecretsManager).GetRandomPassword),
-	"GetSecretValue":           operationOf((*rotationtest.SecretsManager).GetSecretValue),
-	"ListSecretVersionIds":     operationOf((*rotationtest.SecretsManager).ListSecretVersionIds),
-	"PutSecretValue":           operationOf((*rotationtest.SecretsManager).PutSecretValue),
-	"RotateSecret":             operationOf((*rotationtest.SecretsManager).RotateSecret),
-	"UpdateSecretVersionStage": operationOf((*rotationtest.SecretsManager).UpdateSecretVersionStage),
+	"CancelRotateSecret":       operationOf((*rotationtest.Lagging).CancelRotateSecret),
+	"CreateSecret":             operationOf((*rotationtest.Lagging).CreateSecret),
+	"DescribeSecret":           operationOf((*rotationtest.Lagging).DescribeSecret),
+	"GetRandomPassword":        operationOf((*rotationtest.Lagging).GetRandomPassword),
+	"GetSecretValue":           operationOf((*rotationtest.Lagging).GetSecretValue),
+	"ListSecretVersionIds":     operationOf((*rotationtest.Lagging).ListSecretVersionIds),
+	"PutSecretValue":           operationOf((*rotationtest.Lagging).PutSecretValue),
+	"RotateSecret":             operationOf((*rotationtest.Lagging).RotateSecret),
+	"UpdateSecretVersionStage": operationOf((*rotationtest.Lagging).UpdateSecretVersionStage),
 }
 
-func operationOf[I, O any](call func(*rotationtest.SecretsManager, context.Context, *I, ...func(*secretsmanager.Options)) (*O, error)) operation {
-	return func(body []byte) (any, func(context.Context, *rotationtest.SecretsManager) (any, error), error) {
+func operationOf[I, O any](call func(*rotationtest.Lagging, context.Context, *I, ...func(*secretsmanager.Options)) (*O, error)) operation {
+	return func(body []byte) (any, func(context.Context, *rotationtest.Lagging) (any, error), error) {
 		in := new(I)
 		if err := json.Unmarshal(body, in); err != nil {
 			return nil, nil, err
 		}
-		return in, func(ctx context.Context, sm *rotationtest.SecretsManager) (any, error) { return call(sm, ctx, in) }, nil
+		return in, func(ctx context.Context, sm *rotationtest.Lagging) (any, error) { return call(sm, ctx, in) }, nil
 	}
 }
 
@@ -121,7 +124,11 @@ func (f *Front) serve(r *http.Request) (any, error) {
 	}
 	// A request that has arrived takes effect, whether or not its sender is
 	// still there.
-	out, opErr := run(context.WithoutCancel(r.Context()), f.SecretsManager)
+	store := f.Lagging
+	if store == nil {
+		store = &rotationtest.Lagging{SecretsManager: f.SecretsManager}
+	}
+	out, opErr := run(context.WithoutCancel(r.Context()), store)
 	if f.After != nil {
 		if err := f.After(call); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
@@ -424,5 +425,67 @@ func TestFrontRaw(t *testing.T) {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The SDK's client repeats a request whose answer was lost, unless it is told not to,
+// as the double in memory has it (rotationtest.Repeat): the second answer speaks of
+// what the first request did. (A3)
+func TestClientRepeats(t *testing.T) {
+	for _, want := range []struct {
+		retryer  aws.Retryer
+		requests int
+		refused  bool
+	}{{retry.NewStandard(), 2, true}, {aws.NopRetryer{}, 1, false}} {
+		front := &Front{SecretsManager: newSecretsManager()}
+		requests := 0
+		front.After = func(c Call) error {
+			if c.Op != "UpdateSecretVersionStage" {
+				return nil
+			}
+			if requests++; requests == 1 {
+				return ErrDrop
+			}
+			return nil
+		}
+		client, _ := newClient(t, front)
+		_, err := front.SecretsManager.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("first"), ClientRequestToken: aws.String("first")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = front.SecretsManager.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+			SecretId: aws.String("s"), SecretString: aws.String("second"), ClientRequestToken: aws.String("second"), VersionStages: []string{"AWSPENDING"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+			SecretId: aws.String("s"), VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: aws.String("second"), RemoveFromVersionId: aws.String("first"),
+		}, func(o *secretsmanager.Options) { o.Retryer = want.retryer })
+		if refused := errors.As(err, new(*types.InvalidParameterException)); err == nil || refused != want.refused || requests != want.requests {
+			t.Errorf("%d requests, and then %v", requests, err)
+		}
+	}
+}
+
+// A front whose reads lag answers them as the double in memory does.
+func TestFrontLags(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	m := &rotationtest.SecretsManager{Now: func() time.Time { return now }}
+	front := &Front{SecretsManager: m, Lagging: &rotationtest.Lagging{SecretsManager: m, Lags: map[string]rotationtest.Lag{"GetSecretValue": {For: time.Second}}}}
+	client, _ := newClient(t, front)
+	if _, err := m.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("old")}); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	if _, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("s"), SecretString: aws.String("new")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"old", "new"} {
+		out, err := client.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")})
+		if err != nil || aws.ToString(out.SecretString) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		now = now.Add(time.Second)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -181,6 +182,7 @@ type bench struct {
 	tokens  int
 	secret  string
 	fronted *rehearsal.Front
+	refuse  atomic.Pointer[error] // what Secrets Manager answers at present
 }
 
 const secretName = "orders-db"
@@ -266,7 +268,7 @@ func (b *bench) fresh() {
 	secret := seed(b.t, store, secretName, value)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.store, b.secret, b.fronted.SecretsManager = store, secret, store
+	b.store, b.secret, b.fronted.SecretsManager, b.fronted.Lagging = store, secret, store, nil
 	b.values = append(b.values, fmt.Sprint(value["password"]), password)
 }
 

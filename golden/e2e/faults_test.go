@@ -43,7 +43,7 @@ func postgresFaults(t *testing.T) {
 		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
 		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
 		{"no rights", statements("ALTER ROLE "+admin+" NOCREATEROLE", "ALTER ROLE "+admin+" CREATEROLE"), rotation.CodePermission, "privilege"},
-		{"no connection left", statements("ALTER ROLE "+admin+" CONNECTION LIMIT 0", "ALTER ROLE "+admin+" CONNECTION LIMIT -1"), rotation.CodeUnreachable, "no connection to spare"},
+		{"no connection left", statements("ALTER ROLE "+admin+" CONNECTION LIMIT 0", "ALTER ROLE "+admin+" CONNECTION LIMIT -1"), rotation.CodeUserLimit, "limit on connections"},
 		{"full disk", fullDisk(disk), rotation.CodeNoSpace, "disk is full"},
 	})
 }

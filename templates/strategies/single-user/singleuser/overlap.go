@@ -3,6 +3,7 @@ package singleuser
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
@@ -57,10 +58,10 @@ func (s *Strategy) overlapper(ctx context.Context, r *rotation.Rotation, found *
 		return nil, nil
 	}
 	err := own.Overlaps(ctx, s.config.AsAdmin)
-	switch rotation.CodeOf(err) {
-	case "":
+	switch code := rotation.CodeOf(err); {
+	case err == nil:
 		return own, nil
-	case rotation.CodeUnreachable, rotation.CodeNoAnswer, rotation.CodeDisconnected, rotation.CodeDeadline:
+	case slices.Contains(noAnswer, code), code == rotation.CodeUserLimit:
 		return nil, err
 	default:
 		r.Report.Degraded = err
@@ -88,7 +89,7 @@ func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overla
 	err = own.Overlap(ctx, changer, Overlap{
 		User: pending.User, Current: current.Password, Pending: pending.Password,
 		InForce: func(ctx context.Context) (bool, error) {
-			err := s.target.Prove(ctx, pending)
+			err := s.logsIn(ctx, pending)
 			if rotation.CodeOf(err) == rotation.CodeAuthRejected {
 				return false, nil
 			}
@@ -106,12 +107,12 @@ func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overla
 	default:
 		return false, err
 	}
-	err = s.target.Prove(ctx, pending)
+	err = s.logsIn(ctx, pending)
 	if rotation.CodeOf(err) != rotation.CodeAuthRejected {
 		return err == nil, err
 	}
 	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one works")
-	if err := s.target.Prove(ctx, current); err != nil {
+	if err := s.logsIn(ctx, current); err != nil {
 		return false, rotation.Errorf(rotation.CodeOutcomeUnknown, "the server took the new password and lets neither log in: %s", rotation.CodeOf(err)).Because(err)
 	}
 	return false, r.GiveUp(ctx, refusal)

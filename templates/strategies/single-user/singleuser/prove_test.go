@@ -83,6 +83,32 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// S2, C22: nor does it where reads of Secrets Manager lag and answers are lost.
+func TestProofWithOldReads(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			rotationtest.ProveLagging(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, _ := subject(w, config)
+				return s
+			})
+		})
+	}
+}
+
+// C20: nor does it where the user has room for one connection.
+func TestProofWithOneConnection(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, server := subject(w, config)
+				server.Limit(user, databasetest.Limits{Connections: 1}, 0)
+				s.Cramped = true
+				return s
+			})
+		})
+	}
+}
+
 // S2: being killed after a call and before the next are one and the same.
 func TestNothingBetweenCalls(t *testing.T) {
 	for name, config := range configs {

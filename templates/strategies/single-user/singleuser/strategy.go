@@ -5,13 +5,19 @@
 // logs in at every moment ([Overlapper]).
 //
 // Everywhere else it applies late. Nothing before finishSecret changes the
-// server: setSecret
-// proves that AWSCURRENT logs in and that the server would take the change.
-// finishSecret then changes the password, logs in with it and moves AWSCURRENT,
-// all in one invocation. So applications meet a refused log-in for the time of
-// one log-in and one call to Secrets Manager, whatever the service pauses
-// between its steps, and a rotation that is given up before its last step has
-// done no harm.
+// server: setSecret proves that AWSCURRENT logs in and that the server would take
+// the change. finishSecret logs in with AWSCURRENT, changes the password, logs in
+// with the new one and moves AWSCURRENT, all in one invocation. So applications
+// meet a refused log-in for the time of one log-in and one call to Secrets Manager,
+// whatever the service pauses between its steps, and a rotation that is given up
+// before its last step has done no harm.
+//
+// Between the change and the label, whatever gives no verdict is tried again until
+// the invocation's time is up: a server that is full or restarts, a Secrets Manager
+// that does not answer. Then AWSCURRENT's password is put back on the session that
+// is still open, but only if it is certain that the label has not moved and will
+// not move. Where that is not certain nothing is undone, and the next delivery
+// finds the pending password in force and completes the rotation.
 package singleuser
 
 import (
@@ -30,7 +36,8 @@ type Target interface {
 	// PasswordPolicy is what the engine's passwords look like.
 	PasswordPolicy() database.PasswordPolicy
 	// Login opens a session on account's host. A credential that the server
-	// refuses is [rotation.CodeAuthRejected].
+	// refuses is [rotation.CodeAuthRejected]; [rotation.CodeUserLimit] is said only
+	// to the right one.
 	Login(ctx context.Context, account database.Account) (database.Session, error)
 	// Prove logs in and out again, as fast as the engine can: it stands in
 	// the gap.
@@ -86,9 +93,14 @@ func (s *Strategy) Overlaps() bool {
 	return ok && target.Overlaps(s.config.AsAdmin)
 }
 
-// Next is AWSCURRENT with a new password.
-func (s *Strategy) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
-	if _, err := s.account(current); err != nil {
+// Next is AWSCURRENT with a new password. What setSecret will need of AWSCURRENT is
+// looked at first: a value that is stored keeps what was wrong with it.
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+	account, err := s.account(current)
+	if err == nil && s.config.AsAdmin {
+		_, err = s.admin(ctx, r, account)
+	}
+	if err != nil {
 		return rotation.Value{}, err
 	}
 	password, err := s.target.PasswordPolicy().Generate()
@@ -106,7 +118,7 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.locate(ctx, r, database.Account.Writer, rotation.StageCurrent, rotation.StagePending)
+	found, err := s.locate(ctx, r, database.Account.Writer)
 	if err != nil {
 		return err
 	}
@@ -142,7 +154,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.locate(ctx, r, func(a database.Account) database.Account { return a }, rotation.StageCurrent, rotation.StagePending)
+	found, err := s.locate(ctx, r, func(a database.Account) database.Account { return a })
 	if err != nil {
 		return err
 	}
@@ -161,7 +173,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	}
 	return pending.RideOut(
 		func(pause time.Duration) error { return r.Wait(ctx, pause) },
-		func() error { return s.target.Prove(ctx, pending) })
+		func() error { return s.logsIn(ctx, pending) })
 }
 
 // Works logs in with value's password.
@@ -170,7 +182,12 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	if err != nil {
 		return err
 	}
-	return s.target.Prove(ctx, account)
+	return s.logsIn(ctx, account)
+}
+
+// logsIn proves that account's password is right.
+func (s *Strategy) logsIn(ctx context.Context, account database.Account) error {
+	return database.Accepted(s.target.Prove(ctx, account))
 }
 
 // Finish changes the password, unless setSecret did, proves it and promotes it.
@@ -179,7 +196,7 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.locate(ctx, r, database.Account.Writer, rotation.StagePending, rotation.StageCurrent)
+	found, err := s.locate(ctx, r, database.Account.Writer)
 	if err != nil {
 		return err
 	}
@@ -203,33 +220,111 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 			return r.Promote(ctx)
 		}
 	}
-	if !found.isPending { // else an earlier step or delivery changed it, and only the label is missing
-		if err := session.Change(ctx, pending.User, pending.Password); err != nil {
-			return s.dropRefused(ctx, r, found, err)
+	if found.isPending { // an earlier step or delivery changed it, and only the label is missing
+		if err := r.PromoteWhile(ctx, keep(ctx, session, pending.User)); err != nil {
+			return s.retreat(ctx, r, found, session, err)
 		}
+		if !s.Overlaps() { // else setSecret did it, and AWSCURRENT went on working
+			r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
+		}
+		return nil
+	}
+	return s.apply(ctx, r, found, session, pending.Writer())
+}
+
+// apply changes the password, proves it and moves AWSCURRENT.
+func (s *Strategy) apply(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, pending database.Account) error {
+	failure := session.Change(ctx, pending.User, pending.Password)
+	if failure != nil && !unanswered(failure) {
+		return s.dropRefused(ctx, r, found, failure)
 	}
 	changed := r.Now()
-	err = s.target.Prove(ctx, pending.Writer())
+	awake := keep(ctx, session, pending.User)
+	err := s.prove(ctx, r, pending, awake)
 	switch {
 	case err == nil:
-	case rotation.CodeOf(err) == rotation.CodeAuthRejected && !found.isPending:
+		err = r.PromoteWhile(ctx, awake)
+	case failure != nil:
+		return failure // the change is not in force, or nobody knows: the next delivery finds out
+	case rotation.CodeOf(err) == rotation.CodeAuthRejected:
 		return s.distrust(ctx, r, found, session)
-	default:
-		return err // the change may well be in force: the next delivery finds out
 	}
-	if err := r.Promote(ctx); rotation.NotPromoted(err) {
+	if err != nil {
 		return s.retreat(ctx, r, found, session, err)
-	} else if err != nil {
+	}
+	r.Report.Gap = new(r.Now().Sub(changed))
+	return nil
+}
+
+// unanswered reports whether err leaves open whether the server did what it was
+// told, see [database.Session].
+func unanswered(err error) bool {
+	code := rotation.CodeOf(err)
+	return code == rotation.CodeDisconnected || code == rotation.CodeDeadline
+}
+
+// provePause is the time between two log-ins that the server has no verdict on.
+const provePause = 250 * time.Millisecond
+
+// keep returns what keeps a session, which may have to undo the change, from ending
+// because it stands still: it claims user again.
+func keep(ctx context.Context, session database.Session, user string) func() {
+	return func() {
+		ctx, cancel := context.WithTimeout(ctx, closingTime)
+		defer cancel()
+		_ = session.Claim(ctx, user) // a session that is gone shows when it is needed
+	}
+}
+
+// prove logs in until the server has given a verdict on the password or the time
+// is up. Anything else that it may say can pass. meanwhile is done as long as it
+// says something.
+func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, account database.Account, meanwhile func()) error {
+	for {
+		err := s.logsIn(ctx, account)
+		code := rotation.CodeOf(err)
+		if err == nil || code == rotation.CodeAuthRejected || r.Wait(ctx, provePause) != nil {
+			return err
+		}
+		if !slices.Contains(noAnswer, code) {
+			meanwhile()
+		}
+	}
+}
+
+// noAnswer are the codes of a server that has said nothing.
+var noAnswer = []rotation.Code{rotation.CodeUnreachable, rotation.CodeNoAnswer, rotation.CodeDisconnected, rotation.CodeDeadline}
+
+// Heal makes AWSCURRENT's password that of the user again. It implements
+// [rotation.Healer].
+func (s *Strategy) Heal(ctx context.Context, r *rotation.Rotation) error {
+	current, err := r.Current(ctx)
+	if err != nil {
 		return err
 	}
-	switch {
-	case !found.isPending:
-		r.Report.Gap = new(r.Now().Sub(changed))
-	case s.Overlaps(): // setSecret did it, and AWSCURRENT went on working
-	default:
-		r.Log.WarnContext(ctx, "an earlier delivery changed the password: AWSCURRENT could not log in from then until now")
+	account, err := s.account(current.Value)
+	if err != nil {
+		return err
 	}
-	return nil
+	account = account.Writer()
+	found, err := s.search(ctx, r, account, []rotation.Sensitive{account.Password})
+	if err != nil {
+		return err
+	}
+	defer found.close()
+	session, err := s.changer(ctx, r, found)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := s.claim(ctx, r, session, account.User); !rotation.Superseded(err) {
+		return err // AWSCURRENT is another version by now
+	}
+	if err := session.Change(ctx, account.User, account.Password); err != nil {
+		return err
+	}
+	r.Log.WarnContext(ctx, "AWSCURRENT did not log in: its password is set again")
+	return s.prove(ctx, r, account, func() {})
 }
 
 // Preflight logs in with AWSCURRENT and tries a change that it throws away.
@@ -239,7 +334,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
-	session, err := s.target.Login(ctx, account.Writer())
+	session, err := s.login(ctx, r, account.Writer())
 	checks = append(checks, rotation.NewCheck("AWSCURRENT logs in on the server that takes changes", err))
 	if err != nil {
 		return checks
@@ -293,15 +388,33 @@ func (c *candidate) close() {
 	}
 }
 
-// locate finds the version whose password the server has, trying the labels in
-// the order given, then AWSPREVIOUS, then versions that lost their labels. Each
-// password is tried once, since servers lock accounts that guess. Only a refused
-// password leads to the next: whoever cannot be reached has said nothing.
-//
-// Who is about to change the password asks for AWSPENDING first, which may be in
-// force already. Who changes nothing asks for AWSCURRENT first, which nearly
-// always is, and so leaves no refused log-in behind.
-func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(database.Account) database.Account, order ...string) (*candidate, error) {
+// closingTime is how long a server may take to notice that a session has ended, of
+// the step before this one for example.
+const closingTime = 3 * time.Second
+
+// login opens a session for account, and waits for a moment where the user has no
+// connection left. It returns neither a session nor an error where the password is
+// right all the same and only the admin is needed.
+func (s *Strategy) login(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Session, error) {
+	for began := r.Now(); ; {
+		session, err := s.target.Login(ctx, account)
+		switch {
+		case err == nil:
+			return session, nil
+		case rotation.CodeOf(err) != rotation.CodeUserLimit:
+			return nil, err
+		case s.config.AsAdmin && !s.Overlaps():
+			return nil, nil
+		case r.Now().Sub(began) >= closingTime || r.Wait(ctx, provePause) != nil:
+			return nil, err
+		}
+	}
+}
+
+// locate finds the version whose password the server has: AWSCURRENT's as a rule,
+// AWSPENDING's where an earlier delivery got further. So a rotation that nothing
+// disturbs leaves no refused log-in behind.
+func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(database.Account) database.Account) (*candidate, error) {
 	pending, err := r.Pending(ctx)
 	if err != nil {
 		return nil, err
@@ -314,10 +427,30 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 	if err != nil {
 		return nil, err
 	}
-	var tried []rotation.Sensitive
+	return s.search(ctx, r, at(account), nil, labelled{rotation.StageCurrent, current}, labelled{rotation.StagePending, pending})
+}
+
+// labelled is a version and the label by which it was found.
+type labelled struct {
+	label string
+	rotation.Version
+}
+
+// search tries the passwords of versions in their order, then AWSPREVIOUS's, then
+// those of versions that lost their labels, as far as they are of account's user at
+// account's host. Each is tried once and none that was tried before, since servers
+// lock accounts that guess. Only a refused password leads to the next: whoever
+// cannot be reached has said nothing.
+func (s *Strategy) search(ctx context.Context, r *rotation.Rotation, account database.Account, tried []rotation.Sensitive, versions ...labelled) (*candidate, error) {
 	usable := func(v rotation.Value) (database.Account, bool) {
 		a, err := s.account(v)
-		return a, err == nil && a.SameLogin(account) && !slices.Contains(tried, a.Password)
+		if err == nil && a.Writer().SameLogin(account.Writer()) && !slices.Contains(tried, a.Password) {
+			password := a.Password
+			a = account
+			a.Password = password
+			return a, true
+		}
+		return a, false
 	}
 	try := func(v rotation.Version, label string) (*candidate, error) {
 		a, ok := usable(v.Value)
@@ -325,24 +458,22 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return nil, nil
 		}
 		tried = append(tried, a.Password)
-		session, err := s.target.Login(ctx, at(a))
-		switch rotation.CodeOf(err) {
-		case "":
-		case rotation.CodeAuthRejected:
+		session, err := s.login(ctx, r, a)
+		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
 			return nil, nil
-		default:
+		}
+		if err != nil {
 			return nil, err
 		}
 		r.Report.Candidate = label
 		return &candidate{
-			account: at(a), session: session,
-			isPending: v.ID == pending.ID, isCurrent: v.ID == current.ID,
+			account: a, session: session,
+			isPending: label == rotation.StagePending, isCurrent: label == rotation.StageCurrent,
 		}, nil
 	}
 
-	labelled := map[string]rotation.Version{rotation.StagePending: pending, rotation.StageCurrent: current}
-	for _, label := range order {
-		if found, err := try(labelled[label], label); found != nil || err != nil {
+	for _, v := range versions {
+		if found, err := try(v.Version, v.label); found != nil || err != nil {
 			return found, err
 		}
 	}
@@ -367,15 +498,14 @@ func (s *Strategy) locate(ctx context.Context, r *rotation.Rotation, at func(dat
 			return found, err
 		}
 	}
-	if err := s.diagnose(ctx, r, at(account)); err != nil {
+	if err := s.diagnose(ctx, r, account); err != nil {
 		return nil, err
 	}
 	if s.config.AsAdmin && s.config.AllowRecovery {
 		r.Log.WarnContext(ctx, "no version logs in: the admin sets the password, as ALLOW_RECOVERY permits")
 		r.Report.Candidate = "admin"
-		unknown := at(account)
-		unknown.Password = rotation.Sensitive{}
-		return &candidate{account: unknown}, nil
+		account.Password = rotation.Sensitive{}
+		return &candidate{account: account}, nil
 	}
 	return nil, rotation.Errorf(rotation.CodeLockedOut, "none of %d known passwords of the user logs in", len(tried))
 }
@@ -405,19 +535,24 @@ func (s *Strategy) changer(ctx context.Context, r *rotation.Rotation, found *can
 	if !s.config.AsAdmin {
 		return found.session, nil
 	}
-	if found.account.AdminARN == "" {
-		return nil, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing, and CHANGE_AS is admin", database.KeyAdmin)
-	}
-	v, err := r.Secret(ctx, found.account.AdminARN)
-	if err != nil {
-		return nil, err
-	}
-	admin, err := found.account.AsAdmin(v)
+	admin, err := s.admin(ctx, r, found.account)
 	if err != nil {
 		return nil, err
 	}
 	session, err := s.target.Login(ctx, admin)
 	return session, rotation.Within("admin", err)
+}
+
+// admin returns the login of the admin that account's secret names.
+func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Account, error) {
+	if account.AdminARN == "" {
+		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing, and CHANGE_AS is admin", database.KeyAdmin)
+	}
+	v, err := r.Secret(ctx, account.AdminARN)
+	if err != nil {
+		return database.Account{}, err
+	}
+	return account.AsAdmin(v)
 }
 
 // dropRefused takes AWSPENDING off a value that the server refuses by its
@@ -435,7 +570,7 @@ func (s *Strategy) dropRefused(ctx context.Context, r *rotation.Rotation, found 
 func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
-	if err := s.putBack(ctx, session, found.account); err != nil {
+	if err := s.putBack(ctx, r, session, found.account); err != nil {
 		return err
 	}
 	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one is back and works")
@@ -445,42 +580,44 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	return refusal
 }
 
-// retreat undoes a change whose label certainly cannot be moved, so that
-// AWSCURRENT works while somebody finds out why.
+// retreat makes AWSCURRENT's password the user's again where the rotation cannot go
+// on, so that applications work while somebody finds out why. It does nothing
+// unless it is certain which version AWSCURRENT is and stays on.
 func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, why error) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
-	former := found.account
-	if found.isPending { // an earlier delivery's change: what was before is AWSCURRENT's
-		current, err := r.Current(ctx)
-		if err != nil {
-			return err
-		}
-		if former, err = s.account(current.Value); err != nil {
-			return err
-		}
-		if _, ok := found.session.(Overlapper); ok {
-			if err := s.target.Prove(ctx, former.Writer()); rotation.CodeOf(err) != rotation.CodeAuthRejected {
-				return why // both log in, or nobody knows
-			}
+	if !r.Decided(ctx) {
+		return why
+	}
+	current, err := r.Current(ctx)
+	if err != nil {
+		return why
+	}
+	account, err := s.account(current.Value)
+	if err != nil {
+		return why
+	}
+	if _, ok := found.session.(Overlapper); ok && found.isPending {
+		if err := s.logsIn(ctx, account.Writer()); rotation.CodeOf(err) != rotation.CodeAuthRejected {
+			return why // both log in, or nobody knows
 		}
 	}
-	if err := s.putBack(ctx, session, former.Writer()); err != nil {
+	if err := s.putBack(ctx, r, session, account.Writer()); err != nil {
 		return err
 	}
-	r.Log.WarnContext(ctx, "AWSCURRENT could not be moved: the former password is back and works")
+	r.Log.WarnContext(ctx, "AWSCURRENT could not be moved: its password is back and works")
 	return why
 }
 
 // putBack sets the former password on the connection that made the change, and
 // proves it. Nothing else than that log-in decides whether it is back.
-func (s *Strategy) putBack(ctx context.Context, session database.Session, former database.Account) error {
+func (s *Strategy) putBack(ctx context.Context, r *rotation.Rotation, session database.Session, former database.Account) error {
 	if former.Password.IsZero() {
 		return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password is not known and cannot be put back")
 	}
 	err := session.Change(ctx, former.User, former.Password)
 	if err == nil {
-		err = s.target.Prove(ctx, former)
+		err = s.prove(ctx, r, former, func() {})
 	}
 	if err == nil {
 		return nil

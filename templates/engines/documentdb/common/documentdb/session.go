@@ -81,7 +81,9 @@ func (s *Session) Claim(context.Context, string) error {
 	if !s.writer {
 		return rotation.Errorf(rotation.CodeNotWriter, "the server takes no changes: the host must be that of the cluster")
 	}
-	return nil
+	err := s.awake()
+	s.heard = time.Now() // whoever claims does not stand still
+	return err
 }
 
 // Try implements [database.Session] as far as that goes: the server must know
@@ -150,10 +152,8 @@ func (s *Session) Run(ctx context.Context, doing string, answer any, command bso
 // send is Run with the driver's error, or the line's if the driver could only
 // wait for a connection. Whatever is not the server's own word ends the session.
 func (s *Session) send(ctx context.Context, answer any, command bson.D) error {
-	// Only the wall's clock goes on while the whole machine is suspended.
-	if silent := time.Now().Round(0).Sub(s.heard.Round(0)); silent > idleLimit {
-		s.line.cut()
-		return rotation.Errorf(rotation.CodeBusy, "the session stood still for %s, and another rotation may have begun: it ends here", silent.Round(time.Second))
+	if err := s.awake(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -175,6 +175,16 @@ func (s *Session) send(ctx context.Context, answer any, command bson.D) error {
 	}
 	if err := bson.Unmarshal(raw, answer); err != nil {
 		return rotation.Errorf(rotation.CodeServer, "the server does not answer as DocumentDB does").Because(err)
+	}
+	return nil
+}
+
+// awake ends a session that stood still.
+func (s *Session) awake() error {
+	// Only the wall's clock goes on while the whole machine is suspended.
+	if silent := time.Now().Round(0).Sub(s.heard.Round(0)); silent > idleLimit {
+		s.line.cut()
+		return rotation.Errorf(rotation.CodeBusy, "the session stood still for %s, and another rotation may have begun: it ends here", silent.Round(time.Second))
 	}
 	return nil
 }

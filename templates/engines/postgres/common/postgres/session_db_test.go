@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/databasetest"
 )
 
 // New passwords begin so, and whoever starts the server greps its log for it.
@@ -209,7 +211,8 @@ func TestWhyALoginFails(t *testing.T) {
 		{name: "may not log in", clauses: "NOLOGIN", login: rotation.CodeLocked, diagnose: rotation.CodeLocked},
 		{name: "may not log in, wrong password", clauses: "NOLOGIN", change: func(a *database.Account) { a.Password = rotation.NewSensitive("wrong") }, login: rotation.CodeAuthRejected, diagnose: rotation.CodeLocked},
 		{name: "past its date", clauses: "LOGIN VALID UNTIL '2001-01-01'", login: rotation.CodeAuthRejected, diagnose: rotation.CodeExpired},
-		{name: "no connections left to it", clauses: "LOGIN CONNECTION LIMIT 0", login: rotation.CodeUnreachable},
+		{name: "no connections left to it", clauses: "LOGIN CONNECTION LIMIT 0", login: rotation.CodeUserLimit},
+		{name: "no connections left to it, wrong password", clauses: "LOGIN CONNECTION LIMIT 0", change: func(a *database.Account) { a.Password = rotation.NewSensitive("wrong") }, login: rotation.CodeAuthRejected},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -233,6 +236,41 @@ func TestWhyALoginFails(t *testing.T) {
 		server.Exec(t, server.Admin, `REVOKE CONNECT ON DATABASE "`+server.Admin.Database+`" FROM PUBLIC`)
 		_, err := target.Login(t.Context(), account)
 		wantCode(t, err, rotation.CodePermission)
+	})
+}
+
+// TestLimits: a server counts the connections of a role, of a database and of
+// ordinary users once the password is found right. (C20)
+func TestLimits(t *testing.T) {
+	server := postgrestest.New(t)
+	target := newTarget(t, server)
+	open := func(ctx context.Context, account database.Account) (func(), error) {
+		session, err := target.Login(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		return session.Close, nil
+	}
+	account := server.Role(t, "limited", "first", "LOGIN")
+	for name, alter := range map[string]string{"role": "ALTER ROLE limited", "database": `ALTER DATABASE "` + account.Database + `"`} {
+		t.Run(name, func(t *testing.T) {
+			databasetest.RulesOfLimits(t, account, func(n int) {
+				server.Exec(t, server.Admin, fmt.Sprintf("%s CONNECTION LIMIT %d", alter, cmp.Or(n, -1)))
+			}, open)
+		})
+	}
+	t.Run("all but those kept for superusers", func(t *testing.T) {
+		var err error
+		for err == nil {
+			var session *Session
+			if session, err = target.Login(t.Context(), account); err == nil {
+				defer session.Close()
+			}
+		}
+		wantCode(t, err, rotation.CodeUserLimit)
+		account.Password = rotation.NewSensitive("wrong")
+		_, err = target.Login(t.Context(), account)
+		wantCode(t, err, rotation.CodeAuthRejected)
 	})
 }
 

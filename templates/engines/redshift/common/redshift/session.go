@@ -56,7 +56,10 @@ func setup(timeout time.Duration) []string {
 // rotation is that strategies ask Secrets Manager after the claim, and that the
 // session does not outlive its silence.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
-func (s *Session) Claim(context.Context, string) error { return s.awake() }
+func (s *Session) Claim(context.Context, string) error {
+	defer s.hear() // whoever claims does not stand still
+	return s.awake()
+}
 
 // Try implements [database.Session] with a transaction that is rolled back. It
 // also fails, as [Session.Diagnose] does, if another user could not log in with

@@ -103,6 +103,8 @@ func refusedLogin(refusal *mysql.MySQLError, account database.Account) error {
 		return say(rotation.CodePermission, "the user may not use the database")
 	case numberTLSRequired:
 		return say(rotation.CodePermission, "the server admits no connection without TLS")
+	case numberUserTooMany, numberUserLimit: // which are looked at after the password
+		return say(rotation.CodeUserLimit, "the password is right, and a limit of the user is reached: on connections, or on log-ins, queries or updates in an hour")
 	case numberNoDatabase:
 		return say(rotation.CodeServer, "the database does not exist")
 	default:
@@ -145,8 +147,10 @@ func refused(refusal *mysql.MySQLError, doing string) error {
 		return say(rotation.CodeDeadline, "the server cancelled it")
 	case numberMustChange:
 		return say(rotation.CodeExpired, "the session's password has expired")
-	case numberTooManyConnections, numberUserTooMany, numberUserLimit:
-		return say(rotation.CodeUnreachable, "the server has no connection to spare for the user")
+	case numberUserTooMany, numberUserLimit:
+		return say(rotation.CodeUserLimit, "the user's limit on queries or updates in an hour is reached")
+	case numberTooManyConnections:
+		return say(rotation.CodeServerFull, "the server has no connection to spare")
 	case numberShutdown, numberKilled, numberIdle:
 		return say(rotation.CodeDisconnected, "the server ended the session")
 	case numberDiskFull, numberTableFull:

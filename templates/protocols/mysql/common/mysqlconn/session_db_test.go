@@ -5,6 +5,7 @@ package mysqlconn
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqltest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/databasetest"
 )
 
 func newTarget(t testing.TB, server *mysqltest.Server) *Target {
@@ -95,6 +97,24 @@ func TestLogin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLimits: a server looks at the limits of a user once the password is found
+// right. (C20)
+func TestLimits(t *testing.T) {
+	server := mysqltest.New(t)
+	target := newTarget(t, server)
+	open := func(ctx context.Context, account database.Account) (func(), error) {
+		session, err := target.Login(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		return session.Close, nil
+	}
+	account := server.User(t, "limited", "%", "the-password", "")
+	databasetest.RulesOfLimits(t, account, func(n int) {
+		server.Exec(t, server.Admin, fmt.Sprintf("ALTER USER limited WITH MAX_USER_CONNECTIONS %d", n))
+	}, open)
 }
 
 // TestServersThatDoNotAnswer: a host that swallows packets, and one that hangs

@@ -1,0 +1,245 @@
+package singleuser_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/databasetest"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+)
+
+// steps delivers steps until one fails.
+func (r *rig) steps(steps ...string) (err error) {
+	for _, step := range steps {
+		if err = r.deliver(step); err != nil {
+			break
+		}
+	}
+	return err
+}
+
+// whole is a rotation whose value is there already.
+var whole = rotationtest.Steps[1:]
+
+// C20: with room for one connection of the user a rotation completes. An answer
+// that only the right password gets is a proof, as if it had logged in.
+func TestUserLimit(t *testing.T) {
+	for name, limits := range map[string]databasetest.Limits{
+		"one connection":     {Connections: 1},
+		"all but one in use": {Connections: 5},
+		"the last log-in":    {Logins: 3}, // setSecret, testSecret, finishSecret
+	} {
+		for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				r := newRig(t, config, "current", nil)
+				r.server.Limit(user, limits, max(0, limits.Connections-1))
+				r.must(r.steps(whole...))
+				r.must(r.Settled(r.token))
+			})
+		}
+	}
+}
+
+// C20: with room for none nothing is changed, and setSecret and preflight say so.
+// An administrator needs none of the user's.
+func TestNoRoom(t *testing.T) {
+	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, config, "current", nil)
+			r.server.Limit(user, databasetest.Limits{Connections: 2}, 2)
+			if config.AsAdmin {
+				r.must(r.steps(whole...))
+				r.must(r.Settled(r.token))
+				return
+			}
+			for _, step := range whole {
+				if got := rotation.CodeOf(r.deliver(step)); got != rotation.CodeUserLimit {
+					t.Errorf("%s ends with %q", step, got)
+				}
+			}
+			r.server.Limit(user, databasetest.Limits{Connections: 2}, 1)
+			r.wantServer("current")
+			r.must(r.steps(whole...))
+		})
+	}
+}
+
+// C20: once the server as a whole has no room, nothing is begun; what it says then
+// is no verdict on any password.
+func TestServerFull(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	r.server.LimitAll(databasetest.Limits{Connections: 1})
+	other, err := r.server.Target(r.Outside.Process()).Open(t.Context(), account(databasetest.Admin, adminPassword))
+	r.must(err)
+	for _, step := range whole {
+		r.wantOutcome(r.deliver(step), rotation.CodeServerFull, "current")
+	}
+	r.wantServer("current")
+	other.Close()
+	r.server.LimitAll(databasetest.Limits{})
+	r.must(r.steps(whole...))
+}
+
+// C20, S1: a server that locks a user at the first wrong password gets none in a
+// rotation that nothing disturbs.
+func TestNoWrongPassword(t *testing.T) {
+	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, config, "current", nil)
+			r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0)
+			r.must(r.steps(whole...))
+			r.must(r.Settled(r.token))
+			for _, login := range r.server.Logins() {
+				if !login.OK {
+					t.Errorf("a log-in of %s was refused", login.User)
+				}
+			}
+			r.wantNext()
+		})
+	}
+}
+
+// C23: between the change and the label everything that may pass is tried again.
+// AWSCURRENT works when the invocation is over.
+func TestGapUsesItsTime(t *testing.T) {
+	const passing = 10 * time.Second
+	for name, begin := range map[string]func(*rig){
+		"the server is full": func(r *rig) {
+			r.server.LimitAll(databasetest.Limits{Connections: 1})
+			r.after(passing, func() { r.server.LimitAll(databasetest.Limits{}) })
+		},
+		"the server is restarted": func(r *rig) { r.server.Down(passing) },
+		"the user is locked": func(r *rig) {
+			r.login = func(_ database.Account, do func() error) error { return rotation.Errorf(rotation.CodeLocked, "locked") }
+			r.after(passing, func() { r.login = nil })
+		},
+	} {
+		for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				r := newRig(t, config, "current", nil)
+				r.inGap(begin)
+				r.must(r.deliver(rotation.StepFinish))
+				r.must(r.Settled(r.token))
+			})
+		}
+	}
+}
+
+// C23: what does not pass is undone before the time is up, on the session that is
+// still open, and AWSCURRENT works.
+func TestGapEnds(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	r.inGap(func(r *rig) { r.server.LimitAll(databasetest.Limits{Connections: 1}) })
+	if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got != rotation.CodeOutcomeUnknown { // nobody could be asked
+		t.Errorf("ended with code %q", got)
+	}
+	r.wantServer("current")
+	r.wantLabels("current", "pending")
+	r.server.LimitAll(databasetest.Limits{})
+	r.must(r.deliver(rotation.StepFinish))
+	r.must(r.Settled(r.token))
+}
+
+// C23, C22: the same where AWSCURRENT cannot be moved for as long as the function
+// runs: the session that undoes the change is kept from ending meanwhile.
+func TestGapEndsWithoutALabel(t *testing.T) {
+	for code, answer := range map[rotation.Code]error{rotation.CodeStoreDenied: denied, rotation.CodeStoreThrottle: throttled} {
+		t.Run(string(code), func(t *testing.T) {
+			r := newRig(t, self, "current", nil)
+			r.stage = func(func() error) error { return answer }
+			if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got != code {
+				t.Errorf("ended with code %q", got)
+			}
+			r.wantServer("current")
+			r.wantLabels("current", "pending")
+			r.stage = nil
+			r.must(r.deliver(rotation.StepFinish))
+			r.must(r.Settled(r.token))
+		})
+	}
+}
+
+var lagging = map[string]rotationtest.Lag{"DescribeSecret": {For: 5 * time.Second}, "GetSecretValue": {For: 5 * time.Second}}
+
+// C22: the answer to the label's move is lost, the request is repeated and refused,
+// and the labels that are read are those of before. Nothing is put back.
+func TestLostMove(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	r.Pass(time.Minute)
+	r.Lag(lagging)
+	r.stage = func(do func() error) error {
+		r.stage = nil
+		r.must(do())
+		return do()
+	}
+	r.must(r.deliver(rotation.StepFinish))
+	r.must(r.Settled(r.token))
+}
+
+// C22: one finishSecret is delivered to two processes, and the second one does not
+// see yet what the first has done.
+func TestTwoDeliveries(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	r.Pass(time.Minute)
+	r.Lag(lagging)
+	r.must(r.deliver(rotation.StepFinish))
+	r.must(r.deliver(rotation.StepFinish))
+	r.must(r.Settled(r.token))
+}
+
+// C22: the same while Secrets Manager refuses the second one's move for a reason
+// that says nothing of the label.
+func TestTwoDeliveriesAndARefusal(t *testing.T) {
+	r := newRig(t, self, "current", nil)
+	r.Pass(time.Minute)
+	r.Lag(lagging)
+	first := true
+	r.login = func(a database.Account, do func() error) error {
+		if err := do(); err != nil || !first {
+			return err
+		}
+		first = false // the second one has logged in with AWSCURRENT and stands still
+		r.must(r.deliver(rotation.StepFinish))
+		r.stage = func(func() error) error { return denied }
+		return nil
+	}
+	_ = r.deliver(rotation.StepFinish)
+	r.must(r.CurrentWorks())
+}
+
+// C22: a finishSecret whose version is AWSCURRENT already logs in with it before it
+// says that all is well, and mends what it finds.
+func TestFinishHeals(t *testing.T) {
+	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, config, "current", nil)
+			r.must(r.deliver(rotation.StepFinish))
+			r.server.SetPassword(user, "current")
+			r.must(r.deliver(rotation.StepFinish))
+			r.must(r.Settled(r.token))
+			r.server.SetPassword(user, "unknown")
+			if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got != rotation.CodeLockedOut {
+				t.Errorf("AWSCURRENT is dead, and finishSecret ends with %q", got)
+			}
+		})
+	}
+}
+
+// S7: createSecret looks for what setSecret will need, before it stores a value that
+// would have to keep what is wrong; put right, a rotation goes through.
+func TestCreateNeedsTheAdmin(t *testing.T) {
+	b := newBench(t, admin)
+	r := &rig{bench: b, t: t, ctx: t.Context()}
+	right := r.Initial
+	r.put(r.Token(), strings.Replace(right, "masterarn", "masterArn", 1), rotation.StageCurrent)
+	r.token = r.Token()
+	r.must(r.Request(r.token))
+	r.wantOutcome(r.deliver(rotation.StepCreate), rotation.CodeBadSecret, "")
+	r.wantLabels(firstPassword, "")
+	r.put(r.Token(), right, rotation.StageCurrent)
+	r.wantNext()
+}
