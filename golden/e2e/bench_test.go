@@ -21,6 +21,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -35,6 +36,8 @@ type scenario struct {
 	on string
 	// args are those of rotasmith.
 	args []string
+	// own is a server that other tests do not use, if it is not nil.
+	own *serverstest.Server
 	// env are the settings that are the scenario's own.
 	env []string
 	// gapPoints is after how many calls a kill may leave AWSCURRENT unable to
@@ -66,9 +69,10 @@ func (s scenario) server() string { return cmp.Or(s.on, s.engine.name()) }
 type engine interface {
 	// name is that of --engine and of the secret's key.
 	name() string
-	// start returns the running server, which no scenario has used yet, with
-	// an empty database that belongs to its admin.
-	start(t testing.TB) *database
+	// kind is that of the server.
+	kind() servers.Kind
+	// start empties the server but for a database that belongs to its admin.
+	start(t testing.TB, server serverstest.Server) *database
 	// try runs statements one by one on a connection of their own.
 	try(d *database, user, password string, statements ...string) error
 	// work is what an application does: it reads and writes what the other
@@ -189,7 +193,11 @@ const secretName = "orders-db"
 
 func newBench(t testing.TB, s scenario) *bench {
 	t.Helper()
-	b := &bench{t: t, scenario: s, db: s.engine.start(t)}
+	server := s.own
+	if server == nil {
+		server = new(serverstest.Start(t, s.engine.kind()))
+	}
+	b := &bench{t: t, scenario: s, db: s.engine.start(t, *server)}
 	b.db.dir = emit(t, append(s.args, "--engine", s.engine.name()))
 	s.prepare(t, b.db)
 	if log, err := os.Stat(b.db.LogFile); err == nil {

@@ -75,8 +75,9 @@ type ferret struct{ server serverstest.Server }
 
 func (ferret) name() string { return "documentdb" }
 
-func (ferret) start(t testing.TB) *database {
-	server := serverstest.Start(t, servers.FerretDB)
+func (ferret) kind() servers.Kind { return servers.FerretDB }
+
+func (ferret) start(t testing.TB, server serverstest.Server) *database {
 	t.Cleanup(func() { server.Reset(t) })
 	return &database{engine: ferret{server}, Server: server, name: databaseName}
 }

@@ -39,7 +39,7 @@ const stepTimeout = 9 * time.Second
 func postgresFaults(t *testing.T) {
 	server, disk := serverstest.OnSmallDisk(t, servers.Postgres)
 	admin := server.Admin.User
-	withFaults(t, scenario{engine: postgres{own: &server}, prepare: prepareSingle, reset: resetSingle}, []fault{
+	withFaults(t, scenario{engine: postgres{servers.Postgres}, own: &server, prepare: prepareSingle, reset: resetSingle}, []fault{
 		{"locked account", statements("ALTER ROLE "+userOrders+" NOLOGIN", "ALTER ROLE "+userOrders+" LOGIN"), rotation.CodeLocked, "may not log in"},
 		{"expired password", statements("ALTER ROLE "+userOrders+" VALID UNTIL '2001-01-01'", "ALTER ROLE "+userOrders+" VALID UNTIL 'infinity'"), rotation.CodeExpired, "VALID UNTIL"},
 		{"no rights", statements("ALTER ROLE "+admin+" NOCREATEROLE", "ALTER ROLE "+admin+" CREATEROLE"), rotation.CodePermission, "privilege"},

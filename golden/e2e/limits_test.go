@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
 
@@ -25,10 +26,13 @@ const passing = 10 * time.Second
 // or is ill. AWSCURRENT works when the invocation is over that left it. (A1, A3, A4,
 // B10: C20, C22, C23)
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	for _, all := range [][]scenario{postgresScenarios, postgres18Scenarios, mysqlScenarios, mariadbScenarios} {
 		t.Run(all[0].server(), func(t *testing.T) {
 			t.Parallel()
+			own := serverstest.Own(t, all[0].engine.kind()) // filled and limited beside the other tests
 			for i, s := range all {
+				s.own = &own
 				t.Run(s.name, func(t *testing.T) {
 					b := newBench(t, s)
 					t.Run("one connection", b.oneConnection)
@@ -217,7 +221,7 @@ func (d *database) fill() (release func()) {
 		var before, used int
 		_ = e.scan(d, &before, "SELECT @@global.max_connections")
 		_ = e.scan(d, &used, "SELECT COUNT(*) FROM information_schema.processlist WHERE user <> 'event_scheduler'")
-		keep, err := e.open(d, d.Superuser, d.SuperuserPassword) // to set it back by
+		keep, err := e.open(d, d.Superuser.User, d.Superuser.Password) // to set it back by
 		if err != nil {
 			return func() {}
 		}
@@ -229,7 +233,7 @@ func (d *database) fill() (release func()) {
 	}
 	var held []func()
 	for {
-		release, err := d.hold(d.Superuser, d.SuperuserPassword)
+		release, err := d.hold(d.Superuser.User, d.Superuser.Password)
 		if err != nil {
 			break
 		}

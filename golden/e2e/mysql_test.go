@@ -189,8 +189,10 @@ func (e mysqlEngine) defaultRole(role, account string) string {
 	return pick(e.mariadb, "SET DEFAULT ROLE "+role+" FOR "+account, "SET DEFAULT ROLE "+role+" TO "+account)
 }
 
-func (e mysqlEngine) start(t testing.TB) *database {
-	d := &database{engine: e, Server: serverstest.Start(t, pick(e.mariadb, servers.MariaDB, servers.MySQL))}
+func (e mysqlEngine) kind() servers.Kind { return pick(e.mariadb, servers.MariaDB, servers.MySQL) }
+
+func (e mysqlEngine) start(t testing.TB, server serverstest.Server) *database {
+	d := &database{engine: e, Server: server}
 	d.Reset(t)
 	d.superuser(t, "CREATE DATABASE "+databaseName)
 	d.name = databaseName

@@ -12,7 +12,7 @@ import (
 var postgres18Scenarios = func() (on18 []scenario) {
 	for _, s := range postgresScenarios {
 		if strings.HasPrefix(s.name, "two users") {
-			s.engine, s.on = postgres{kind: servers.Postgres18}, "postgres 18"
+			s.engine, s.on = postgres{servers.Postgres18}, "postgres 18"
 			s.neverFrozen, s.twin = true, true
 			on18 = append(on18, s)
 		}

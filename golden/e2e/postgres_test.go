@@ -28,21 +28,21 @@ const quietly = "SET log_statement = 'none'"
 
 var postgresScenarios = []scenario{
 	{
-		engine: postgres{kind: servers.Postgres}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
+		engine: postgres{servers.Postgres}, name: "single user, self", args: []string{"--type", "rds-single-user"}, gapPoints: 2,
 		prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{kind: servers.Postgres}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
+		engine: postgres{servers.Postgres}, name: "single user, admin", args: []string{"--type", "rds-single-user", "--set", "change_as=admin"}, gapPoints: 2,
 		env: []string{"CHANGE_AS=admin"}, prepare: prepareSingle, reset: resetSingle,
 	},
 	{
-		engine: postgres{kind: servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
+		engine: postgres{servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userB + `"]]`},
 		prepare: prepareBootstrapped, reset: resetBootstrapped,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},
 	{
-		engine: postgres{kind: servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
+		engine: postgres{servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
 		env:     []string{`USER_PAIRS=[["` + userA + `","` + userA + `_clone"]]`, "USERS=clone"},
 		prepare: prepareClone, reset: resetClone,
 	},
@@ -97,20 +97,14 @@ func resetClone(t testing.TB, db *database) map[string]any {
 }
 
 // postgres is an [engine] on one of the servers of its kind.
-type postgres struct {
-	kind servers.Kind
-	own  *serverstest.Server // that no other test uses, if it is not nil
-}
+type postgres struct{ release servers.Kind }
 
 func (postgres) name() string { return "postgres" }
 
-func (e postgres) start(t testing.TB) *database {
-	d := &database{engine: e, name: "postgres"}
-	if e.own != nil {
-		d.Server = *e.own
-	} else {
-		d.Server = serverstest.Start(t, e.kind)
-	}
+func (e postgres) kind() servers.Kind { return e.release }
+
+func (e postgres) start(t testing.TB, server serverstest.Server) *database {
+	d := &database{engine: e, Server: server, name: "postgres"}
 	d.Reset(t)
 	d.superuser(t, "CREATE DATABASE "+databaseName+" OWNER "+d.Admin.User)
 	d.name = databaseName

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
 )
 
 // byPostgres is what PostgreSQL can stand in for of Redshift. A process that
 // stands still is left out: Redshift has no lock that it could wait for.
-var byPostgres = redshift{postgres{kind: servers.Postgres}}
+var byPostgres = redshift{postgres{servers.Postgres}}
 
 const redshiftServer = "redshift (by postgres)"
 
@@ -56,8 +57,8 @@ type redshift struct{ postgres }
 
 func (redshift) name() string { return "redshift" }
 
-func (e redshift) start(t testing.TB) *database {
-	d := e.postgres.start(t)
+func (e redshift) start(t testing.TB, server serverstest.Server) *database {
+	d := e.postgres.start(t, server)
 	d.engine = e
 	d.superuser(t, redshifttest.StandIn)
 	return d

@@ -67,16 +67,30 @@ func OnSmallDisk(t testing.TB, kind servers.Kind) (server Server, disk string) {
 		missing(t, fmt.Errorf("a small disk cannot be mounted, which takes root on Linux: %w: %s", err, out))
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", "--lazy", disk).Run() }) // the test's context has ended
-	own, err := servers.Start(t.Context(), kind, disk)
+	return own(t, kind, disk), disk
+}
+
+// Own starts a server that no other test uses, for tests that fill or limit it.
+func Own(t testing.TB, kind servers.Kind) Server {
+	t.Helper()
+	if err := servers.Missing(kind); err != nil {
+		missing(t, err)
+	}
+	return own(t, kind, "")
+}
+
+func own(t testing.TB, kind servers.Kind, disk string) Server {
+	t.Helper()
+	server, err := servers.Start(t.Context(), kind, disk)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := own.Stop(context.Background()); err != nil {
+		if err := server.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return Server{own}, disk
+	return Server{server}
 }
 
 // Reset drops all users, roles and databases that tests have made.
