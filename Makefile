@@ -26,10 +26,13 @@ test: setup unit projects e2e ## Run all tests
 .PHONY: verify
 verify: tidy lint terraform ## What CI asks beyond the tests: a tidy go.mod, lint, Terraform
 
-# Every package is tested once: with the race detector where our own code runs in the test's process.
+# What stands in templates/ is tested once, with the race detector. The generator and the command line try many answers
+# without it, and with it one set for each kind of project: the same code runs at the same time in all of them.
 .PHONY: unit
 unit: ## Test the generator, the command line and what stands in templates/, with the race detector
-	$(timed) go test -race -timeout 30m ./cmd/... ./generator/... ./templates/...
+	$(timed) go test -timeout 30m ./cmd/... ./generator/...
+	$(timed) go test -race -short -timeout 30m ./cmd/... ./generator/...
+	$(timed) go test -race -timeout 30m ./templates/...
 
 .PHONY: projects
 projects: ## Compare the golden cases, and build, vet and test the projects

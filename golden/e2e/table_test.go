@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -69,9 +70,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// keepTable writes the table of one server's tests beside those of others, which run
-// by themselves where CI runs them at the same time.
+// keepTable keeps the table of all tests and that of some apart: those of one server
+// run by themselves where CI runs servers at the same time.
 func keepTable(table string) error {
+	name, title := "all", "End to end, all tests"
+	if some := flag.Lookup("test.run").Value.String(); some != "" {
+		name, title = "some", "End to end, of the tests "+some
+	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func keepTable(table string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "e2e"), []byte(table), 0o644)
+	return os.WriteFile(filepath.Join(dir, name), []byte(title+"\n\n"+table+"\n"), 0o644)
 }
 
 func proofTable() string {

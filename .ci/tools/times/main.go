@@ -163,7 +163,11 @@ func table(out io.Writer, file string) error {
 		case n.Package != "":
 			packages = append(packages, n)
 		default:
-			parts = append(parts, n)
+			at := slices.IndexFunc(parts, func(p note) bool { return p.Part == n.Part })
+			if at < 0 {
+				parts, at = append(parts, note{Part: n.Part}), len(parts)
+			}
+			parts[at].Wall, parts[at].CPU = parts[at].Wall+n.Wall, parts[at].CPU+n.CPU
 			all.Wall, all.CPU = all.Wall+n.Wall, all.CPU+n.CPU
 		}
 	}

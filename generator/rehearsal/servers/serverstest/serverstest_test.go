@@ -16,6 +16,9 @@ import (
 
 // A server takes connections until it is stopped, and leaves no file then.
 func TestServersComeAndGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
 	for _, kind := range servers.Kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +55,9 @@ func TestServersComeAndGo(t *testing.T) {
 
 // A start that is given up leaves nothing.
 func TestStartIsGivenUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
 	kind := servers.Postgres
 	if err := servers.Missing(kind); err != nil {
 		missing(t, err)
