@@ -117,15 +117,15 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, value rotatio
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	next, err := s.make(ctx, r, account)
+	next, err := s.newKey(ctx, r, account)
 	if err != nil {
 		return rotation.Value{}, err
 	}
 	return apikey.Recorded(next, r.Token(), current), nil
 }
 
-// make makes a key. At the provider's limit it first makes room for it.
-func (s *Strategy) make(ctx context.Context, r *rotation.Rotation, account apikey.Account) (rotation.Value, error) {
+// newKey makes a key. At the provider's limit it first makes room for it.
+func (s *Strategy) newKey(ctx context.Context, r *rotation.Rotation, account apikey.Account) (rotation.Value, error) {
 	name := apikey.Name{Label: apikey.Label(r.SecretARN(), r.Token())}
 	name.Once = name.Label
 	var (
