@@ -320,7 +320,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	keys, lacks, err := s.claims(ctx, r, account)
+	keys, lacks, err := s.claims(ctx, r, account, outdated)
 	if err == nil {
 		_, err = s.revoke(ctx, r, account, atLeast(outdated, keys), everything)
 	}
@@ -373,7 +373,7 @@ func (s *Strategy) endPrevious(ctx context.Context, r *rotation.Rotation, accoun
 // claimOn returns what claim the secret's rotations have on a key, nil for none. A
 // list that lacks the key says nothing of it.
 func (s *Strategy) claimOn(ctx context.Context, r *rotation.Rotation, account apikey.Account, id string) (*claimed, error) {
-	keys, _, err := s.claims(ctx, r, account)
+	keys, _, err := s.claims(ctx, r, account, recent)
 	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id && c.claim > foreign }); i >= 0 {
 		return &keys[i], nil
 	}
