@@ -68,6 +68,39 @@ func TestUncopied(t *testing.T) {
 	}
 }
 
+// K8: the versions that rotations replaced are found back to where a person put a key,
+// by the records of this secret's versions and no others.
+func TestSuccession(t *testing.T) {
+	version := func(id, key, record string) rotation.Version {
+		value, err := rotation.ParseValue(rotation.NewSensitive(fmt.Sprintf(`{"api_key":%q,"rotation":%q}`, key, record)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rotation.Version{ID: id, Value: value}
+	}
+	for name, test := range map[string]struct {
+		current  rotation.Version
+		versions []rotation.Version
+		want     string
+	}{
+		"rotations in a row":   {version("3", "c", "3 replaces 2"), []rotation.Version{version("2", "b", "2 replaces 1"), version("1", "a", "")}, "[2 1]"},
+		"no rotation yet":      {version("2", "b", ""), []rotation.Version{version("1", "a", "")}, "[]"},
+		"another's value":      {version("2", "b", "9 replaces 1"), []rotation.Version{version("1", "a", "")}, "[]"},
+		"a mistake before":     {version("3", "c", "3 replaces 2"), []rotation.Version{version("2", "b", ""), version("1", "a", "")}, "[2]"},
+		"given up":             {version("3", "c", "3 replaces 1"), []rotation.Version{version("2", "b", "2 replaces 1"), version("1", "a", "")}, "[1]"},
+		"put anew by a person": {version("4", "c", ""), []rotation.Version{version("3", "c", "3 replaces 2"), version("2", "b", "")}, "[2]"},
+		"in a circle":          {version("1", "a", "1 replaces 2"), []rotation.Version{version("1", "a", "1 replaces 2"), version("2", "b", "2 replaces 1")}, "[2 1]"},
+	} {
+		var got []string
+		for _, v := range apikey.Succession(test.current, test.versions) {
+			got = append(got, v.ID)
+		}
+		if fmt.Sprint(got) != test.want {
+			t.Errorf("%s: got %v, want %s", name, got, test.want)
+		}
+	}
+}
+
 // K7: a key has to live on until the next rotation has surely replaced it.
 func TestOutlasts(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -33,11 +33,11 @@ func Replaced(v rotation.Version) string {
 }
 
 // Succession returns those of versions that were AWSCURRENT when a rotation began and
-// were replaced by it, back from current, newest first (K8). It ends where a person
-// wrote a version.
+// were replaced by it, back from current, newest first (K8). It ends at a key that a
+// person put there.
 func Succession(current rotation.Version, versions []rotation.Version) (former []rotation.Version) {
 	for {
-		id := Replaced(current)
+		id := replaced(current, versions)
 		i := slices.IndexFunc(versions, func(v rotation.Version) bool { return v.ID == id })
 		if i < 0 || slices.ContainsFunc(former, func(v rotation.Version) bool { return v.ID == id }) {
 			return former
@@ -45,4 +45,16 @@ func Succession(current rotation.Version, versions []rotation.Version) (former [
 		current = versions[i]
 		former = append(former, current)
 	}
+}
+
+// replaced is Replaced of the version or, if a person has written it, of the one that
+// the same key stands in from a rotation.
+func replaced(version rotation.Version, versions []rotation.Version) string {
+	key, _ := version.Value.Get(KeyValue)
+	for _, v := range append([]rotation.Version{version}, versions...) {
+		if same, _ := v.Value.Get(KeyValue); same == key && Replaced(v) != "" {
+			return Replaced(v)
+		}
+	}
+	return ""
 }

@@ -190,8 +190,11 @@ func (l *Ledger) Revoke(id string) bool {
 // logged reports whether a line of the log says of a key that it is revoked, and why.
 func logged(output, id string) bool {
 	for line := range strings.Lines(output) {
-		var said struct{ Msg, Key, Reason string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "revoking a key" && said.Key == id && said.Reason != "" {
+		if !strings.Contains(line, `"msg":"revoking a key"`) {
+			continue
+		}
+		var said struct{ Key, Reason string }
+		if json.Unmarshal([]byte(line), &said) == nil && said.Key == id && said.Reason != "" {
 			return true
 		}
 	}

@@ -101,7 +101,8 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadSecret, "the version that holds %s has no %q: supply the key with ./supply.sh", LabelSupplied, KeySupplied)
 	}
 	for label, version := range labelled {
-		if label != LabelSupplied && version.ID != supply.ID && s.sameKey(version.Value, supply.Value) {
+		taken := version.ID == supply.ID || version.ID == r.Token() // by another delivery
+		if label != LabelSupplied && !taken && s.sameKey(version.Value, supply.Value) {
 			return rotation.Value{}, rotation.Errorf(rotation.CodeSameValue, "the supplied key is %s's own: make a new one", label)
 		}
 	}

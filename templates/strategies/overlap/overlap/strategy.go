@@ -117,15 +117,15 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, value rotatio
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	next, err := s.make(ctx, r, account)
+	next, err := s.newKey(ctx, r, account)
 	if err != nil {
 		return rotation.Value{}, err
 	}
 	return apikey.Recorded(next, r.Token(), current), nil
 }
 
-// make makes a key. At the provider's limit it first makes room for it.
-func (s *Strategy) make(ctx context.Context, r *rotation.Rotation, account apikey.Account) (rotation.Value, error) {
+// newKey makes a key. At the provider's limit it first makes room for it.
+func (s *Strategy) newKey(ctx context.Context, r *rotation.Rotation, account apikey.Account) (rotation.Value, error) {
 	name := apikey.Name{Label: apikey.Label(r.SecretARN(), r.Token())}
 	name.Once = name.Label
 	var (
@@ -320,7 +320,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	keys, lacks, err := s.claims(ctx, r, account)
+	keys, lacks, err := s.claims(ctx, r, account, outdated)
 	if err == nil {
 		_, err = s.revoke(ctx, r, account, atLeast(outdated, keys), everything)
 	}
@@ -373,7 +373,7 @@ func (s *Strategy) endPrevious(ctx context.Context, r *rotation.Rotation, accoun
 // claimOn returns what claim the secret's rotations have on a key, nil for none. A
 // list that lacks the key says nothing of it.
 func (s *Strategy) claimOn(ctx context.Context, r *rotation.Rotation, account apikey.Account, id string) (*claimed, error) {
-	keys, _, err := s.claims(ctx, r, account)
+	keys, _, err := s.claims(ctx, r, account, recent)
 	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id && c.claim > foreign }); i >= 0 {
 		return &keys[i], nil
 	}

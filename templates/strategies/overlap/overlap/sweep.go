@@ -35,7 +35,7 @@ const everything = 0
 // sweep revokes keys on which the secret has at least such a claim and that no
 // label names, up to a limit, and returns the id of the last one.
 func (s *Strategy) sweep(ctx context.Context, r *rotation.Rotation, account apikey.Account, least claim, limit int) (revoked string, err error) {
-	keys, _, err := s.claims(ctx, r, account)
+	keys, _, err := s.claims(ctx, r, account, least)
 	if err != nil {
 		return "", err
 	}
@@ -104,11 +104,14 @@ func unnamed(ctx context.Context, r *rotation.Rotation, keys []claimed, except [
 
 // claims returns the live keys on which the secret's rotations have a claim or that a
 // version names, and whether the provider's list lacks AWSCURRENT's. One that lists nothing has those that
-// rotations have recorded, alive or not.
-func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account apikey.Account) (claims []claimed, lacks bool, err error) {
-	h, err := s.history(ctx, r)
-	if err != nil {
-		return nil, false, err
+// rotations have recorded, alive or not. Where keys bear labels, those alone say which
+// are this rotation's own, and the versions are not asked for more than is wanted.
+func (s *Strategy) claims(ctx context.Context, r *rotation.Rotation, account apikey.Account, least claim) (claims []claimed, lacks bool, err error) {
+	var h history
+	if least < own || s.unlabelled() {
+		if h, err = s.history(ctx, r); err != nil {
+			return nil, false, err
+		}
 	}
 	keys, err := s.provider.List(ctx, account)
 	switch {
@@ -177,12 +180,17 @@ func (s *Strategy) history(ctx context.Context, r *rotation.Rotation) (h history
 	return h, nil
 }
 
+func (s *Strategy) unlabelled() bool {
+	u, ok := s.provider.(Unlabelled)
+	return ok && u.Unlabelled()
+}
+
 // since is when the oldest key was made that a label names, if keys bear no
 // label of ours: whatever is younger than that and stands in no version, a rotation
 // has made and not stored. It is zero if that cannot be said: an AWSCURRENT that does
 // not name its key may have any.
 func (s *Strategy) since(h history, keys []apikey.Key) (oldest time.Time) {
-	if u, ok := s.provider.(Unlabelled); !ok || !u.Unlabelled() {
+	if !s.unlabelled() {
 		return oldest
 	}
 	current := apikey.ID(h.labelled[rotation.StageCurrent].Value)

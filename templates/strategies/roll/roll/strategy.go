@@ -10,6 +10,7 @@ package roll
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -67,8 +68,8 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 		return rotation.Value{}, err
 	}
 	if _, chosen := s.provider.(Chooser); !chosen {
-		if err := unrolled(ctx, r); err != nil {
-			return rotation.Value{}, err
+		if stored, err := rolled(ctx, r); err != nil || !stored.IsZero() {
+			return stored, err
 		}
 		s.logEnd(ctx, r, current)
 	}
@@ -80,23 +81,20 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	return next, nil
 }
 
-// unrolled fails if another delivery has replaced the key. It looks twice, so far apart
-// that no stale answer is the same both times.
-func unrolled(ctx context.Context, r *rotation.Rotation) error {
-	for look := range 2 {
-		if look > 0 {
-			if err := r.Wait(ctx, apikey.Staleness); err != nil {
-				return err
-			}
-		}
-		if err := r.Recheck(ctx); err != nil {
-			return err
-		}
+// rolled returns what another delivery has stored after it replaced the key, nothing if
+// none has. It looks twice, so far apart that no stale answer is the same both times.
+func rolled(ctx context.Context, r *rotation.Rotation) (stored rotation.Value, err error) {
+	if err := errors.Join(r.Recheck(ctx), r.Wait(ctx, apikey.Staleness)); err != nil {
+		return stored, err
 	}
-	if _, err := r.Pending(ctx); rotation.CodeOf(err) != rotation.CodeNoPendingValue {
-		return rotation.Errorf(rotation.CodeBusy, "another delivery has stored a key").Because(err)
+	if err := r.Recheck(ctx); err != nil {
+		return stored, err
 	}
-	return nil
+	pending, err := r.Pending(ctx)
+	if rotation.CodeOf(err) == rotation.CodeNoPendingValue {
+		return stored, nil
+	}
+	return pending.Value, err
 }
 
 // logEnd says that AWSCURRENT's key is about to be replaced.
