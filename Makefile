@@ -34,7 +34,7 @@ terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu
 .PHONY: golden
 golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
 	@test -f 'golden/$(or $(CASE),.)/args' || test -z '$(CASE)' || { echo 'no golden/$(CASE)/args: write the command line there, one argument a line' >&2; exit 1; }
-	go test ./golden -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
+	go test ./golden -timeout 60m -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
 .PHONY: reference
 reference: ## Write the reference in the README anew, from the commands and the one list of questions

@@ -30,11 +30,12 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [DIR ...]",
 		Short: "Compare projects with what their recorded answers give",
-		Long: "check writes each project anew in memory, from the answers in its rotasmith.yaml, and compares. It tells apart what was edited\n" +
-			"here, what is missing, where the template has moved on, and answers that were changed without writing the files anew. Files\n" +
-			"that match keep in rotasmith.yaml are reported and are no difference; files that rotasmith did not write do not count.\n\n" +
+		Long: "check writes each project anew in memory, from the answers in its rotasmith.yaml, and compares. It reports files that were edited,\n" +
+			"are missing, are outdated, or no longer match changed answers. Files that match keep in rotasmith.yaml are listed but do not fail\n" +
+			"the check; files that rotasmith did not write do not count.\n\n" +
 			"DIR/... checks every project below DIR, but for those in .git, .terraform and node_modules. Nothing is written, no network is\n" +
-			"used. The diffs lead from what is here to what rotasmith would write: rotasmith check | git apply takes that over.\n\n" +
+			"used. Diffs lead from what is here to what rotasmith would write. One that only takes over a change of the template can be\n" +
+			"applied: rotasmith check | git apply. All others are indented, which git apply ignores: they would undo your edits.\n\n" +
 			"The exit code is 0 without a difference and 3 with one, 2 for answers that cannot be read.",
 		Example: "  rotasmith check\n  rotasmith check orders-db\n  rotasmith check ./... --format github",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -74,6 +75,8 @@ type tally struct {
 	Unchecked int                    `json:"unchecked"`
 	Kept      int                    `json:"kept"` // files
 	Kinds     map[generator.Kind]int `json:"kinds"`
+
+	byHand bool // there is a difference whose diff does not apply
 }
 
 func (t *tally) add(c *checked) {
@@ -87,10 +90,28 @@ func (t *tally) add(c *checked) {
 	for _, d := range c.differences {
 		if d.Kept {
 			t.Kept++
-		} else {
-			t.Kinds[d.Kind]++
+			continue
 		}
+		t.Kinds[d.Kind]++
+		t.byHand = t.byHand || !d.Applies()
 	}
+}
+
+// hint says what to do about the differences in dirs.
+func (t *tally) hint(dirs []string) string {
+	switch {
+	case t.Kinds[generator.AnswersChanged] > 0:
+		return "rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes the files for the changed answers, to compare and take over"
+	case t.Kinds[generator.Edited]+t.Kinds[generator.Missing] > 0:
+		return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
+	case t.byHand:
+		return "take over by hand what has no diff here: a mode or an empty file"
+	}
+	hint := "rotasmith check " + quoted(dirs) + " | git apply takes over what the templates have changed"
+	if t.Kept > 0 {
+		hint += "; what is kept is yours to adapt"
+	}
+	return hint
 }
 
 // String is the one summary line.
@@ -150,11 +171,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 		fmt.Fprintln(a.Err, "rotasmith:", total.String())
 	}
 	if o.format == "text" && total.Different > 0 {
-		hint := "rotasmith check " + quoted(o.dirs) + " | git apply takes over what rotasmith would write"
-		if total.Kept > 0 {
-			hint += "; what is kept is yours to adapt"
-		}
-		fmt.Fprintln(a.Err, "rotasmith: hint:", hint)
+		fmt.Fprintln(a.Err, "rotasmith: hint:", total.hint(o.dirs))
 	}
 	if len(failed) == 0 && total.Different > 0 {
 		return errDifferent

@@ -154,7 +154,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 			if !strings.Contains(text, "\n"+place+":") && !strings.HasPrefix(text, place+":") {
 				t.Errorf("text has no %s", place)
 			}
-			if !strings.Contains(text, d.Diff) && !d.Kept {
+			if !strings.Contains(text, d.Diff) {
 				t.Errorf("text has no diff of %s", place)
 			}
 			if !strings.Contains(github, "file="+githubValue.Replace(place)+",") {

@@ -47,7 +47,8 @@ func what(d *generator.Difference) string {
 	return text
 }
 
-// textPrinter is for people, and for git apply, which passes over the lines between the diffs.
+// textPrinter is for people, and for git apply, which passes over the lines between the diffs and over a diff that is indented: one that
+// would take away what was edited here.
 type textPrinter struct{ w *bufio.Writer }
 
 func (p textPrinter) begin() {}
@@ -60,11 +61,20 @@ func (p textPrinter) project(c *checked) {
 			place += fmt.Sprintf(":%d", d.Line)
 		}
 		fmt.Fprintf(p.w, "%s: %s\n", place, what(d))
-		if !d.Kept {
+		switch {
+		case d.Kept:
+		case d.Applies():
 			fmt.Fprint(p.w, d.Diff(c.dir))
+		default:
+			for line := range strings.Lines(d.Diff(c.dir)) {
+				fmt.Fprint(p.w, indent+line)
+			}
 		}
 	}
 }
+
+// indent keeps a diff from being applied.
+const indent = "    "
 
 func (p textPrinter) end(t *tally) { fmt.Fprintln(p.w, t) }
 
@@ -80,7 +90,7 @@ type jsonDifference struct {
 	Kept bool           `json:"kept"`
 	Note string         `json:"note,omitempty"`
 	Line int            `json:"line,omitempty"`
-	Diff string         `json:"diff,omitempty"`
+	Diff string         `json:"diff,omitempty"` // only one that may be applied
 }
 
 type jsonError struct {
@@ -99,7 +109,11 @@ func (p *jsonPrinter) project(c *checked) {
 	}{c.dir, c.different(), []jsonDifference{}, nil}
 	for i := range c.differences {
 		d := &c.differences[i]
-		doc.Differences = append(doc.Differences, jsonDifference{d.Path, d.Kind, d.Kept, d.Note, d.Line, d.Diff(c.dir)})
+		entry := jsonDifference{Path: d.Path, Kind: d.Kind, Kept: d.Kept, Note: d.Note, Line: d.Line}
+		if d.Applies() {
+			entry.Diff = d.Diff(c.dir)
+		}
+		doc.Differences = append(doc.Differences, entry)
 	}
 	if c.err != nil {
 		for _, err := range parts(c.err) {

@@ -56,13 +56,20 @@ type Difference struct {
 
 	here, want []byte // nil: no file
 	text       bool
+	mode       bool // the mode is not that of the file that is given, which no diff says
 }
 
 // maxCompared bounds what is read of one file, in bytes; no template comes near.
 const maxCompared = 8 << 20
 
+// Applies reports whether Diff may be applied: it takes the difference away, and nothing that the user has edited, deleted or owns. That is so
+// where the template alone has changed. Where the answers have, files that the user owns may still say the old ones.
+func (d *Difference) Applies() bool {
+	return d.Kind == TemplateMoved && !d.Kept && d.text && !d.mode && !bytes.Equal(d.here, d.want)
+}
+
 // Diff returns a unified diff that leads from what is here to what is given by the answers, empty when the file is not text. folder is put
-// before the path, with a slash; applied where it names the project, the diff takes the difference away.
+// before the path, with a slash: it names the project from where the diff is to be applied.
 func (d *Difference) Diff(folder string) string {
 	if !d.text {
 		return ""
@@ -364,12 +371,12 @@ func (c *comparison) compare(f File) error {
 		return err
 	}
 	executable := f.Mode&0o100 != 0
-	modeDiffers := runtime.GOOS != "windows" && !s.absent && s.strange == "" && s.executable != executable
+	modeDiffers := runtime.GOOS != "windows" && s.strange == "" && s.executable != executable
 	if !s.absent && s.strange == "" && !modeDiffers && bytes.Equal(s.data, f.Data) {
 		return nil
 	}
 	record, known := c.record(f.Path)
-	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data}
+	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data, mode: modeDiffers}
 	switch {
 	case s.absent && (known || !c.recorded):
 		d.Kind = Missing
@@ -417,7 +424,7 @@ func (c *comparison) compareDropped(f lockedFile) error {
 	}
 	d := Difference{Path: f.Path, Kind: c.cause, Note: "is not written any more", here: s.data}
 	if digest(s.data) != f.SHA256 {
-		d.Note += ", and was edited here"
+		d.Kind = Edited
 	}
 	c.add(d)
 	return nil
@@ -425,26 +432,47 @@ func (c *comparison) compareDropped(f lockedFile) error {
 
 // compareLock adds the record itself when it is not that of the files, but for those whose changes are the user's.
 func (c *comparison) compareLock(f File, answers string) error {
-	switch {
-	case c.current:
-		return nil
-	case !c.recorded:
+	if !c.recorded {
 		return c.compare(f)
 	}
-	var want lock
-	if err := json.Unmarshal(f.Data, &want); err != nil {
+	var given lock
+	if err := json.Unmarshal(f.Data, &given); err != nil {
 		return err
 	}
+	want := c.recordOf(given.Files)
 	owned := func(file lockedFile) bool { return file.Path == AnswersFile || c.isKept(file.Path) }
-	here := slices.DeleteFunc(slices.Clone(c.lock.Files), owned)
-	want.Files = slices.DeleteFunc(want.Files, owned)
-	if c.lock.Answers == answers && slices.Equal(here, want.Files) {
+	if c.lock.Answers == answers &&
+		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil
 	}
-	d := Difference{Path: LockFile, Kind: Edited, Note: "records other files than are here", here: c.lockText, want: f.Data}
+	text, err := lockText(answers, want)
+	if err != nil {
+		return err
+	}
+	d := Difference{Path: LockFile, Kind: Edited, Note: "records other files than are here", here: c.lockText, want: text}
 	if c.lock.Answers != answers || slices.ContainsFunc(c.found, func(d Difference) bool { return !d.Kept && d.Kind == c.cause }) {
 		d.Kind, d.Note = c.cause, ""
 	}
 	c.add(d)
 	return nil
+}
+
+// recordOf returns what the lock has to say once the diffs that apply are applied. Of a file that is not taken over it says what it says
+// now: a digest of bytes that were never written would make an untouched file look edited.
+func (c *comparison) recordOf(given []lockedFile) []lockedFile {
+	left := map[string]bool{AnswersFile: true} // it is no file to take over
+	for i := range c.found {
+		if d := &c.found[i]; !d.Applies() {
+			left[d.Path] = true
+		}
+	}
+	isLeft := func(f lockedFile) bool { return left[f.Path] }
+	files := slices.DeleteFunc(slices.Clone(given), isLeft)
+	for _, f := range c.lock.Files {
+		if isLeft(f) {
+			files = append(files, f)
+		}
+	}
+	slices.SortStableFunc(files, func(a, b lockedFile) int { return strings.Compare(a.Path, b.Path) })
+	return files
 }

@@ -105,15 +105,14 @@ func TestCompare(t *testing.T) {
 				edit(p, "main.go", "driver.X, ", "")
 			},
 			want: []string{
-				".rotasmith/lock.json:11: template-moved", "main.go:14: edited", "pair/pair.go:1: edited, and the template has moved on",
-				"run.sh:1: template-moved, is not written any more, and was edited here",
+				"main.go:14: edited", "pair/pair.go:1: edited, and the template has moved on", "run.sh:1: edited, is not written any more",
 			},
 		},
 		{
 			name:  "a foreign file where a new one goes",
 			tree:  tree{"project/new.md": "new\n"},
 			plant: func(p fstest.MapFS) { p["new.md"] = &fstest.MapFile{Data: []byte("mine\n")} },
-			want:  []string{".rotasmith/lock.json:11: edited, records other files than are here", "new.md:1: edited, stands where a new file would be written"},
+			want:  []string{"new.md:1: edited, stands where a new file would be written"},
 		},
 		{
 			name:  "a new question",
@@ -290,24 +289,41 @@ func TestCompareStaysInTheProject(t *testing.T) {
 	}
 }
 
-// The diffs of all differences take them away.
+// A9: the diffs that apply take over what the template has changed, and leave every edit.
 func TestDiffsApply(t *testing.T) {
 	dir := t.TempDir()
 	project := written(t, pairAnswers())
 	edit(project, "main.go", "driver.X, ", "")
 	edit(project, "terraform/main.tf", "}\n", "}") // no newline at its end
 	delete(project, "pair/pair.go")
-	moved := openTree(t, map[string]string{"project/new.md": "new\n", "project/run.sh": "", "strategies/common/shared/shared.go": "package shared\n"})
+	moved := openTree(t, map[string]string{
+		"project/new.md": "new\n", "project/new.sh": "#!/bin/sh\n", "project/run.sh": "",
+		"strategies/common/shared/shared.go": "package shared\n", "strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n",
+	})
 	found, err := moved.Compare(project, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var patch strings.Builder
+	var left []string // which no diff that applies takes away
 	for _, d := range found {
-		patch.WriteString(d.Path + ": " + d.Kind.String() + "\n" + d.Diff("orders"))
+		if d.Applies() {
+			patch.WriteString(d.Path + ": " + d.Kind.String() + "\n" + d.Diff("orders"))
+		} else {
+			left = append(left, d.Path+" "+string(d.Kind))
+		}
+	}
+	want := []string{
+		"main.go edited", "new.sh template-moved", "pair/pair.go missing", "terraform/main.tf edited",
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("not to be applied (-want +got):\n%s", diff)
 	}
 	for name, f := range project {
 		writeFile(t, filepath.Join(dir, "orders", filepath.FromSlash(name)), string(f.Data))
+	}
+	if err := os.Chmod(filepath.Join(dir, "orders/run.sh"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "patch"), patch.String())
 	apply := exec.CommandContext(t.Context(), "git", "apply", "patch")
@@ -316,8 +332,12 @@ func TestDiffsApply(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, out, patch.String())
 	}
 	found, err = moved.Compare(os.DirFS(filepath.Join(dir, "orders")), "orders")
-	if err != nil || len(found) > 0 {
-		t.Errorf("left: %+v, %v", found, err)
+	var after []string
+	for _, d := range found {
+		after = append(after, d.Path+" "+string(d.Kind))
+	}
+	if diff := cmp.Diff(want, after); diff != "" || err != nil {
+		t.Errorf("left (-want +got):\n%s\n%v", diff, err)
 	}
 }
 

@@ -104,20 +104,29 @@ func (s *Spec) answersDigest(wanted func(key string) bool) (string, error) {
 
 func everyKey(string) bool { return true }
 
-// lockJSON records a digest of the answers and the digest of every other file, one file a line.
+// lockJSON records a digest of the answers and the digest of every other file.
 func (s *Spec) lockJSON(files []File) ([]byte, error) {
 	answers, err := s.answersDigest(everyKey)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", answers)
-	separator := "\n    "
+	var records []lockedFile
 	for _, f := range files {
 		if f.Path == LockFile || f.Path == "" {
 			continue
 		}
-		line, err := json.Marshal(lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), s.catalog.digestOf(f)})
+		records = append(records, lockedFile{f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), s.catalog.digestOf(f)})
+	}
+	return lockText(answers, records)
+}
+
+// lockText is the content of LockFile, one file a line.
+func lockText(answers string, files []lockedFile) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n  \"answers\": %q,\n  \"files\": [", answers)
+	separator := "\n    "
+	for _, f := range files {
+		line, err := json.Marshal(f)
 		if err != nil {
 			return nil, err
 		}

@@ -47,9 +47,6 @@ func TestRoleIsExact(t *testing.T) {
 			t.Errorf("%s is never used", grant)
 		}
 		for _, grant := range r.policy.Grants() {
-			if rehearsal.OnBehalf[grant.Action] != "" {
-				continue
-			}
 			if _, err := r.walk(r.policy.Without(grant)); err == nil {
 				t.Errorf("without %s nothing fails", grant)
 			}
@@ -66,6 +63,35 @@ func TestRoleIsNarrow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A8: each condition of each emitted policy is about a key that AWS shows for every
+// action and resource of its statement, or that statement would never hold.
+func TestConditionsCanHold(t *testing.T) {
+	everyRole(t, func(t *testing.T, r role) {
+		for address, policy := range r.policies {
+			for _, fault := range policy.Faults() {
+				t.Errorf("%s: %s", address, fault)
+			}
+		}
+	})
+}
+
+// policiesOf returns every policy of a deployment, by the address of its resource.
+func policiesOf(t testing.TB, d *hclcheck.Deployment) map[string]*iam.Policy {
+	t.Helper()
+	policies := make(map[string]*iam.Policy)
+	for _, i := range d.Instances {
+		if !i.Value.Type().HasAttribute("policy") || !strings.Contains(i.Text("policy"), `"Statement"`) {
+			continue
+		}
+		p, err := iam.Parse([]byte(i.Text("policy")))
+		if err != nil {
+			t.Fatalf("%s: %v", i.Address, err)
+		}
+		policies[i.Address] = p
+	}
+	return policies
 }
 
 // forbidden are requests about the neighbours of what a role is for.
@@ -91,9 +117,15 @@ func (r role) forbidden() []iam.Request {
 		all = append(all, iam.Request{Action: "iam:" + action, Resource: userARN("orders")})
 	}
 	function := map[string][]string{"lambda:SourceFunctionArn": {r.function}}
-	for action := range rehearsal.OnBehalf {
-		if strings.HasPrefix(action, "ec2:") { // is Lambda's to do, and not the function's code's
-			all = append(all, iam.Request{Action: action, Resource: "*", Context: function})
+	for _, request := range r.platform.Requests() {
+		if strings.HasPrefix(request.Action, "ec2:") { // is Lambda's to do, and not the function's code's
+			request.Context = maps.Clone(request.Context)
+			maps.Copy(request.Context, function)
+			all = append(all, request)
+		}
+		if request.Action == "ec2:CreateNetworkInterface" && !strings.Contains(request.Resource, ":network-interface/") {
+			request.Context = map[string][]string{"ec2:Vpc": {request.Context["ec2:Vpc"][0] + "-2"}}
+			all = append(all, request)
 		}
 	}
 	for _, key := range r.keys() {
@@ -125,7 +157,9 @@ type role struct {
 	secret      string // ARN
 	admin       string // ARN, "" if the function has no administrator
 	function    string // ARN
-	key         string // of the secret, "" for AWS's own
+	platform    rehearsal.Platform
+	policies    map[string]*iam.Policy // of the role and of everything else
+	key         string                 // of the secret, "" for AWS's own
 	adminKey    string
 	replicaKeys []string
 }
@@ -245,12 +279,42 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 		r.adminKey = space.AdminKey
 	}
 	r.function = functions[0].Text("arn")
+	r.platform, r.policies = platformOf(d, functions[0]), policiesOf(t, d)
 	environment := functions[0].Value.GetAttr("environment").AsValueSlice()[0].GetAttr("variables")
 	for name, value := range environment.AsValueMap() {
 		r.settings[name] = named.Replace(value.AsString())
 	}
 	r.settings["MIN_ROTATION_AGE"] = "0" // the paths follow each other at once
 	return r
+}
+
+// platformOf is what AWS does with the role of a function.
+func platformOf(d *hclcheck.Deployment, function hclcheck.Instance) rehearsal.Platform {
+	p := rehearsal.Platform{Function: function.Text("arn")}
+	for _, tracing := range blocks(function, "tracing_config") {
+		p.Traced = tracing.Text("mode") == "Active"
+	}
+	for _, vpc := range blocks(function, "vpc_config") {
+		p.Subnets, p.SecurityGroups = texts(vpc, "subnet_ids"), texts(vpc, "security_group_ids")
+	}
+	for _, subnet := range d.Read("aws_subnet") {
+		p.VPC = subnet.Text("vpc_id")
+	}
+	return p
+}
+
+func blocks(i hclcheck.Instance, name string) (all []hclcheck.Instance) {
+	for _, value := range i.Value.GetAttr(name).AsValueSlice() {
+		all = append(all, hclcheck.Instance{Value: value})
+	}
+	return all
+}
+
+func texts(i hclcheck.Instance, attribute string) (all []string) {
+	for _, value := range i.Value.GetAttr(attribute).AsValueSlice() {
+		all = append(all, value.AsString())
+	}
+	return all
 }
 
 func replicaKeys(secret hclcheck.Instance) []string {
@@ -336,6 +400,11 @@ func (r role) walk(policy *iam.Policy) (*rehearsal.Access, error) {
 		return &rehearsal.Access{}, fmt.Errorf("no paths are known for strategy %s: add them", r.strategy)
 	}
 	access := &rehearsal.Access{Policy: policy, Keys: map[string]string{r.secret: r.key, r.admin: r.adminKey}, ReplicaKeys: map[string][]string{r.secret: r.replicaKeys}}
+	for _, request := range r.platform.Requests() {
+		if err := access.Ask(request); err != nil {
+			return access, fmt.Errorf("AWS, for the function: %w", err)
+		}
+	}
 	for _, p := range all {
 		if err := r.take(p, access); err != nil {
 			return access, fmt.Errorf("%s: %w", p.name, err)

@@ -77,7 +77,7 @@ func TestRulesMatch(t *testing.T) {
 
 // TestWrongRulesAreFound judges the judge with the mistakes that circulate.
 func TestWrongRulesAreFound(t *testing.T) {
-	files := load(t, "rds-single-user-postgres").run(t).files
+	files := emitted(t, "rds-single-user-postgres").files
 	for name, fault := range map[string][2]string{
 		"events of calls":       {`"AWS Service Event via CloudTrail"`, `"AWS API Call via CloudTrail"`},
 		"the ARN in resources":  {`additionalEventData = { SecretId = [each.value] }`, `resources = [each.value]`},
@@ -146,7 +146,7 @@ func TestOnlyRulesMaySend(t *testing.T) {
 
 // TestAlertIsUnderstood reads an alert as whoever is on call does.
 func TestAlertIsUnderstood(t *testing.T) {
-	files := load(t, "rds-single-user-postgres").run(t).files
+	files := emitted(t, "rds-single-user-postgres").files
 	var target struct {
 		paths map[string]string
 		lines []string

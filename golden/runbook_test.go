@@ -16,7 +16,7 @@ import (
 // everyProject calls f with what each case emits now.
 func everyProject(t *testing.T, f func(t *testing.T, files tree)) {
 	for _, name := range cases(t) {
-		t.Run(name, func(t *testing.T) { f(t, load(t, name).run(t).files) })
+		t.Run(name, func(t *testing.T) { f(t, emitted(t, name).files) })
 	}
 }
 

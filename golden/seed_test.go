@@ -51,7 +51,7 @@ func TestSeed(t *testing.T) {
 		empty, seeded, rotating = "false\t", "False\tAWSCURRENT", "True\tAWSCURRENT,AWSPREVIOUS"
 		password                = `p'a"s\s %s$(x) ü`
 	)
-	script := load(t, "rds-single-user-postgres").run(t).files["seed.sh"]
+	script := emitted(t, "rds-single-user-postgres").files["seed.sh"]
 	two := deployment{
 		arns:   `{"a": "arn:a", "b": "arn:b"}`,
 		values: `{"a": {"host": "h$(x)", "port": 1}, "b": {"host": "i"}}`,

@@ -26,7 +26,7 @@ func TestOptionSpacePasses(t *testing.T) {
 	fails := make(map[string][]string) // by provider
 	for _, name := range cases(t) {
 		c := load(t, name)
-		built[code(c.want)] = true
+		built[code(c.emit(t).files)] = true
 		if i := slices.Index(c.args, "--provider"); i >= 0 {
 			fails[c.args[i+1]] = append(fails[c.args[i+1]], c.fails...)
 		}
@@ -39,13 +39,14 @@ func TestOptionSpacePasses(t *testing.T) {
 				c.args = append(c.args, "--set", key+"="+answers[key].Value)
 			}
 		}
-		files := c.run(t).files
-		if built[code(files)] {
+		r := c.emit(t)
+		if built[code(r.files)] {
 			continue
 		}
-		built[code(files)] = true
+		built[code(r.files)] = true
 		t.Run(strings.Join(c.args[2:], " "), func(t *testing.T) {
-			if out, err := c.passes(t, files); err != nil {
+			t.Parallel()
+			if out, err := c.passes(t, r, ownPackages); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

@@ -74,28 +74,11 @@ func (a *Access) Denied() []iam.Request {
 	return slices.Clone(a.denied)
 }
 
-// Unused returns what the policy allows and no call has needed so far, but for
-// what AWS needs and no call of the function's shows: see OnBehalf.
+// Unused returns what the policy allows and no request has needed so far.
 func (a *Access) Unused() []iam.Grant {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.DeleteFunc(a.Policy.Grants(), func(g iam.Grant) bool { return a.used[g] || OnBehalf[g.Action] != "" })
-}
-
-// OnBehalf are the actions that AWS does with a function's role without a call of
-// the function's, each with the page that says so. No other action is exempt from
-// being used.
-var OnBehalf = map[string]string{
-	"logs:CreateLogStream":           "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html",
-	"logs:PutLogEvents":              "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html",
-	"ec2:AssignPrivateIpAddresses":   "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"ec2:CreateNetworkInterface":     "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"ec2:DeleteNetworkInterface":     "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"ec2:DescribeNetworkInterfaces":  "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"ec2:DescribeSubnets":            "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"ec2:UnassignPrivateIpAddresses": "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
-	"xray:PutTelemetryRecords":       "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
-	"xray:PutTraceSegments":          "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
+	return slices.DeleteFunc(a.Policy.Grants(), func(g iam.Grant) bool { return a.used[g] })
 }
 
 // keyActions are the calls that Secrets Manager makes to KMS in an operation's

@@ -88,7 +88,7 @@ func TestAccessOverTheWire(t *testing.T) {
 	if got, want := fmt.Sprint(access.Denied()), "[secretsmanager:PutSecretValue on "+secret+"]"; got != want {
 		t.Errorf("denied %s, want %s", got, want)
 	}
-	if got, want := fmt.Sprint(access.Unused()), "[Secret secretsmanager:DescribeSecret]"; got != want {
+	if got, want := fmt.Sprint(access.Unused()), "[Secret secretsmanager:DescribeSecret Log logs:PutLogEvents]"; got != want {
 		t.Errorf("unused %s, want %s", got, want)
 	}
 }

@@ -3,6 +3,10 @@
 // statement names is denied.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 //
+// A call asks for each of its resources by itself, and shows a policy just the
+// condition keys that AWS lists for that action and that type of resource
+// (reference.json): a condition with another key is never met.
+//
 // Not here: NotAction, NotResource, principals, policy variables, boundaries and
 // service control policies, and the conditions that compare numbers, dates and
 // addresses. [Parse] refuses what it does not know, so nothing is passed over.
@@ -125,8 +129,12 @@ type Decision struct {
 	Because []Statement
 }
 
-// Decide answers a request.
+// Decide answers a request, as far as AWS would ask it: see [Visible].
 func (p *Policy) Decide(r Request) Decision {
+	r, ok := Visible(r)
+	if !ok {
+		return Decision{}
+	}
 	matching := func(effect string) []Statement {
 		return slices.DeleteFunc(slices.Clone(p.Statement), func(s Statement) bool { return s.Effect != effect || !s.matches(r) })
 	}

@@ -78,6 +78,63 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// A8: of a call that asks for several resources each sees just the condition keys that
+// AWS lists for it, so a condition can hold for one and never for another.
+func TestKeysByResource(t *testing.T) {
+	const (
+		ec2  = "arn:aws:ec2:eu-west-1:111122223333:"
+		vpc  = ec2 + "vpc/vpc-1"
+		only = `"Condition":{"ArnEquals":{"ec2:Vpc":"` + vpc + `"}}}`
+	)
+	everywhere := `{"Effect":"Allow","Action":"ec2:CreateNetworkInterface","Resource":"*",` + only
+	apart := `{"Effect":"Allow","Action":"ec2:CreateNetworkInterface","Resource":"` + ec2 + `network-interface/*"},` +
+		`{"Effect":"Allow","Action":"ec2:CreateNetworkInterface","Resource":["` + ec2 + `subnet/*","` + ec2 + `security-group/*"],` + only
+	for _, test := range []struct {
+		name, statements, resource, vpc string
+		want                            bool
+	}{
+		{"the interface shows no VPC", everywhere, "network-interface/eni-1", vpc, false},
+		{"the subnet shows it", everywhere, "subnet/subnet-1", vpc, true},
+		{"the group shows it", everywhere, "security-group/sg-1", vpc, true},
+		{"the interface needs none", apart, "network-interface/eni-1", vpc, true},
+		{"the subnet's is that one", apart, "subnet/subnet-1", vpc, true},
+		{"the subnet's is another", apart, "subnet/subnet-1", vpc + "2", false},
+		{"not asked for", apart, "vpc/vpc-1", vpc, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":[` + test.statements + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := iam.Request{Action: "ec2:CreateNetworkInterface", Resource: ec2 + test.resource, Context: map[string][]string{"ec2:Vpc": {test.vpc}}}
+			if got := p.Decide(request); got.Allowed != test.want {
+				t.Errorf("allowed: %t, by %v", got.Allowed, got.Because)
+			}
+		})
+	}
+}
+
+// A8: a statement whose condition AWS can never show is a fault, and so is an action
+// that nobody has looked up.
+func TestFaults(t *testing.T) {
+	for statement, want := range map[string]string{
+		`"Action":"ec2:CreateNetworkInterface","Resource":"*","Condition":{"ArnEquals":{"ec2:Vpc":"x"}}`:                                            "no ec2:Vpc to ec2:CreateNetworkInterface on arn:*:ec2:*:*:network-interface/*",
+		`"Action":"ec2:CreateNetworkInterface","Resource":"arn:aws:ec2:eu-west-1:1:subnet/*","Condition":{"ArnEquals":{"ec2:Vpc":"x"}}`:             "",
+		`"Action":"kms:Decrypt","Resource":"` + key + `","Condition":{"StringEquals":{"kms:ViaService":"x","kms:EncryptionContext:SecretARN":"x"}}`: "",
+		`"Action":"kms:Decrypt","Resource":"` + key + `","Condition":{"StringEquals":{"secretsmanager:SecretId":"x"}}`:                              "no secretsmanager:SecretId to kms:Decrypt",
+		`"Action":"sns:Publish","Resource":"*","Condition":{"ArnEquals":{"aws:SourceArn":"x"}}`:                                                     "",
+		`"Action":"ec2:RunInstances","Resource":"*"`: "not in the reference",
+	} {
+		p, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + statement + `}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(p.Faults(), "; "); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%s: got %q, want %q", statement, got, want)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const good = `{"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"a:B","Resource":"*"}]}`
 	if _, err := iam.Parse([]byte(good)); err != nil {

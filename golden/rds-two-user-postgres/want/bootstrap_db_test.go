@@ -206,3 +206,25 @@ func TestBootstrapWithoutNames(t *testing.T) {
 		})
 	}
 }
+
+// TestBootstrapAgainstAHostileApplication: the user that is given a partner has
+// shadows of all that the script names. (C24)
+func TestBootstrapAgainstAHostileApplication(t *testing.T) {
+	n := names{"hostile_owner", "hostile_a", "hostile_b", "hostile_rotator"}
+	b := newBench(t, n)
+	a := b.Role(t, n.userA, "first", "LOGIN")
+	struck := b.Hostile(t, a)
+	user, own := postgresconn.Identifier(n.userA), postgresconn.Identifier(b.Admin.Database)
+	b.Exec(t, b.Admin, "GRANT "+user+" TO CURRENT_USER", "ALTER DATABASE "+own+" OWNER TO CURRENT_USER", "REVOKE "+user+" FROM CURRENT_USER",
+		"ALTER ROLE "+user+" RESET search_path") // else its partner differs
+	struck() // what the test itself stepped into
+	b.mustBootstrap(n)
+	b.mustBootstrap(n)
+	if struck() {
+		t.Error("the application's code ran with the administrator's rights")
+	}
+	b.wantParity(b.login(b.Admin), n, "")
+	if struck() {
+		t.Error("the application's code ran in the comparison")
+	}
+}

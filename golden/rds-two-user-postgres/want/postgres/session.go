@@ -186,7 +186,7 @@ func (s *Session) usesSCRAM() bool { return s.passwordEncryption == "scram-sha-2
 // wrong password.
 func (s *Session) Diagnose(ctx context.Context, user string) error {
 	results, err := s.Exec(ctx, fmt.Sprintf("look up %q", user),
-		"SELECT rolcanlogin, COALESCE(rolvaliduntil <= now(), false) FROM pg_roles WHERE rolname = "+postgresconn.Literal(user))
+		"SELECT rolcanlogin, COALESCE(rolvaliduntil <= pg_catalog.now(), false) FROM pg_catalog.pg_roles WHERE rolname = "+postgresconn.Literal(user))
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Server struct {
 	CAFile string
 	// Version is the server's major version.
 	Version int
+
+	first database.Account // the admin, in the database that the environment names
 }
 
 // New connects and creates the database. Without a server the test fails:
@@ -70,6 +72,7 @@ func New(t testing.TB) *Server {
 	s.Roots.AppendCertsFromPEM(pem)
 
 	first := s.Admin
+	s.first = first
 	own := "rotation_test_" + strings.ToLower(strings.NewReplacer("/", "_", "#", "_").Replace(t.Name()))
 	own = own[:min(len(own), 63)]
 	rows := s.Exec(t, first, "DROP DATABASE IF EXISTS "+quote(own), "CREATE DATABASE "+quote(own),

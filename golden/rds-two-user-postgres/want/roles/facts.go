@@ -35,10 +35,6 @@ type user struct {
 	own []string
 }
 
-// setting is a parameter that is set for a user, in one database or, if that is
-// "", in all.
-type setting struct{ database, name string }
-
 // membership is one row of pg_auth_members. Before PostgreSQL 16, all of them
 // inherit and let the member act as the role.
 type membership struct {
@@ -77,25 +73,25 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 	names := postgresconn.Literal(a) + ", " + postgresconn.Literal(b)
 	results, err := s.Exec(ctx, "read the users' rights",
 		fmt.Sprintf(`SELECT r.rolname, r.rolreplication, r.rolconnlimit, COALESCE(r.rolvaliduntil, 'infinity')
-			FROM pg_roles r WHERE r.rolname IN (%s)`, names),
+			FROM pg_catalog.pg_roles r WHERE r.rolname IN (%s)`, names),
 		fmt.Sprintf(`SELECT r.rolname, COALESCE(d.datname, ''), c.setting
-			FROM pg_db_role_setting s
-			JOIN pg_roles r ON r.oid = s.setrole
-			LEFT JOIN pg_database d ON d.oid = s.setdatabase
-			CROSS JOIN unnest(s.setconfig) AS c (setting)
+			FROM pg_catalog.pg_db_role_setting s
+			JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+			LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+			CROSS JOIN pg_catalog.unnest(s.setconfig) AS c (setting)
 			WHERE r.rolname IN (%s)`, names),
-		fmt.Sprintf(`SELECT r.rolname, g.rolname, pg_get_userbyid(m.grantor), m.admin_option, %s
-			FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
+		fmt.Sprintf(`SELECT r.rolname, g.rolname, pg_catalog.pg_get_userbyid(m.grantor), m.admin_option, %s
+			FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
 			WHERE r.rolname IN (%s) ORDER BY 1, 2, 3`, options, names),
-		fmt.Sprintf(`SELECT r.rolname, g.rolname, pg_has_role(r.oid, g.oid, '%s'), pg_has_role(r.oid, g.oid, 'USAGE'),
-			pg_has_role(r.oid, g.oid, 'MEMBER WITH ADMIN OPTION'), g.rolsuper, g.rolcreaterole, g.rolcreatedb, g.rolbypassrls
-			FROM pg_roles r JOIN pg_roles g ON pg_has_role(r.oid, g.oid, 'MEMBER')
+		fmt.Sprintf(`SELECT r.rolname, g.rolname, pg_catalog.pg_has_role(r.oid, g.oid, '%s'), pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE'),
+			pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER WITH ADMIN OPTION'), g.rolsuper, g.rolcreaterole, g.rolcreatedb, g.rolbypassrls
+			FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles g ON pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')
 			WHERE r.rolname IN (%s)`, set, names),
 		// What a user grants on memberships is no right of its own.
-		fmt.Sprintf(`SELECT r.rolname, COALESCE(d.datname, ''), s.deptype, count(*)
-			FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_database d ON d.oid = s.dbid
-			WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r')
-			AND s.classid <> 'pg_auth_members'::regclass AND r.rolname IN (%s)
+		fmt.Sprintf(`SELECT r.rolname, COALESCE(d.datname, ''), s.deptype, pg_catalog.count(*)
+			FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+			WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype IN ('o', 'a', 'r')
+			AND s.classid <> 'pg_catalog.pg_auth_members'::pg_catalog.regclass AND r.rolname IN (%s)
 			GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, names),
 	)
 	if err != nil {
@@ -118,7 +114,7 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 		name, value, _ := strings.Cut(row[2], "=")
 		switch {
 		case name != "role" || row[1] != "":
-			u.settings[setting{row[1], name}] = value
+			u.settings[setting{row[1], name}] = canonical(name, value)
 		case value != "none":
 			u.role = value
 		}

@@ -66,11 +66,7 @@ func (f facts) differences(a, b *user) []string {
 		}
 	}
 	for _, at := range changed(a.settings, b.settings) {
-		if at.database == "" {
-			differ("the setting %q differs", at.name)
-		} else {
-			differ("the setting %q in database %q differs", at.name, at.database)
-		}
+		differ("%s differs", at)
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.reach)) {
 		has, lacks := a.reach[name], b.reach[name]
@@ -79,20 +75,4 @@ func (f facts) differences(a, b *user) []string {
 		}
 	}
 	return found
-}
-
-// changed returns the settings that are not the same in both, sorted.
-func changed(a, b map[setting]string) []setting {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	for at := range all {
-		x, inA := a[at]
-		y, inB := b[at]
-		if inA == inB && x == y {
-			delete(all, at)
-		}
-	}
-	return slices.SortedFunc(maps.Keys(all), func(x, y setting) int {
-		return strings.Compare(x.database+"\x00"+x.name, y.database+"\x00"+y.name)
-	})
 }

@@ -21,31 +21,36 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 	if a == nil || b == nil || a == b {
 		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
 	}
-	statements, extra, err := f.reconcile(a, b, s.Version(), revoke)
-	if err != nil || len(statements) == 0 {
+	m, extra, err := f.reconcile(a, b, s.Version(), revoke)
+	if err != nil || len(m.statements) == 0 {
 		return extra, err
 	}
-	_, err = s.Exec(ctx, fmt.Sprintf("reconcile %q", inactive), statements...)
+	_, err = s.Exec(ctx, fmt.Sprintf("reconcile %q", inactive), m.statements...)
+	if rotation.CodeOf(err) == rotation.CodePermission && len(m.custom) > 0 {
+		// The server asks that for every name that none of its libraries has defined.
+		err = rotation.Errorf(rotation.CodePermission, "reconcile %q: a privilege is missing. A superuser must copy %s, or let %q do it: GRANT SET ON PARAMETER (PostgreSQL 15)",
+			inactive, strings.Join(m.custom, ", "), s.User()).Because(err)
+	}
 	return extra, err
 }
 
-// reconcile returns the statements that give inactive b what it lacks to take
-// active a's place, and the rights that only b has.
-func (f facts) reconcile(a, b *user, version int, revoke bool) (statements, extra []string, err error) {
+// reconcile returns what gives inactive b all that it lacks to take active a's
+// place, and the rights that only b has.
+func (f facts) reconcile(a, b *user, version int, revoke bool) (m mending, extra []string, err error) {
 	role := f.common(a, b)
 	// Any user may set its role to one that it is no member of, and the server
 	// ignores that at the log-in. To grant the role to the other user would be
 	// to give it away.
 	if !a.can(role) {
-		return nil, nil, rotation.Errorf(rotation.CodeParity, "%q is to act as %q and is no member of it, with the right to act as it and to inherit from it", a.name, role)
+		return mending{}, nil, rotation.Errorf(rotation.CodeParity, "%q is to act as %q and is no member of it, with the right to act as it and to inherit from it", a.name, role)
 	}
-	m := mending{user: b, version: version}
+	m = mending{user: b, version: version}
 	m.act(role)
 	m.join(a, role)
 	m.limit(a)
 	m.configure(a)
 	extra = m.excess(f, a, role, revoke)
-	return m.statements, extra, nil
+	return m, extra, nil
 }
 
 // mending collects the statements that change one user. Every one of them names
@@ -55,6 +60,7 @@ type mending struct {
 	user       *user
 	version    int
 	statements []string
+	custom     []string // the settings to be copied that only extensions and applications know
 }
 
 func (m *mending) alter(format string, args ...any) {
@@ -126,31 +132,6 @@ func (m *mending) limit(active *user) {
 	}
 }
 
-// lists are the settings whose values are lists of names. They are stored as
-// SET would print them, and SET takes no such text back as one value.
-var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"}
-
-// configure copies active's settings.
-func (m *mending) configure(active *user) {
-	for _, at := range changed(active.settings, m.user.settings) {
-		in := ""
-		if at.database != "" {
-			in = fmt.Sprintf("IN DATABASE %s ", postgresconn.Identifier(at.database))
-		}
-		name := dotted(at.name)
-		value, wanted := active.settings[at]
-		switch {
-		case !wanted:
-			m.alter("%sRESET %s", in, name)
-		case slices.Contains(lists, at.name):
-			m.statements = append(m.statements, fmt.Sprintf("SELECT pg_catalog.set_config(%s, %s, true)", postgresconn.Literal(at.name), postgresconn.Literal(value)))
-			m.alter("%sSET %s FROM CURRENT", in, name)
-		default:
-			m.alter("%sSET %s = %s", in, name, postgresconn.Literal(value))
-		}
-	}
-}
-
 // excess returns what the user has and active has not, and takes it away if
 // revoke is set.
 func (m *mending) excess(f facts, active *user, role string, revoke bool) []string {
@@ -175,15 +156,6 @@ func (m *mending) excess(f facts, active *user, role string, revoke bool) []stri
 		}
 	}
 	return slices.Compact(extra)
-}
-
-// dotted quotes a setting's name, which may have parts.
-func dotted(name string) string {
-	parts := strings.Split(name, ".")
-	for i, part := range parts {
-		parts[i] = postgresconn.Identifier(part)
-	}
-	return strings.Join(parts, ".")
 }
 
 func boolean(text string) string {

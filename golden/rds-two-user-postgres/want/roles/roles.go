@@ -56,7 +56,7 @@ func (s *Session) Create(ctx context.Context, user string) error {
 		return err
 	}
 	doing := fmt.Sprintf("create %q", user)
-	results, err := s.Exec(ctx, doing, "SELECT FROM pg_roles WHERE rolname = "+postgresconn.Literal(user))
+	results, err := s.Exec(ctx, doing, "SELECT FROM pg_catalog.pg_roles WHERE rolname = "+postgresconn.Literal(user))
 	if err != nil || len(results[0]) > 0 {
 		return err
 	}

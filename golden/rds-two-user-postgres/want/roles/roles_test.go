@@ -98,8 +98,7 @@ func TestStatements(t *testing.T) {
 			want: []string{
 				`ALTER ROLE "b" SET "my"."app"."x" = E'it''s'`,
 				`ALTER ROLE "b" IN DATABASE "d b" RESET "role"`,
-				`SELECT pg_catalog.set_config(E'search_path', E'"$user", x', true)`,
-				`ALTER ROLE "b" IN DATABASE "d b" SET "search_path" FROM CURRENT`,
+				`ALTER ROLE "b" IN DATABASE "d b" SET "search_path" = E'$user', E'x'`,
 			},
 		},
 		{
@@ -118,11 +117,11 @@ func TestStatements(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			f := facts{users: map[string]*user{"a": test.a, "b": test.b}}
-			statements, extra, err := f.reconcile(test.a, test.b, test.version, test.revoke)
+			m, extra, err := f.reconcile(test.a, test.b, test.version, test.revoke)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, statements); diff != "" {
+			if diff := cmp.Diff(test.want, m.statements); diff != "" {
 				t.Errorf("statements (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.extra, extra); diff != "" {
@@ -159,15 +158,14 @@ func TestStatementsNameTheInactiveUserOnly(t *testing.T) {
 		f := facts{users: map[string]*user{"a": a, "b": b}, attributes: map[string]attributes{
 			"a": {"NOCREATEDB": pick("t", "f") == "t"}, "b": {"NOCREATEDB": pick("t", "f") == "t"},
 		}}
-		statements, _, err := f.reconcile(a, b, 14+random.IntN(5), pick("t", "f") == "t")
+		m, _, err := f.reconcile(a, b, 14+random.IntN(5), pick("t", "f") == "t")
 		if err != nil {
 			continue
 		}
-		for _, statement := range statements {
+		for _, statement := range m.statements {
 			run++
 			switch {
 			case strings.HasPrefix(statement, `ALTER ROLE "b" `):
-			case strings.HasPrefix(statement, "SELECT pg_catalog.set_config(E'search_path', E'"):
 			case strings.HasPrefix(statement, "GRANT ") && target(statement, " TO ") == `"b"`:
 			case strings.HasPrefix(statement, "REVOKE ") && target(statement, " FROM ") == `"b"`:
 			default:
@@ -202,5 +200,25 @@ func TestDifferencesKeepSecrets(t *testing.T) {
 	text := strings.Join(facts{}.differences(a, b), "; ")
 	if text != `the setting "app.key" differs` {
 		t.Errorf("got %s", text)
+	}
+}
+
+// TestCanonical: the value of a list is the same, however its names are written,
+// and is copied name by name. (T4, C24)
+func TestCanonical(t *testing.T) {
+	for _, test := range []struct{ name, value, canonical, literals string }{
+		{"search_path", `"$user", public`, `"$user", "public"`, `E'$user', E'public'`},
+		{"search_path", `Shop,"a ""b"", c" , pg_temp`, `"shop", "a ""b"", c", "pg_temp"`, `E'shop', E'a "b", c', E'pg_temp'`},
+		{"search_path", ``, `""`, `E''`},
+		{"search_path", `""`, `""`, `E''`},
+		{"search_path", `"', x; --"`, `"', x; --"`, `E''', x; --'`},
+		{"DateStyle", `ISO, DMY`, `ISO, DMY`, `E'ISO, DMY'`},
+	} {
+		if got := canonical(test.name, test.value); got != test.canonical {
+			t.Errorf("canonical(%s) = %s, want %s", test.value, got, test.canonical)
+		}
+		if got := literals(test.name, canonical(test.name, test.value)); got != test.literals {
+			t.Errorf("literals(%s) = %s, want %s", test.value, got, test.literals)
+		}
 	}
 }

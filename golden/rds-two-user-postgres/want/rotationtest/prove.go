@@ -39,6 +39,9 @@ type Subject struct {
 	// once: a change that lands late ends AWSCURRENT, and it takes the next
 	// rotation to heal that.
 	Single bool
+	// Seeded is what people do to the secret between its first value and its first
+	// rotation, if anything.
+	Seeded func() error
 	// Before is what a person does before each rotation, if anything.
 	Before func() error
 	// Recovered returns nil if a rotation that met a fault and came to its end
@@ -81,6 +84,9 @@ func NewWorld(t testing.TB, subject func(*World) Subject) *World {
 	w.Config = rotation.Config{AllowedSecrets: []string{"arn:*"}}
 	w.Subject = subject(w)
 	w.Secret = w.Seed(secretName, w.Initial)
+	if err := ask(w.Seeded); err != nil {
+		t.Fatalf("after seeding: %v", err)
+	}
 	return w
 }
 

@@ -49,8 +49,11 @@ locals {
   network_settings = var.ipv6 && !var.interface_endpoint ? { AWS_USE_DUALSTACK_ENDPOINT = "true" } : {}
 
   # Lambda attaches the function to its subnets with these rights. Describing cannot be narrowed, and what Lambda removes
-  # it finds by the account. The denial takes all of it from the function's own code.
+  # it finds by the account. EC2 asks for the interface, the subnet and the security groups of a new one by itself, and
+  # only the latter two tell their VPC. The denial takes all of it from the function's own code.
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+  ec2_arn             = "arn:${local.partition}:ec2:${local.region}:${local.account_id}"
   describe_interfaces = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
   create_interfaces   = ["ec2:CreateNetworkInterface"]
   change_interfaces   = ["ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
@@ -66,16 +69,20 @@ locals {
       Sid      = "CreateNetworkInterfaces"
       Effect   = "Allow"
       Action   = local.create_interfaces
-      Resource = ["*"]
-      Condition = {
-        ArnEquals = { "ec2:Vpc" = "arn:${local.partition}:ec2:${local.region}:${local.account_id}:vpc/${local.vpc_id}" }
-      }
+      Resource = ["${local.ec2_arn}:network-interface/*"]
+    },
+    {
+      Sid       = "CreateThemInTheVPC"
+      Effect    = "Allow"
+      Action    = local.create_interfaces
+      Resource  = ["${local.ec2_arn}:security-group/*", "${local.ec2_arn}:subnet/*"]
+      Condition = { ArnEquals = { "ec2:Vpc" = "${local.ec2_arn}:vpc/${local.vpc_id}" } }
     },
     {
       Sid      = "ChangeNetworkInterfaces"
       Effect   = "Allow"
       Action   = local.change_interfaces
-      Resource = ["arn:${local.partition}:ec2:${local.region}:${local.account_id}:*/*"]
+      Resource = ["${local.ec2_arn}:*/*"]
     },
     {
       Sid      = "NetworkInterfacesByLambdaOnly"

@@ -21,7 +21,8 @@ var wire = apikeytest.Wire{
 	},
 }
 
-// K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+// K1, K2, K3, K4, K8: over the wire, too, no key is lost, none is left, and none of
+// another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7, K7: whatever Cloudflare answers is told by its code.

@@ -28,7 +28,8 @@ var wire = apikeytest.Wire{
 	Codes: map[int]rotation.Code{http.StatusForbidden: rotation.CodeAuthRejected},
 }
 
-// K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+// K1, K2, K3, K4, K8: over the wire, too, no key is lost, none is left, and none of
+// another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7, K7: whatever Datadog answers is told by its code.

@@ -30,7 +30,8 @@ func wire(d generic.Description) apikeytest.Wire {
 	}
 }
 
-// K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+// K1, K2, K3, K4, K8: over the wire, too, no key is lost, none is left, and none of
+// another secret is touched.
 func TestProof(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Prove(t) })
 }

@@ -87,11 +87,12 @@ var wire = apikeytest.Wire{
 
 func seed(l *apikeytest.Ledger) {
 	l.Known = public
-	l.Revoke("first")
+	l.Lose("first")
 	l.Register(first.fingerprint, first.public, "made by hand")
 }
 
-// K0, K1, K2, K3, K4: over the wire, too, no key is lost and none is left.
+// K0, K1, K2, K3, K4, K8: over the wire, too, no key is lost, none is left, and none of
+// another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7, K7: whatever GitHub answers is told by its code.

@@ -22,8 +22,8 @@ var wire = apikeytest.Wire{
 	Before: assistedtest.Supply,
 }
 
-// K4, K5, K7: over the wire, too, the supplied token is taken once, and the one of
-// two generations ago ends.
+// K4, K5, K7, K8: over the wire, too, the supplied token is taken once, the one of two
+// generations ago ends, and none of another secret does.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7: whatever GitHub answers is told by its code.

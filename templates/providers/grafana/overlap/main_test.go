@@ -30,7 +30,8 @@ func strategy(client httpapi.Client, config grafana.Config) rotation.Strategy {
 	return overlap.New(grafana.New(client, config), overlap.Config{})
 }
 
-// K1, K2, K3, K4: over the wire, too, no token is lost and none is left.
+// K1, K2, K3, K4, K8: over the wire, too, no token is lost, none is left, and none of
+// another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7, K7: whatever Grafana answers is told by its code.

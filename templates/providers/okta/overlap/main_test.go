@@ -28,7 +28,8 @@ func strategy(client httpapi.Client, clientAuth string) rotation.Strategy {
 	return overlap.New(okta.New(client, clientAuth), overlap.Config{})
 }
 
-// K1, K2, K3, K4: with two client secrets at the most, none is lost and none is left.
+// K1, K2, K3, K4, K8: with two client secrets at the most, none is lost, none is left,
+// and none of another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
 // C7, K7: whatever Okta answers is told by its code. There is room enough: without,
@@ -108,7 +109,7 @@ func (s *server) introspect(w http.ResponseWriter, call *http.Request) {
 func (s *server) list(w http.ResponseWriter, _ *http.Request) {
 	listed := []object{}
 	for _, key := range s.ledger.Keys() {
-		if key.Label != apikeytest.Foreign {
+		if !s.ledger.Foreign(key.ID) {
 			listed = append(listed, s.describe(key))
 		}
 	}

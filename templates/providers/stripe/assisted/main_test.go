@@ -31,15 +31,15 @@ var wire = apikeytest.Wire{
 // expire is what a person does in the Dashboard who is asked to: no key stays that
 // the secret has no name for any more.
 func expire(w *rotationtest.World, ledger *apikeytest.Ledger) {
-	named := map[string]bool{"foreign": true}
+	named := make(map[string]bool)
 	for _, label := range []string{rotation.StageCurrent, rotation.StagePrevious} {
 		if value, err := w.Value(label); err == nil {
 			named[apikey.ID(value)] = true
 		}
 	}
 	for _, key := range ledger.Keys() {
-		if !named[key.ID] {
-			ledger.Revoke(key.ID)
+		if !named[key.ID] && !ledger.Foreign(key.ID) {
+			ledger.Lose(key.ID)
 		}
 	}
 }

@@ -94,7 +94,13 @@ func Label(secretARN, token string) string {
 }
 
 // Prefix begins the labels of all keys of a secret, and of no other secret.
-func Prefix(secretARN string) string { return "rotation-" + digest(secretARN)[:12] + "-" }
+func Prefix(secretARN string) string { return labelled + digest(secretARN)[:12] + "-" }
+
+// labelled begins every label.
+const labelled = "rotation-"
+
+// Labelled reports whether the rotation of some secret gave a key its label.
+func Labelled(label string) bool { return strings.HasPrefix(label, labelled) }
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))

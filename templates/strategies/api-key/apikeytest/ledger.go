@@ -5,12 +5,17 @@
 package apikeytest
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -33,6 +38,13 @@ const (
 // Foreign is the label of a key that is none of the rotation's business.
 const Foreign = "somebody else's"
 
+// Neighbour is a key of another secret that shares the provider. People store it in
+// the secret by mistake, and put that right before the first rotation.
+type Neighbour struct {
+	Key
+	Value string // what the other secret holds: the key itself, or the half that is not told
+}
+
 // Ledger is a provider's book of keys. Set its fields before the first rotation.
 type Ledger struct {
 	// Room is how many keys can be alive at once, foreign ones left out; 0 is
@@ -40,6 +52,8 @@ type Ledger struct {
 	Room int
 	// Lag is how long a new key is not accepted yet.
 	Lag time.Duration
+	// ListLag is how long a new key is not listed yet.
+	ListLag time.Duration
 	// Known is what the provider knows of a key that the secret has, nil for the
 	// key itself: of a pair, only the public one.
 	Known func(key string) string
@@ -50,6 +64,10 @@ type Ledger struct {
 	// provider's keys tell by their beginning what they are.
 	Prefix string
 
+	// Neighbours are the keys that are stored by mistake: one that another secret's
+	// rotation made, and one that a person made.
+	Neighbours []Neighbour
+
 	world *rotationtest.World
 	mu    sync.Mutex
 	keys  []Key
@@ -58,14 +76,19 @@ type Ledger struct {
 	wrong []error // what was revoked and must not have been
 }
 
-// NewLedger opens a book with one foreign key in it, and the key that the secret
-// is seeded with.
+// NewLedger opens a book with keys in it that are none of the secret's, and the key
+// that the secret is seeded with.
 func NewLedger(w *rotationtest.World) *Ledger {
 	l := &Ledger{world: w, past: make(map[string]Key)}
 	before := w.Now().Add(-time.Hour)
 	l.keys = []Key{
 		{ID: "foreign", Secret: "foreign-key", Label: Foreign, Created: before},
 		{ID: "first", Secret: FirstKey, Label: "made by hand", Created: before},
+	}
+	const neighbour = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:neighbour-AbCdEf"
+	l.Neighbours = []Neighbour{
+		{Key{"neighbour", "key of a neighbour", apikey.Label(neighbour, "00000000-0000-4000-8000-000000000001"), before}, "key of a neighbour"},
+		{Key{"handmade", "key of another neighbour", "made by hand for another", before}, "key of another neighbour"},
 	}
 	return l
 }
@@ -81,6 +104,35 @@ func (l *Ledger) first() string {
 	return secret
 }
 
+// Foreign reports whether a key is none of the secret's.
+func (l *Ledger) Foreign(id string) bool {
+	return id == "foreign" || slices.ContainsFunc(l.Neighbours, func(n Neighbour) bool { return n.ID == id })
+}
+
+// confuse stores each neighbour's key in the secret and puts that right again: no
+// rotation has begun meanwhile.
+func (l *Ledger) confuse() error {
+	right, err := l.world.Value(rotation.StageCurrent)
+	if err != nil {
+		return err
+	}
+	for i, n := range l.Neighbours {
+		if l.Known == nil {
+			l.Neighbours[i].Secret, n.Value = l.Prefix+n.Secret, l.Prefix+n.Value
+		}
+		l.keys = append(l.keys, l.Neighbours[i].Key)
+		for _, value := range []rotation.Value{right.With(apikey.KeyID, n.ID).With(apikey.KeyValue, n.Value), right} {
+			_, err := l.world.Store.PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
+				SecretId: &l.world.Secret, ClientRequestToken: aws.String(l.world.Token()), SecretString: aws.String(value.Text().Reveal()),
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Create makes a key; ok is false if there is no room for it.
 func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	l.mu.Lock()
@@ -88,7 +140,8 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	if past, ok := l.past[once]; ok && l.Replays {
 		return past, true
 	}
-	if l.Room > 0 && len(l.keys)-1 >= l.Room {
+	ours := slices.DeleteFunc(slices.Clone(l.keys), func(k Key) bool { return l.Foreign(k.ID) })
+	if l.Room > 0 && len(ours) >= l.Room {
 		return Key{}, false
 	}
 	l.made++
@@ -113,7 +166,7 @@ func (l *Ledger) Register(id, secret, label string) {
 
 // Revoke ends a key and reports whether there was one. One that AWSCURRENT names
 // at this moment is noted down as a wrong, and so is AWSPREVIOUS's if there is
-// room for more.
+// room for more, and one of which the rotator's log says nothing.
 func (l *Ledger) Revoke(id string) bool {
 	stages := []string{rotation.StageCurrent}
 	if l.Room == 0 {
@@ -124,6 +177,25 @@ func (l *Ledger) Revoke(id string) bool {
 			l.note(fmt.Errorf("key %s was revoked, which %s names", id, stage))
 		}
 	}
+	if !logged(l.world.Output(), id) {
+		l.note(fmt.Errorf("key %s was revoked, and no line of the log says so", id))
+	}
+	return l.Lose(id)
+}
+
+// logged reports whether a line of the log says of a key that it is revoked, and why.
+func logged(output, id string) bool {
+	for line := range strings.Lines(output) {
+		var said struct{ Msg, Key, Reason string }
+		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "revoking a key" && said.Key == id && said.Reason != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Lose ends a key as a person does, or time.
+func (l *Ledger) Lose(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := len(l.keys)
@@ -170,6 +242,11 @@ func (l *Ledger) Keys() []Key {
 	return slices.Clone(l.keys)
 }
 
+// Listed returns the live keys that the provider's list has by now.
+func (l *Ledger) Listed() []Key {
+	return slices.DeleteFunc(l.Keys(), func(k Key) bool { return l.world.Now().Before(k.Created.Add(l.ListLag)) })
+}
+
 // Accepts returns the key that a caller presents, if it is alive and known by now.
 func (l *Ledger) Accepts(secret string) (Key, bool) {
 	for _, key := range l.Keys() {
@@ -187,6 +264,7 @@ func (l *Ledger) Subject(initial string, strategy func(*rotationtest.Process) (r
 	return rotationtest.Subject{
 		Initial:   initial,
 		Strategy:  strategy,
+		Seeded:    l.confuse,
 		Works:     l.works,
 		Recovered: l.recovered,
 		Tidy:      l.tidy,
@@ -231,8 +309,10 @@ func (l *Ledger) recovered() error {
 			wrong = append(wrong, fmt.Errorf("%d keys are alive that one rotation made", n))
 		}
 	}
-	if count[Foreign] != 1 {
-		wrong = append(wrong, errors.New("a foreign key is gone"))
+	for _, id := range []string{"foreign", l.Neighbours[0].ID, l.Neighbours[1].ID} {
+		if !slices.ContainsFunc(l.keys, func(k Key) bool { return k.ID == id }) {
+			wrong = append(wrong, fmt.Errorf("the key %s of somebody else is gone", id))
+		}
 	}
 	return errors.Join(wrong...)
 }
@@ -243,7 +323,7 @@ func (l *Ledger) tidy() error {
 	if err := l.recovered(); err != nil {
 		return err
 	}
-	named := map[string]bool{"foreign": true}
+	named := make(map[string]bool)
 	for _, stage := range []string{rotation.StageCurrent, rotation.StagePrevious} {
 		value, err := l.world.Value(stage)
 		if err != nil {
@@ -255,7 +335,7 @@ func (l *Ledger) tidy() error {
 		}
 	}
 	for _, key := range l.Keys() {
-		if !named[key.ID] {
+		if !named[key.ID] && !l.Foreign(key.ID) {
 			return fmt.Errorf("key %s is alive, which neither AWSCURRENT nor AWSPREVIOUS names", key.ID)
 		}
 	}

@@ -37,7 +37,7 @@ func (p Provider) Verify(_ context.Context, value rotation.Value) (scopes []stri
 // List returns all live keys.
 func (p Provider) List(_ context.Context, account apikey.Account) (keys []apikey.Key, err error) {
 	return keys, p.asAdmin("List", account, func() error {
-		for _, key := range p.Ledger.Keys() {
+		for _, key := range p.Ledger.Listed() {
 			keys = append(keys, apikey.Key{ID: key.ID, Label: key.Label, Created: key.Created})
 		}
 		return nil

@@ -31,8 +31,8 @@ type Provider interface{ apikey.Verifier }
 // A Revoker is a [Provider] that lets a key be revoked. Where there is none, a
 // person is asked to, as long as a former key works.
 type Revoker interface {
-	// Revoke ends the key of account's secret. One that has ended already is
-	// no error.
+	// Revoke ends the key of account's secret, which has just worked. One that has
+	// ended meanwhile is no error.
 	Revoke(ctx context.Context, account apikey.Account) error
 }
 
@@ -42,9 +42,16 @@ type Dater interface {
 	Ends(ctx context.Context, value rotation.Value) (time.Time, error)
 }
 
-// formerKeys is how many former keys are looked after: what failed once, the next
-// rotation tries again.
-const formerKeys = 3
+const (
+	// formerKeys is how many former keys are looked after: what failed once, the next
+	// rotation tries again.
+	formerKeys = 3
+	// formerVersions is among how many versions without a label they are looked for.
+	formerVersions = 10
+	// staleness is how long what Secrets Manager answers may be out of date. AWS calls
+	// it eventually consistent and gives no number.
+	staleness = 5 * time.Second
+)
 
 // Strategy is a [rotation.Strategy].
 type Strategy struct{ provider Provider }
@@ -57,8 +64,8 @@ var (
 // New returns the strategy for a provider.
 func New(provider Provider) *Strategy { return &Strategy{provider} }
 
-// Credential is the provider's.
-func (s *Strategy) Credential() []string { return s.provider.Credential() }
+// Credential is the provider's, and the record of the rotation.
+func (s *Strategy) Credential() []string { return append(s.provider.Credential(), apikey.KeyRotation) }
 
 // Overlaps is true: the former key lives on until the next rotation.
 func (*Strategy) Overlaps() bool { return true }
@@ -70,7 +77,11 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	if err != nil {
 		return rotation.Value{}, s.refuse(ctx, r, err)
 	}
-	return next, nil
+	replaced, err := r.Current(ctx)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	return apikey.Recorded(next, r.Token(), replaced), nil
 }
 
 // supplied returns current with the supplied key, after it has been proven.
@@ -92,7 +103,7 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 		}
 	}
 	next := current
-	for _, key := range s.Credential() {
+	for _, key := range s.provider.Credential() {
 		text, ok := supply.Value.Get(key)
 		if _, had := current.Get(key); ok || had {
 			next = next.With(key, text.Reveal())
@@ -157,7 +168,8 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	return nil
 }
 
-// Test proves the pending key.
+// Test proves the pending key. A rotation that began with another AWSCURRENT is given
+// up: its record would name the wrong one as replaced.
 func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	current, err := r.Current(ctx)
 	if err != nil {
@@ -166,6 +178,13 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 	pending, err := r.Pending(ctx)
 	if err != nil {
 		return err
+	}
+	if apikey.Replaced(pending) != current.ID {
+		err := errors.Join(r.Wait(ctx, staleness), r.Recheck(ctx)) // the labels may have been read too soon (C22)
+		if err != nil {
+			return err
+		}
+		return r.GiveUp(ctx, rotation.Errorf(rotation.CodeCurrentMoved, "AWSCURRENT is another version than when the rotation began"))
 	}
 	return apikey.Prove(ctx, r, s.provider, current.Value, pending.Value)
 }
@@ -186,7 +205,7 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 }
 
 // CleanUp takes the label off a supply that is AWSCURRENT now, and sees to it that
-// the newest keys end that no label names.
+// the newest keys end that rotations have replaced and no label names.
 func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	labelled, err := r.Labelled(ctx)
 	if err != nil {
@@ -204,20 +223,26 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	return nil
 }
 
-// retire ends the newest keys that no label names. One that fails does not keep
-// the others. What was only supplied is none of them: a key that was refused may
-// be somebody else's.
+// retire ends the newest keys that were AWSCURRENT's when a rotation began, were
+// replaced by it, and that no label names (K8). One that fails does not keep the
+// others. A key that was only supplied, or that a person put and corrected, may be
+// somebody else's.
 func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled map[string]rotation.Version) error {
-	seen := slices.Collect(maps.Values(labelled))
-	former, err := r.Deprecated(ctx, formerKeys, func(v rotation.Value) bool {
-		if isSupply(v) || s.named(seen, v) {
-			return false
-		}
-		seen = append(seen, rotation.Version{Value: v})
-		return true
-	})
-	errs := []error{err}
-	for _, version := range former {
+	named := slices.Collect(maps.Values(labelled))
+	former, err := r.Deprecated(ctx, formerVersions, func(v rotation.Value) bool { return !isSupply(v) && !s.named(named, v) })
+	if err != nil {
+		return err
+	}
+	replaced := apikey.Succession(labelled[rotation.StageCurrent], append(named, former...))
+	replaced = slices.DeleteFunc(replaced, func(v rotation.Version) bool { return s.named(named, v.Value) })
+	if len(replaced) == 0 {
+		return nil
+	}
+	if err := r.Wait(ctx, staleness); err != nil { // what is read now is newer than what was (C22)
+		return err
+	}
+	var errs []error
+	for _, version := range replaced[:min(formerKeys, len(replaced))] {
 		errs = append(errs, rotation.Within("version "+version.ID, s.end(ctx, r, version.Value)))
 	}
 	return errors.Join(errs...)
@@ -228,28 +253,30 @@ func (s *Strategy) named(versions []rotation.Version, value rotation.Value) bool
 	return slices.ContainsFunc(versions, func(v rotation.Version) bool { return s.sameKey(v.Value, value) })
 }
 
-// end revokes a former key, or finds out whether a person has.
+// end revokes a former key that works, or finds out whether a person has.
 func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation.Value) error {
 	labelled, err := r.Labelled(ctx) // again, just before
 	if err != nil || s.named(slices.Collect(maps.Values(labelled)), value) {
 		return err
 	}
-	account, err := apikey.Open(ctx, r, value)
-	if err != nil {
-		return err
-	}
-	if revoker, ok := s.provider.(Revoker); ok {
-		return revoker.Revoke(ctx, account)
-	}
 	_, err = s.provider.Verify(ctx, value)
 	switch rotation.CodeOf(err) {
 	case "":
-		return rotation.Errorf(rotation.CodeUnrevoked, "its key works: revoke it where it was made")
 	case rotation.CodeAuthRejected, rotation.CodeExpired:
 		return nil
 	default:
 		return err
 	}
+	revoker, ok := s.provider.(Revoker)
+	if !ok {
+		return rotation.Errorf(rotation.CodeUnrevoked, "its key works: revoke it where it was made")
+	}
+	account, err := apikey.Open(ctx, r, value)
+	if err != nil {
+		return err
+	}
+	r.Log.InfoContext(ctx, "revoking a key", "key", apikey.ID(value), "label", "", "reason", "it was AWSCURRENT's when a rotation began, and no label names it")
+	return revoker.Revoke(ctx, account)
 }
 
 // Preflight looks whether AWSCURRENT's key works, and whether the supplied one, if

@@ -60,9 +60,15 @@ const (
 	// formerVersions is among how many versions without a label the key of two
 	// generations ago is looked for, if it bears no label of ours.
 	formerVersions = 10
+	// staleness is how long what Secrets Manager answers may be out of date. AWS calls
+	// it eventually consistent and gives no number.
+	staleness = 5 * time.Second
 	// tries is how often room for a key is made, and how often a key is made
 	// that turns out to be revoked, before that counts.
 	tries = 3
+	// looks is how often a key that seems dead is asked for, lookPause apart.
+	looks     = 4
+	lookPause = 4 * time.Second
 )
 
 // Config is what the strategy is told by the function's environment.
@@ -94,26 +100,40 @@ var (
 // New returns the strategy for a provider.
 func New(provider Provider, config Config) *Strategy { return &Strategy{provider, config} }
 
-// Credential is the provider's.
-func (s *Strategy) Credential() []string { return s.provider.Credential() }
+// Credential is the provider's, and the record of the rotation.
+func (s *Strategy) Credential() []string { return append(s.provider.Credential(), apikey.KeyRotation) }
 
 // Overlaps is true unless the former key is not to live on.
 func (s *Strategy) Overlaps() bool { return !s.config.Immediate }
 
-// Next makes a key. At the provider's limit it first makes room for it.
-func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
-	account, err := apikey.Open(ctx, r, current)
+// Next makes a key, and records that its version follows AWSCURRENT's (K8).
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, value rotation.Value) (rotation.Value, error) {
+	current, err := r.Current(ctx)
 	if err != nil {
 		return rotation.Value{}, err
 	}
+	account, err := apikey.Open(ctx, r, value)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	next, err := s.make(ctx, r, account)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	return apikey.Recorded(next, r.Token(), current), nil
+}
+
+// make makes a key. At the provider's limit it first makes room for it.
+func (s *Strategy) make(ctx context.Context, r *rotation.Rotation, account apikey.Account) (rotation.Value, error) {
 	name := apikey.Name{Label: apikey.Label(r.SecretARN(), r.Token())}
 	name.Once = name.Label
 	var (
 		next  rotation.Value
 		freed string
+		err   error
 	)
 	for range tries {
-		next, err = s.create(ctx, account, &name)
+		next, err = s.create(ctx, r, account, &name)
 		if rotation.CodeOf(err) != rotation.CodeQuota {
 			return next, err
 		}
@@ -131,44 +151,75 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 
 // create makes a key that is alive. One that the provider replays and that is
 // gone calls for another idempotency key.
-func (s *Strategy) create(ctx context.Context, account apikey.Account, name *apikey.Name) (rotation.Value, error) {
+func (s *Strategy) create(ctx context.Context, r *rotation.Rotation, account apikey.Account, name *apikey.Name) (rotation.Value, error) {
 	replayer, ok := s.provider.(Replayer)
 	replays := ok && replayer.Replays()
 	for range tries {
 		next, err := s.provider.Create(ctx, account, *name)
-		if err != nil {
-			return rotation.Value{}, asAdmin(err)
+		if err == nil && apikey.ID(next) == "" {
+			err = rotation.Errorf(rotation.CodeBadAnswer, "the provider has made a key and not said its id")
 		}
-		id := apikey.ID(next)
-		if id == "" {
-			return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the provider has made a key and not said its id")
+		if err != nil {
+			s.undo(ctx, r, account, next, err)
+			return rotation.Value{}, asAdmin(err)
 		}
 		if !replays {
 			return next, nil
 		}
-		if alive, err := s.alive(ctx, account, next); err != nil || alive {
+		if alive, err := s.alive(ctx, r, account, next); err != nil || alive {
 			return next, err
 		}
-		// Perhaps it is only not known everywhere yet: then it goes now.
-		if err := s.provider.Revoke(ctx, account, id); err != nil {
-			return rotation.Value{}, asAdmin(err)
+		dead := claimed{apikey.Key{ID: apikey.ID(next), Label: name.Label}, own, "the provider gave it for this rotation, and it is dead"}
+		if _, err := s.revoke(ctx, r, account, []claimed{dead}, everything); err != nil {
+			return rotation.Value{}, err
 		}
-		name.Once += "-" + id
+		name.Once += "-" + dead.ID
 	}
 	return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "the provider makes no key that is alive")
 }
 
-// alive reports whether the provider lists value's key, or else lets it in.
-func (s *Strategy) alive(ctx context.Context, account apikey.Account, value rotation.Value) (bool, error) {
+// undo revokes a key that the provider made and did not tell as it should: by the id
+// that it gave, or else by the label. What cannot be undone the next step sweeps.
+func (s *Strategy) undo(ctx context.Context, r *rotation.Rotation, account apikey.Account, made rotation.Value, why error) {
+	ctx, cancel := r.Settling(ctx)
+	defer cancel()
+	var err error
+	switch id := apikey.ID(made); {
+	case id != "" && id != apikey.ID(account.Secret):
+		_, err = s.revoke(ctx, r, account, []claimed{{apikey.Key{ID: id}, own, "the provider made it and its answer cannot be used"}}, everything)
+	case slices.Contains([]rotation.Code{rotation.CodeBadAnswer, rotation.CodeDisconnected, rotation.CodeNoAnswer}, rotation.CodeOf(why)):
+		_, err = s.sweep(ctx, r, account, own, everything)
+	}
+	if err != nil {
+		r.Log.WarnContext(ctx, "a key that was made for nothing may be alive", "code", rotation.CodeOf(err))
+	}
+}
+
+// alive reports whether the provider lists value's key or lets it in, now or after a
+// moment: a list is late as well as a key, and that of itself proves no key dead.
+func (s *Strategy) alive(ctx context.Context, r *rotation.Rotation, account apikey.Account, value rotation.Value) (bool, error) {
+	for range looks {
+		if listed, err := s.lists(ctx, account, apikey.ID(value)); err != nil || listed {
+			return listed, err
+		}
+		_, err := s.provider.Verify(ctx, value)
+		if rotation.CodeOf(err) != rotation.CodeAuthRejected {
+			return err == nil, err
+		}
+		if err := r.Wait(ctx, lookPause); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// lists reports whether the provider lists a key. One that lists none does not.
+func (s *Strategy) lists(ctx context.Context, account apikey.Account, id string) (bool, error) {
 	keys, err := s.provider.List(ctx, account)
 	if errors.Is(err, errors.ErrUnsupported) {
-		_, err = s.provider.Verify(ctx, value)
-		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
-			return false, nil
-		}
-		return err == nil, err
+		return false, nil
 	}
-	return slices.ContainsFunc(keys, func(k apikey.Key) bool { return k.ID == apikey.ID(value) }), asAdmin(err)
+	return slices.ContainsFunc(keys, func(k apikey.Key) bool { return k.ID == id }), asAdmin(err)
 }
 
 // Stored revokes a key that was made for nothing (K2), unless a version names it
@@ -181,7 +232,8 @@ func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, value rotat
 	if err != nil {
 		return err
 	}
-	_, err = s.revoke(ctx, r, account, apikey.ID(value))
+	key := apikey.Key{ID: apikey.ID(value), Label: apikey.Label(r.SecretARN(), r.Token())}
+	_, err = s.revoke(ctx, r, account, []claimed{{key, own, "its value was not stored"}}, everything)
 	return err
 }
 
@@ -214,7 +266,7 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	}
 	ctx, cancel := r.Settling(ctx) // the ride has used up the time
 	defer cancel()
-	if alive, unknown := s.alive(ctx, account, pending.Value); unknown != nil || alive {
+	if listed, unknown := s.lists(ctx, account, apikey.ID(pending.Value)); unknown != nil || listed {
 		return err
 	}
 	return r.GiveUp(ctx, rotation.Errorf(rotation.CodeNotFound, "AWSPENDING's key does not exist at the provider any more: it is given up").Because(err))
@@ -259,29 +311,94 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 // and what rotations have left that did not come to their end. AWSPREVIOUS's key
 // lives on unless it is compromised (K5).
 func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
-	current, err := r.Current(ctx)
+	labelled, err := promoted(ctx, r)
 	if err != nil {
-		return err
-	}
-	account, err := apikey.Open(ctx, r, current.Value)
-	if err != nil {
-		return err
-	}
-	if _, err := s.sweep(ctx, r, account, outdated, everything); err != nil {
 		return unrevoked(err)
 	}
-	previous, ok := r.Previous(ctx)
-	if !ok {
-		return nil
+	account, err := apikey.Open(ctx, r, labelled[rotation.StageCurrent].Value)
+	if err != nil {
+		return err
 	}
-	id := apikey.ID(previous.Value)
-	if id == "" {
+	keys, lacks, err := s.claims(ctx, r, account)
+	if err == nil {
+		_, err = s.revoke(ctx, r, account, atLeast(outdated, keys), everything)
+	}
+	if err == nil && lacks {
+		err = s.complete(ctx, r, account)
+	}
+	if err != nil {
+		return unrevoked(err)
+	}
+	previous, ok := labelled[rotation.StagePrevious]
+	switch {
+	case !ok:
+	case apikey.ID(previous.Value) == "":
 		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when nobody uses it any more", apikey.KeyID)
+	case s.config.Immediate:
+		return unrevoked(s.endPrevious(ctx, r, account, previous))
 	}
-	if s.config.Immediate {
-		_, err = s.revoke(ctx, r, account, id, rotation.StagePrevious)
+	return nil
+}
+
+// promoted returns what the labels name as soon as they show the token's version as
+// AWSCURRENT, which it is: an answer that does not is older than that (C22).
+func promoted(ctx context.Context, r *rotation.Rotation) (map[string]rotation.Version, error) {
+	for range looks {
+		labelled, err := r.Labelled(ctx)
+		if err != nil || labelled[rotation.StageCurrent].ID == r.Token() {
+			return labelled, err
+		}
+		if err := r.Wait(ctx, lookPause); err != nil {
+			return nil, err
+		}
 	}
-	return unrevoked(err)
+	return nil, rotation.Errorf(rotation.CodeCurrentMoved, "AWSCURRENT is not on this rotation's version any more")
+}
+
+// endPrevious revokes AWSPREVIOUS's key, which is compromised.
+func (s *Strategy) endPrevious(ctx context.Context, r *rotation.Rotation, account apikey.Account, previous rotation.Version) error {
+	key, err := s.claimOn(ctx, r, account, apikey.ID(previous.Value))
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		return rotation.Errorf(rotation.CodeUnrevoked, "no rotation of this secret made or replaced AWSPREVIOUS's key: revoke it by hand if it is yours")
+	}
+	_, err = s.revoke(ctx, r, account, []claimed{*key}, everything, rotation.StagePrevious)
+	return err
+}
+
+// claimOn returns what claim the secret's rotations have on a key, nil for none. A
+// list that lacks the key says nothing of it.
+func (s *Strategy) claimOn(ctx context.Context, r *rotation.Rotation, account apikey.Account, id string) (*claimed, error) {
+	keys, _, err := s.claims(ctx, r, account)
+	if i := slices.IndexFunc(keys, func(c claimed) bool { return c.ID == id }); i >= 0 {
+		return &keys[i], nil
+	}
+	return nil, err
+}
+
+// complete returns an error if the provider's list lacks AWSCURRENT's own key: then
+// others may be alive that it lacks as well.
+func (s *Strategy) complete(ctx context.Context, r *rotation.Rotation, account apikey.Account) error {
+	id := apikey.ID(account.Secret)
+	for look := 1; id != ""; look++ {
+		keys, err := s.provider.List(ctx, account)
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			return nil
+		case err != nil:
+			return asAdmin(err)
+		case slices.ContainsFunc(keys, func(k apikey.Key) bool { return k.ID == id }):
+			return nil
+		case look == looks:
+			return rotation.Errorf(rotation.CodeBadAnswer, "the provider's list of keys lacks AWSCURRENT's, so it is incomplete or %q is wrong: keys may be alive that it does not show", apikey.KeyID)
+		}
+		if err := r.Wait(ctx, lookPause); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func unrevoked(err error) error {
@@ -305,9 +422,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if !note("the admin secret can be read", err) {
 		return checks
 	}
-	if _, err = s.provider.List(ctx, account); !errors.Is(err, errors.ErrUnsupported) {
-		note("the admin may list keys", err)
-	}
+	note("the admin may list keys, and AWSCURRENT's is among them", s.complete(ctx, r, account))
 	return checks
 }
 
@@ -320,15 +435,20 @@ func (s *Strategy) makeRoom(ctx context.Context, r *rotation.Rotation, account a
 		return freed, err
 	}
 	previous, ok := r.Previous(ctx)
-	if !ok || apikey.ID(previous.Value) == "" || apikey.ID(account.Secret) == "" { // the latter may have the very key
+	id := apikey.ID(previous.Value)
+	if !ok || id == "" || apikey.ID(account.Secret) == "" { // the latter may have the very key
 		return "", nil
 	}
 	if _, err := s.provider.Verify(ctx, account.Secret); err != nil {
 		return "", rotation.Within("AWSCURRENT", err)
 	}
-	id := apikey.ID(previous.Value)
-	done, err := s.revoke(ctx, r, account, id, rotation.StagePrevious)
-	if err != nil || !done {
+	key, err := s.claimOn(ctx, r, account, id)
+	if err != nil || key == nil {
+		return "", err
+	}
+	key.reason = "the provider has no room for another key, and AWSCURRENT's works"
+	freed, err := s.revoke(ctx, r, account, []claimed{*key}, 1, rotation.StagePrevious)
+	if err != nil || freed == "" {
 		return "", err
 	}
 	r.Log.WarnContext(ctx, "the provider has no room for another key: AWSPREVIOUS's key was revoked before its time", "key", id)

@@ -38,12 +38,13 @@ locals {
     }
   } if length(arns) > 0]
 
-  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+  # As on https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html but for kms:Describe*, which
+  # has no encryption context and so is never allowed there.
   key_log_statement = {
     Sid       = "Log"
     Effect    = "Allow"
     Principal = { Service = "logs.${local.region}.${data.aws_partition.current.dns_suffix}" }
-    Action    = ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    Action    = ["kms:Decrypt*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     Resource  = "*"
     Condition = {
       ArnEquals = {

@@ -125,7 +125,7 @@ func (s server) answer(w http.ResponseWriter, call *generic.Call, key apikeytest
 
 func (s server) list(w http.ResponseWriter, call *http.Request) {
 	list := s.d.List
-	keys := s.ledger.Keys()
+	keys := s.ledger.Listed()
 	query := call.URL.Query()
 	first := 0
 	switch list.Paging.By {

@@ -123,15 +123,8 @@ func (p *Provider) Ends(ctx context.Context, value rotation.Value) (end time.Tim
 	return end, rotation.Errorf(rotation.CodeBadAnswer, "GitHub tells the token's end in a form that is not known here")
 }
 
-// Revoke ends the token. GitHub notifies its owner, so one that has ended already
-// is not revoked again.
+// Revoke ends the token, of which GitHub notifies its owner.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account) error {
-	if _, _, err := p.user(ctx, account.Secret); err != nil {
-		if rotation.CodeOf(err) == rotation.CodeAuthRejected {
-			return nil
-		}
-		return err
-	}
 	key, err := apikey.Text(account.Secret, apikey.KeyValue)
 	if err != nil {
 		return err

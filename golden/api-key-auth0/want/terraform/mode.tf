@@ -1,4 +1,0 @@
-locals {
-  mode_settings = {}
-  mode_actions  = []
-}

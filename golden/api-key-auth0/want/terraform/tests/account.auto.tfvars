@@ -1,1 +1,0 @@
-auth0_domain = "example.eu.auth0.com"

@@ -1,5 +1,0 @@
-locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
-  account_keys      = ["account_id"]
-  provider_settings = {}
-}

@@ -1,1 +1,0 @@
-grafana_url = "https://grafana.example.com"

@@ -1,1 +1,0 @@
-okta_url = "https://example.okta.com"

@@ -1,4 +1,0 @@
-locals {
-  engine       = "mongo"
-  default_port = 27017
-}

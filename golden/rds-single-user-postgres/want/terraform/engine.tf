@@ -1,4 +1,0 @@
-locals {
-  engine       = "postgres"
-  default_port = 5432
-}

@@ -1,4 +1,0 @@
-locals {
-  engine       = "redshift"
-  default_port = 5439
-}

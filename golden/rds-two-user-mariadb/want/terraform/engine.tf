@@ -1,4 +1,0 @@
-locals {
-  engine       = "mariadb"
-  default_port = 3306
-}

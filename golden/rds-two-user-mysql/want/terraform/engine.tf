@@ -1,4 +1,0 @@
-locals {
-  engine       = "mysql"
-  default_port = 3306
-}

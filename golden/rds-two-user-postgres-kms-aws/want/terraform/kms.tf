@@ -1,7 +1,0 @@
-# What is made here is encrypted with AWS's own keys, which cost nothing and need no rights.
-
-locals {
-  kms_key_arn              = null
-  log_kms_key_arn          = null
-  new_replica_kms_key_arns = {}
-}
