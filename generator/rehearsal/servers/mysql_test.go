@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strings"
@@ -55,6 +56,8 @@ func TestMySQLEngines(t *testing.T) {
 	}{
 		"MySQL":   {MySQL, []string{"./templates/protocols/mysql/...", "./templates/engines/mysql/..."}},
 		"MariaDB": {MariaDB, []string{"./templates/protocols/mysql/...", "./templates/engines/mariadb/..."}},
+		// As RDS has it, where _ and % in the names of databases are wildcards. (A6)
+		"MySQL without partial revokes": {withoutPartialRevokes, []string{"./templates/engines/mysql/two-user/roles", "-run=TestTwoUsers/differential"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := engine.start(t)
@@ -72,4 +75,19 @@ func TestMySQLEngines(t *testing.T) {
 			}
 		})
 	}
+}
+
+func withoutPartialRevokes(t testing.TB) *MySQLServer {
+	t.Helper()
+	server := MySQL(t)
+	server.Reset(t)
+	set := func(to string) {
+		db := server.Open(t, server.Superuser, server.SuperuserPassword, "")
+		if _, err := db.ExecContext(context.Background(), "SET GLOBAL partial_revokes = "+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("OFF")
+	t.Cleanup(func() { set("ON") })
+	return server
 }
