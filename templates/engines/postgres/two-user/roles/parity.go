@@ -68,8 +68,13 @@ func (f facts) differences(a, b *user) []string {
 	for _, attribute := range f.lacking(a, b) {
 		differ("%q is %s and %q is not", a.name, strings.TrimPrefix(attribute, "NO"), b.name)
 	}
-	for _, object := range f.bySession {
-		differ("the %s names session_user, which is not the same for both: let it name current_user, which is", object)
+	for _, by := range f.byUser {
+		switch {
+		case by.bySession:
+			differ("the %s names session_user, which is not the same for both: let it name current_user, which can be", by.object)
+		case a.actsAs() != b.actsAs():
+			differ("the %s names current_user, and the users do not act as one role", by.object)
+		}
 	}
 	for _, at := range changed(a.settings, b.settings) {
 		differ("%s differs", at)

@@ -257,7 +257,9 @@ func TestDifferences(t *testing.T) {
 		{name: "creates databases", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"a": {"NOCREATEDB": true}}}, want: `"a" is CREATEDB and "b" is not`},
 		{name: "both do", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"a": {"NOCREATEDB": true}, "owner": {"NOCREATEDB": true}}}},
 		{name: "the second does", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"b": {"NOBYPASSRLS": true}}}},
-		{name: "session_user", a: pair("a"), b: pair("b"), facts: facts{bySession: []string{"policy p on table t"}}, want: "policy p on table t names session_user"},
+		{name: "session_user", a: pair("a"), b: pair("b"), facts: facts{byUser: []byUser{{"policy p on table t", true}}}, want: "policy p on table t names session_user"},
+		{name: "current_user", a: pair("a"), b: pair("b"), facts: facts{byUser: []byUser{{"policy p on table t", false}}}},
+		{name: "current_user, of a clone that does not act as its original", a: newUser("a").in("b"), b: newUser("b"), facts: facts{byUser: []byUser{{"policy p on table t", false}}}, want: "policy p on table t names current_user"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := strings.Join(test.facts.differences(test.a, test.b), "; ")

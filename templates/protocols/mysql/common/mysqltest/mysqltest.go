@@ -4,6 +4,8 @@
 //	ROTATION_TEST_MYSQL_URL  mysql://admin:password@host:port/?ca=ca.pem, of a user that may create users
 //	                         and grant what it has
 //	ROTATION_TEST_MYSQL_LOG  the server's general log, if it is on and can be read here
+//	ROTATION_TEST_CASES      how many users tests make at random, 100 if not set
+//	ROTATION_TEST_SEED       from which seed, 1 if not set
 package mysqltest
 
 import (

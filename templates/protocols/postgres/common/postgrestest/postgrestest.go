@@ -4,6 +4,8 @@
 //	ROTATION_TEST_POSTGRES_URL  postgres://admin:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem,
 //	                            of a role with CREATEDB and CREATEROLE
 //	ROTATION_TEST_POSTGRES_LOG  the server's log file, if it can be read here and log_statement is all
+//	ROTATION_TEST_CASES         how many users tests make at random, 100 if not set
+//	ROTATION_TEST_SEED          from which seed, 1 if not set
 package postgrestest
 
 import (

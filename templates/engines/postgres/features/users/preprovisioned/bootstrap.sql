@@ -114,7 +114,7 @@ FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
 WHERE r.rolname IN (:'user_a', :'user_b') \gexec
 SELECT DISTINCT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', n.nspname, :'owner')
 FROM pg_namespace n
-WHERE NOT has_schema_privilege(:'owner', n.oid, 'USAGE, CREATE') AND (n.nspname = :'schema' OR EXISTS (
+WHERE NOT (has_schema_privilege(:'owner', n.oid, 'USAGE') AND has_schema_privilege(:'owner', n.oid, 'CREATE')) AND (n.nspname = :'schema' OR EXISTS (
     SELECT FROM pg_shdepend d
     JOIN pg_roles r ON r.oid = d.refobjid AND r.rolname IN (:'user_a', :'user_b')
     JOIN pg_database o ON o.oid = d.dbid AND o.datname = current_database()

@@ -35,7 +35,7 @@ func TestBootstrapMovesEverything(t *testing.T) {
 		then      []string // what the user can still do afterwards
 		asks      bool     // there are statements to be run
 	}{
-		{name: "nothing"},
+		{name: "nothing", admin: []string{"REVOKE CREATE ON SCHEMA public FROM PUBLIC"}, then: []string{"CREATE TABLE public.t (n int)"}},
 		{
 			name: "objects", user: []string{
 				"CREATE TABLE public.t (n int)", "CREATE SEQUENCE public.s", "CREATE VIEW public.v AS SELECT 1 AS n", "CREATE MATERIALIZED VIEW public.m AS SELECT 1 AS n",
