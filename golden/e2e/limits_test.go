@@ -120,33 +120,33 @@ func (d *database) hold(user, password string) (release func(), err error) {
 	}
 }
 
-// inTheGap is what begins as soon as the server has taken a change. It returns what
-// becomes of the change's answer, and a channel that is closed when it is over.
-var inTheGap = map[string]func(*bench) (answer error, over <-chan struct{}){
-	"the connection ends and the server is away": func(b *bench) (error, <-chan struct{}) {
+// inTheGap is what begins as soon as the server has taken a change. It returns a channel
+// that is closed when it is over, and what becomes of the change's answer.
+var inTheGap = map[string]func(*bench) (over <-chan struct{}, answer error){
+	"the connection ends and the server is away": func(b *bench) (<-chan struct{}, error) {
 		closes := func(client net.Conn) { _ = client.Close() }
 		b.proxy.instead.Store(&closes)
-		return rehearsal.ErrDrop, after(passing, func() { b.proxy.instead.Store(nil) })
+		return afterwards(func() { b.proxy.instead.Store(nil) }), rehearsal.ErrDrop
 	},
-	"the server is full": func(b *bench) (error, <-chan struct{}) {
-		return nil, after(passing, b.db.fill())
+	"the server is full": func(b *bench) (<-chan struct{}, error) {
+		return afterwards(b.db.fill()), nil
 	},
-	"Secrets Manager throttles": func(b *bench) (error, <-chan struct{}) {
+	"Secrets Manager throttles": func(b *bench) (<-chan struct{}, error) {
 		throttled := rehearsal.APIError("ThrottlingException", "Rate exceeded")
 		b.refuse.Store(&throttled)
-		return nil, after(passing, func() { b.refuse.Store(nil) })
+		return afterwards(func() { b.refuse.Store(nil) }), nil
 	},
-	"Secrets Manager is ill": func(b *bench) (error, <-chan struct{}) {
+	"Secrets Manager is ill": func(b *bench) (<-chan struct{}, error) {
 		ill := error(&types.InternalServiceError{})
 		b.refuse.Store(&ill)
-		return nil, after(passing, func() { b.refuse.Store(nil) })
+		return afterwards(func() { b.refuse.Store(nil) }), nil
 	},
 }
 
-// after does something when time has passed, and closes the channel then.
-func after(d time.Duration, do func()) <-chan struct{} {
+// afterwards does something when it has passed, and closes the channel then.
+func afterwards(do func()) <-chan struct{} {
 	done := make(chan struct{})
-	time.AfterFunc(d, func() {
+	time.AfterFunc(passing, func() {
 		defer close(done)
 		do()
 	})
@@ -155,7 +155,7 @@ func after(d time.Duration, do func()) <-chan struct{} {
 
 // outlives lets something begin in the gap of a rotation, which comes to its end in
 // the same invocation.
-func (b *bench) outlives(t *testing.T, begin func(*bench) (error, <-chan struct{})) {
+func (b *bench) outlives(t *testing.T, begin func(*bench) (<-chan struct{}, error)) {
 	b.fresh()
 	var first sync.Once
 	var over <-chan struct{}
@@ -164,7 +164,7 @@ func (b *bench) outlives(t *testing.T, begin func(*bench) (error, <-chan struct{
 			return *refusal
 		}
 		if done && b.db.isChange(op) {
-			first.Do(func() { answer, over = begin(b) })
+			first.Do(func() { over, answer = begin(b) })
 		}
 		return answer
 	})
@@ -255,7 +255,7 @@ func (b *bench) oldReads(t *testing.T, ops []string) {
 	for _, op := range ops {
 		lags[op] = rotationtest.Lag{For: late}
 	}
-	time.Sleep(late) // a secret is older than that when it is rotated
+	<-time.After(late) // a secret is older than that when it is rotated
 	b.fronted.Lagging = &rotationtest.Lagging{SecretsManager: b.store, Lags: lags}
 	var first sync.Once
 	b.watch(func(_ int, op string, done bool) (answer error) {
@@ -294,7 +294,7 @@ func (b *bench) twoWarm(t *testing.T) {
 		}
 	}
 	const late = 3 * time.Second
-	time.Sleep(late)
+	<-time.After(late) // what came before shows
 	b.fronted.Lagging = &rotationtest.Lagging{SecretsManager: b.store, Lags: map[string]rotationtest.Lag{"DescribeSecret": {For: late}}}
 	for _, f := range []*rehearsal.Function{b.function, other} {
 		if _, err := f.Invoke(t.Context(), finish, time.Minute); err != nil {

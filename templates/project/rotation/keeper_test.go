@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
 )
 
 // keeper is the bench's strategy as one that does something outside the secret, and
@@ -155,4 +157,22 @@ func TestLabelled(t *testing.T) {
 		return r.Promote(ctx)
 	}
 	b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeCurrentMoved)
+}
+
+// C22: whoever puts away what no label names goes by labels that are younger than the
+// promotion.
+func TestLabelledAfterThePromotion(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.Pass(time.Hour)
+	b.Lag(map[string]rotationtest.Lag{"DescribeSecret": {For: 5 * time.Second}})
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Promote(ctx))
+		versions, err := r.Labelled(ctx)
+		if err != nil || versions[rotation.StageCurrent].ID != token {
+			t.Errorf("AWSCURRENT is %q, %v", versions[rotation.StageCurrent].ID, err)
+		}
+		return nil
+	}
+	b.must(b.deliver(token, rotation.StepFinish))
 }

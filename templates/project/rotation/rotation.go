@@ -143,17 +143,19 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 // label. Versions that have no value yet are left out, and so are former ones that
 // are no JSON object and name nothing (C4); one that cannot be read is an error,
 // since whatever it names may be in use. What the step found when it began stays
-// what [Rotation.Recheck] and [Rotation.Promote] hold it to.
+// what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older
+// than this delivery's own promotion are not taken for the present ones (C22).
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
-	secret, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
+	stages, err := r.stages(ctx)
 	if err != nil {
-		return nil, storeError(ctx, "DescribeSecret", err)
+		return nil, err
 	}
 	versions := make(map[string]Version)
-	for id, labels := range secret.VersionIdsToStages {
+	for id, labels := range stages {
 		v, err := r.version(ctx, id, "")
-		needed := slices.Contains(labels, StageCurrent) || slices.Contains(labels, StagePending)
-		if errors.Is(err, errNoValue) || CodeOf(err) == CodeBadSecret && !needed {
+		current := slices.Contains(labels, StageCurrent)
+		needed := current || slices.Contains(labels, StagePending)
+		if errors.Is(err, errNoValue) && !current || CodeOf(err) == CodeBadSecret && !needed {
 			continue
 		}
 		if err != nil {
@@ -174,8 +176,11 @@ func (r *Rotation) stages(ctx context.Context) (map[string][]string, error) {
 			return nil, storeError(ctx, "DescribeSecret", err)
 		}
 		late := r.promoted() && !slices.Contains(secret.VersionIdsToStages[r.current], StageCurrent)
-		if !late || r.Now().Sub(began) >= readsLag || r.Wait(ctx, lookPause) != nil {
+		if !late || r.Now().Sub(began) >= readsLag {
 			return secret.VersionIdsToStages, nil
+		}
+		if err := r.Wait(ctx, lookPause); err != nil {
+			return nil, Errorf(CodeDeadline, "time ran out while the labels did not show the promotion").Because(err)
 		}
 	}
 }

@@ -478,12 +478,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// nowhere is a target that no call reaches.
-type nowhere struct{ twouser.Target }
-
-func (nowhere) Engines() []string                       { return nil }
-func (nowhere) PasswordPolicy() database.PasswordPolicy { return database.Alphanumeric(32, 64) }
-
 // T7, C5: the admin sets nobody's password but that of the pair's other user,
 // whatever somebody wrote into the secret. Nothing is dialled to find out.
 func TestBadUsers(t *testing.T) {
