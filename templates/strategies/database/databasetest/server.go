@@ -57,7 +57,7 @@ type user struct {
 	password  string
 	secondary string // "" but on servers that know two passwords, see Replace
 	locked    bool
-	expired   bool
+	barred    error
 	rights    []string
 
 	limits     Limits
@@ -121,12 +121,12 @@ func (s *Server) SetPasswords(name, primary, secondary string) {
 	s.users[name].password, s.users[name].secondary = primary, secondary
 }
 
-// Expire lets a user's password be past its date, or not, which the server tells
-// nobody but the admin: a log-in is refused as if the password were wrong.
-func (s *Server) Expire(name string, expired bool) {
+// Bar keeps a user from logging in, for a reason that the server tells nobody but the
+// admin: a log-in is refused as if the password were wrong. nil lets it in again.
+func (s *Server) Bar(name string, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users[name].expired = expired
+	s.users[name].barred = why
 }
 
 // Refuse lets do answer statements in the server's place; nil lets one pass.
@@ -185,7 +185,7 @@ func (s *Server) Settle(p *rotationtest.Process) {
 func (s *Server) check(name, password string) error {
 	u, ok := s.users[name]
 	switch {
-	case !ok || u.expired || u.password != password && (u.secondary == "" || u.secondary != password):
+	case !ok || u.barred != nil || u.password != password && (u.secondary == "" || u.secondary != password):
 		return rotation.Errorf(rotation.CodeAuthRejected, "log-in refused")
 	case u.locked:
 		return rotation.Errorf(rotation.CodeLocked, "account locked")
@@ -316,12 +316,8 @@ func (s *Session) Diagnose(_ context.Context, name string) error {
 			switch u := server.users[name]; {
 			case u == nil || s.user != Admin:
 				return nil
-			case u.locked:
-				return rotation.Errorf(rotation.CodeLocked, "user %q is locked", name)
-			case u.expired:
-				return rotation.Errorf(rotation.CodeExpired, "user %q is past its date", name)
 			default:
-				return nil
+				return u.barred
 			}
 		})
 	})

@@ -63,11 +63,11 @@ func TestExpired(t *testing.T) {
 		if err := b.Request(token); err != nil {
 			t.Fatal(err)
 		}
-		b.server.Expire(userA, true)
+		b.server.Bar(userA, rotation.Errorf(rotation.CodeExpired, "past its date"))
 		if err := b.Rotate(token, 1); rotation.CodeOf(err) != rotation.CodeExpired {
 			t.Errorf("got %v, want %s", err, rotation.CodeExpired)
 		}
-		b.server.Expire(userA, false)
+		b.server.Bar(userA, nil)
 		if err := errors.Join(b.Rotate(token, 1), b.Settled(token)); err != nil {
 			t.Error(err)
 		}
