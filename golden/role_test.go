@@ -489,8 +489,10 @@ func (a *actors) Invoke(ctx context.Context, event []byte, _ time.Duration) ([]b
 	if err := errors.Join(err, env.Err()); err != nil {
 		return nil, err
 	}
-	sleepless := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-	answer, err := rotation.New(a.client, strategy, config, rotation.WithOutput(io.Discard), rotation.WithClock(time.Now, sleepless)).Handle(ctx, event)
+	clock := time.Now()
+	now := func() time.Time { return clock }
+	pass := func(ctx context.Context, d time.Duration) error { clock = clock.Add(d); return ctx.Err() }
+	answer, err := rotation.New(a.client, strategy, config, rotation.WithOutput(io.Discard), rotation.WithClock(now, pass)).Handle(ctx, event)
 	if err != nil {
 		return nil, err
 	}
