@@ -38,10 +38,10 @@ unit: ## Test the generator, the command line and what stands in templates/, wit
 projects: ## Compare the golden cases, and build, vet and test the projects
 	$(timed) go test -timeout 30m $$(go list ./golden/... | grep -v /golden/e2e)
 
-# Five servers work at once, since a frozen process makes its own wait.
+# All servers work at once, since a frozen process and a server without room make their own wait.
 .PHONY: e2e
 e2e: setup ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
-	$(timed) go test -timeout 40m -parallel 5 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^TestEndToEnd$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
+	$(timed) go test -timeout 40m -parallel 9 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^TestEndToEnd$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
 
 .PHONY: tidy
 tidy: ## Refuse a go.mod that is not tidy

@@ -4,7 +4,7 @@ secrets = {
   "keys" = {
     name = "keys"
     account = {
-      # owner = "..." # groups/ID, projects/ID or users/ID
+      # owner = "..." # groups/ID/service_accounts/ID, groups/ID, projects/ID or users/ID
     }
     # admin_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:...-AbCdEf"
   }

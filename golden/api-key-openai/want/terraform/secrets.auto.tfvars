@@ -4,7 +4,8 @@ secrets = {
   "keys" = {
     name = "keys"
     account = {
-      # project_id = "proj_..."
+      # project_id         = "proj_..."
+      # service_account_id = "svc_acct_..."
     }
     # admin_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:...-AbCdEf"
   }

@@ -33,3 +33,13 @@ type Session interface {
 type Diagnoser interface {
 	Diagnose(ctx context.Context, user string) error
 }
+
+// Accepted returns nil for the outcome of a log-in that proves the password right:
+// one that succeeded, or was refused for nothing but a limit of the user, which a
+// server looks at once the password is found right (C20).
+func Accepted(login error) error {
+	if rotation.CodeOf(login) == rotation.CodeUserLimit {
+		return nil
+	}
+	return login
+}

@@ -1,6 +1,18 @@
 // Package databasetest is a database server in memory, as far as rotators can
 // tell: users with one password and a set of rights, sessions, claims, and an
 // admin. It is held to real servers' behaviour by the engines' own tests.
+//
+// It has the limits that real servers have ([Limits]): connections of a user,
+// which are counted once the password is found right; connections of the server,
+// which are counted before; log-ins and statements; wrong passwords in a row; and
+// time during which it is down ([Server.Down]).
+//
+// A session that stands still ends after [IdleTime], as rotators ask servers to end
+// theirs.
+//
+// It lacks: verifiers and the forms in which a password is asked for, read-only
+// servers and replicas that lag, locks on the catalogue, and rules for passwords but
+// by [Server.Refuse].
 package databasetest
 
 import (
@@ -9,6 +21,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"example.com/orders-db/database"
 	"example.com/orders-db/rotation"
@@ -17,6 +30,9 @@ import (
 
 // Admin is the user that may change the others.
 const Admin = "admin"
+
+// IdleTime ends a session that sends nothing.
+const IdleTime = 10 * time.Second
 
 // Engine is the name by which secrets call the server.
 const Engine = "testdb"
@@ -32,13 +48,23 @@ type Server struct {
 	statements []Statement
 	refuse     func(Statement) error
 	blind      bool
+	limits     Limits
+	sessions   map[*Session]bool // that are open
+	downUntil  time.Time
 }
 
 type user struct {
 	password  string
 	secondary string // "" but on servers that know two passwords, see Replace
 	locked    bool
+	barred    error
 	rights    []string
+
+	limits     Limits
+	pool       int // connections that applications hold
+	logins     int
+	statements int
+	wrong      int // passwords in a row
 }
 
 // Login is one attempt to log in.
@@ -54,7 +80,7 @@ type Statement struct {
 
 // NewServer returns a server with an admin.
 func NewServer(outside *rotationtest.Outside, adminPassword string) *Server {
-	s := &Server{outside: outside, users: map[string]*user{}, claims: map[string]*Session{}}
+	s := &Server{outside: outside, users: map[string]*user{}, claims: map[string]*Session{}, sessions: map[*Session]bool{}}
 	s.AddUser(Admin, adminPassword)
 	return s
 }
@@ -93,6 +119,14 @@ func (s *Server) SetPasswords(name, primary, secondary string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[name].password, s.users[name].secondary = primary, secondary
+}
+
+// Bar keeps a user from logging in, for a reason that the server tells nobody but the
+// admin: a log-in is refused as if the password were wrong. nil lets it in again.
+func (s *Server) Bar(name string, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users[name].barred = why
 }
 
 // Refuse lets do answer statements in the server's place; nil lets one pass.
@@ -141,10 +175,9 @@ func (s *Server) CanWork(name, password string, rights ...string) error {
 func (s *Server) Settle(p *rotationtest.Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for user, session := range s.claims {
-		if session.p == p && !session.running {
-			session.closed = true
-			delete(s.claims, user)
+	for session := range s.sessions {
+		if session.p == p && !(session.running && s.outside.Waiting()) {
+			session.end()
 		}
 	}
 }
@@ -152,7 +185,7 @@ func (s *Server) Settle(p *rotationtest.Process) {
 func (s *Server) check(name, password string) error {
 	u, ok := s.users[name]
 	switch {
-	case !ok || u.password != password && (u.secondary == "" || u.secondary != password):
+	case !ok || u.barred != nil || u.password != password && (u.secondary == "" || u.secondary != password):
 		return rotation.Errorf(rotation.CodeAuthRejected, "log-in refused")
 	case u.locked:
 		return rotation.Errorf(rotation.CodeLocked, "account locked")
@@ -180,17 +213,23 @@ func (t *Target) PasswordPolicy() database.PasswordPolicy {
 
 // Open logs in.
 func (t *Target) Open(_ context.Context, a database.Account) (*Session, error) {
+	session := &Session{server: t.server, p: t.p, user: a.User, used: t.server.now()}
 	err := t.p.Call("log in as "+a.User, errBroken, func() error {
+		t.server.outlast(a.User)
 		t.server.mu.Lock()
 		defer t.server.mu.Unlock()
-		err := t.server.check(a.User, a.Password.Reveal())
+		err := t.server.admit(a.User, a.Password.Reveal())
 		t.server.logins = append(t.server.logins, Login{a.User, err == nil})
+		if err == nil {
+			t.server.sessions[session] = true
+		}
 		return err
 	})
 	if err != nil {
+		session.drop() // of a log-in whose answer was lost
 		return nil, err
 	}
-	return &Session{server: t.server, p: t.p, user: a.User}, nil
+	return session, nil
 }
 
 // Prove logs in and out again.
@@ -210,8 +249,20 @@ type Session struct {
 	server  *Server
 	p       *rotationtest.Process
 	user    string
+	used    time.Time
 	closed  bool
 	running bool
+}
+
+// open reports whether the server still has the session, which has just been heard of.
+func (s *Session) open() bool {
+	waiting := s.running && s.p.Dead() // at the server, and not idle
+	if now := s.server.now(); now.Sub(s.used) > IdleTime && !waiting || s.server.down() {
+		s.end()
+	} else {
+		s.used = now
+	}
+	return !s.closed
 }
 
 // Claim takes the lock on user. If a process that is dead or stands still has
@@ -227,11 +278,11 @@ func (s *Session) Claim(_ context.Context, user string) error {
 		s.server.mu.Lock()
 		defer s.server.mu.Unlock()
 		switch {
-		case s.closed:
+		case !s.open():
 			return errBroken
 		case holder == nil || holder == s || holder.closed:
 		case holder.p.Dead() || holder.p.Frozen():
-			holder.closed = true
+			holder.end()
 		default:
 			return rotation.Errorf(rotation.CodeBusy, "claimed by another session")
 		}
@@ -255,6 +306,20 @@ func (s *Session) Change(_ context.Context, user string, password rotation.Sensi
 		}
 		server.users[user].set(password, false)
 		return nil
+	})
+}
+
+// Diagnose tells the admin why a user cannot log in with any password.
+func (s *Session) Diagnose(_ context.Context, name string) error {
+	return s.call("diagnose "+name, func() error {
+		return s.do("", "", func(server *Server) error {
+			switch u := server.users[name]; {
+			case u == nil || s.user != Admin:
+				return nil
+			default:
+				return u.barred
+			}
+		})
 	})
 }
 
@@ -431,7 +496,13 @@ func (s *Session) Close() {
 func (s *Session) drop() {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
+	s.end()
+}
+
+// end closes the session at the server.
+func (s *Session) end() {
 	s.closed = true
+	delete(s.server.sessions, s)
 	for user, session := range s.server.claims {
 		if session == s {
 			delete(s.server.claims, user)
@@ -472,9 +543,13 @@ func (s *Session) send(op, user string, do func(*Server) error) error {
 func (s *Session) do(op, user string, do func(*Server) error) error {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
+	open := s.open()
 	s.running = false
-	if s.closed {
+	if !open {
 		return errBroken
+	}
+	if err := s.server.count(s.user); err != nil {
+		return err
 	}
 	if op != "" {
 		statement := Statement{s.user, op, user}

@@ -29,18 +29,25 @@ func welcome(user string) func(*pgproto3.Backend) {
 		if _, err := backend.Receive(); err != nil {
 			return
 		}
-		fields := make([]pgproto3.FieldDescription, 5)
+		fields := make([]pgproto3.FieldDescription, 6)
 		for i := range fields {
 			fields[i] = pgproto3.FieldDescription{Name: []byte("x"), DataTypeOID: 25}
+		}
+		if user == pooled {
+			postgrestest.Send(backend, &pgproto3.ErrorResponse{Severity: "ERROR", Code: "22012", Message: postgrestest.Echo}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+			return
 		}
 		postgrestest.Send(backend,
 			&pgproto3.CommandComplete{CommandTag: []byte("SET")},
 			&pgproto3.RowDescription{Fields: fields},
-			&pgproto3.DataRow{Values: [][]byte{[]byte(user), []byte(user), []byte("f"), []byte("scram-sha-256"), []byte("4096")}},
+			&pgproto3.DataRow{Values: [][]byte{[]byte(user), []byte(user), []byte("f"), []byte("scram-sha-256"), []byte("4096"), []byte("1")}},
 			&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")},
 			&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	}
 }
+
+// pooled is who is welcome behind a pooler: another process answers.
+const pooled = "pooled"
 
 // TestLoginFails tells apart all that can be wrong between dialling and the end
 // of authentication. (C6, C7)
@@ -103,8 +110,10 @@ func TestLoginFails(t *testing.T) {
 		{name: "NOLOGIN", script: postgrestest.OverTLS(good, postgrestest.Refuse("28000", "InitializeSessionUserId")), want: rotation.CodeLocked},
 		{name: "no right to connect", script: postgrestest.OverTLS(good, postgrestest.Refuse("42501", "CheckMyDatabase")), want: rotation.CodePermission},
 		{name: "no such database", script: postgrestest.OverTLS(good, postgrestest.Refuse("3D000", "InitPostgres")), want: rotation.CodeServer},
-		{name: "too many connections", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitProcess")), want: rotation.CodeUnreachable},
+		{name: "the server is full", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitProcess")), want: rotation.CodeServerFull},
+		{name: "the user's limit", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitializeSessionUserId")), want: rotation.CodeUserLimit},
 		{name: "starting", script: postgrestest.OverTLS(good, postgrestest.Refuse("57P03", "ProcessStartupPacket")), want: rotation.CodeUnreachable},
+		{name: "a pooler", script: postgrestest.OverTLS(good, welcome(pooled)), want: rotation.CodeBadSecret},
 		{name: "another user's session", script: postgrestest.OverTLS(good, welcome("somebody")), want: rotation.CodeIdentity},
 	}
 	for _, test := range tests {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
+	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +47,7 @@ func TestSCRAMVerifier(t *testing.T) {
 }
 
 func TestSaltsDiffer(t *testing.T) {
-	session := &Session{passwordEncryption: "scram-sha-256", scramIterations: 1}
+	session := &Session{passwordEncryption: "scram-sha-256", scramIterations: 1, asked: &asked{}}
 	first, err := session.Verifier("orders", rotation.NewSensitive("password"))
 	if err != nil {
 		t.Fatal(err)
@@ -82,4 +85,47 @@ func decode(t testing.TB, text string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestForm: the form of a password is that of the log-in that worked. (C21)
+func TestForm(t *testing.T) {
+	const md5, scram = "md5", "scram-sha-256"
+	former, next := rotation.NewSensitive("former"), rotation.NewSensitive("next")
+	for _, test := range []struct {
+		request     uint32
+		setting     string
+		former, new bool // in SCRAM
+	}{
+		{askedSASL, md5, true, true},
+		{askedSASL, scram, true, true},
+		{askedMD5, md5, false, false},
+		{askedMD5, scram, false, true},
+		{0, md5, false, false}, // in clear text, or nobody has logged in
+		{0, scram, true, true},
+	} {
+		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, former}}
+		if s.usesSCRAM(former) != test.former || s.usesSCRAM(next) != test.new {
+			t.Errorf("asked for %d with the setting %s: got %t and %t", test.request, test.setting, s.usesSCRAM(former), s.usesSCRAM(next))
+		}
+	}
+}
+
+// TestAttendant reads what the server asks for, however it arrives, and changes
+// nothing of it. (C21)
+func TestAttendant(t *testing.T) {
+	const message = "R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00 and more"
+	for _, size := range []int{1, 4, 9, 100} {
+		server, client := net.Pipe()
+		go func() {
+			for part := range slices.Chunk([]byte(message), size) {
+				_, _ = server.Write(part)
+			}
+			_ = server.Close()
+		}()
+		var got []uint32
+		read, err := io.ReadAll(&attendant{Conn: client, learn: func(request uint32) { got = append(got, request) }})
+		if err != nil || string(read) != message || !slices.Equal(got, []uint32{askedSASL}) {
+			t.Errorf("in parts of %d: %q, %v, learnt %v", size, read, err, got)
+		}
+	}
 }

@@ -25,40 +25,20 @@ type Session struct {
 	readOnly           bool
 	passwordEncryption string
 	scramIterations    int
+	asked              *asked // for the password that the user logs in with until it is changed here
 }
 
 // begin makes the session independent of what is set for its user, and learns
-// in the same round trip what is to be known of the server. Settings are SET
-// and not sent with the log-in because poolers refuse those.
+// in the same round trip what is to be known of the server.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	settings := []string{
-		// Everything below is read in the encoding that Go writes.
-		"SET client_encoding = 'UTF8'",
-		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
-			", pg_catalog.current_setting('password_encryption')" +
-			", pg_catalog.current_setting('scram_iterations', true)",
-		// ALTER ROLE ... SET role makes the session act as another role, whose
-		// rights over the user are not the user's own.
-		"SET ROLE NONE",
-		"SET search_path = pg_catalog, pg_temp",
-		"SET DateStyle = 'ISO'",
-		"SET application_name = 'rotation'",
-		// A change that was acknowledged must survive a crash of the server,
-		// and a user's wish to read only is not the server's.
-		"SET synchronous_commit = on",
-		"SET default_transaction_read_only = off",
-		setting("statement_timeout", limits.statement),
-		setting("lock_timeout", limits.lock),
-		setting("idle_in_transaction_session_timeout", limits.idle),
+	results, err := s.Exec(ctx, "set up the session", setup(s.Version(), s.Backend(), limits)...)
+	if postgresconn.DividedByZero(err) {
+		return rotation.Errorf(rotation.CodeBadSecret, "the host is a connection pooler: it must be the database's own, or key %q must say that", database.KeyDatabaseHost).Because(err)
 	}
-	if s.Version() >= 14 {
-		settings = append(settings, setting("idle_session_timeout", limits.idle))
-	}
-	results, err := s.Exec(ctx, "set up the session", settings...)
 	if err != nil {
 		return err
 	}
-	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 5 {
+	if len(results) < 2 || len(results[1]) != 1 || len(results[1][0]) != 6 {
 		return rotation.Errorf(rotation.CodeServer, "the server does not answer as PostgreSQL does")
 	}
 	facts := results[1][0]
@@ -73,6 +53,39 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 		s.scramIterations = n
 	}
 	return nil
+}
+
+// setup returns the statements that begin a session, the second of which asks.
+// Behind a pooler the process that runs them is not the one that the log-in was
+// answered for: the second fails then, and with it all of them. What they set would
+// be in force in others' sessions, and the next message might be run in another.
+func setup(version int, backend uint32, limits timeouts) []string {
+	statements := []string{
+		// Everything below is read in the encoding that Go writes.
+		"SET client_encoding = 'UTF8'",
+		"SELECT session_user, current_user, pg_catalog.pg_is_in_recovery()" +
+			", pg_catalog.current_setting('password_encryption')" +
+			", pg_catalog.current_setting('scram_iterations', true)" +
+			fmt.Sprintf(", pg_catalog.int4div(1, CASE WHEN pg_catalog.int4eq(pg_catalog.pg_backend_pid(), %d) THEN 1 ELSE 0 END)", int32(backend)),
+		// ALTER ROLE ... SET role makes the session act as another role, whose
+		// rights over the user are not the user's own.
+		"SET ROLE NONE",
+		// No name may be found where others than the server's owner put things.
+		"SET search_path = pg_catalog, pg_temp",
+		"SET DateStyle = 'ISO'",
+		"SET application_name = 'rotation'",
+		// A change that was acknowledged must survive a crash of the server,
+		// and a user's wish to read only is not the server's.
+		"SET synchronous_commit = on",
+		"SET default_transaction_read_only = off",
+		setting("statement_timeout", limits.statement),
+		setting("lock_timeout", limits.lock),
+		setting("idle_in_transaction_session_timeout", limits.idle),
+	}
+	if version >= 14 {
+		statements = append(statements, setting("idle_session_timeout", limits.idle))
+	}
+	return statements
 }
 
 // setting returns the statement that sets a timeout, which is at least a
@@ -126,7 +139,7 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 		}
 	}
 	verifier := postgresconn.MD5Verifier(user, rotation.NewSensitive(rand.Text()))
-	if s.usesSCRAM() {
+	if s.usesSCRAM(rotation.Sensitive{}) {
 		verifier = scramOfNothing()
 	}
 	return s.alter(ctx, user, verifier, "try a change of the password of", func(alter string) []string {
@@ -168,17 +181,29 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 	return s.Alter(ctx, doing, statements(alter)...)
 }
 
-// Verifier returns what takes password's place in a statement, in the form in
-// which the server stores passwords: a client that knows only md5 is locked
-// out by the other.
+// Verifier returns what takes password's place in a statement.
 func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
-	if !s.usesSCRAM() {
+	if !s.usesSCRAM(password) {
 		return postgresconn.MD5Verifier(user, password), nil
 	}
 	return scramVerifier(password, newSalt(), s.scramIterations)
 }
 
-func (s *Session) usesSCRAM() bool { return s.passwordEncryption == "scram-sha-256" }
+// usesSCRAM decides the form in which password is kept, so that the log-in that
+// led here works again: what the server asked for then counts, and not what is
+// set for one session or another. Where it takes both forms, a password that is
+// put back has the one that it had, and a new one that of the server's setting:
+// a client that knows only MD5 is locked out by the other.
+func (s *Session) usesSCRAM(password rotation.Sensitive) bool {
+	switch {
+	case s.asked.request == askedSASL:
+		return true
+	case s.asked.request == askedMD5 && password == s.asked.password:
+		return false
+	default:
+		return s.passwordEncryption == "scram-sha-256"
+	}
+}
 
 // Diagnose returns why user could not log in with whatever password:
 // [rotation.CodeExpired] past its VALID UNTIL, [rotation.CodeLocked] without

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"example.com/orders-db/database"
+	"example.com/orders-db/databasetest"
+	"example.com/orders-db/postgresconn"
 	"example.com/orders-db/postgrestest"
 	"example.com/orders-db/rotation"
 )
@@ -208,7 +211,8 @@ func TestWhyALoginFails(t *testing.T) {
 		{name: "may not log in", clauses: "NOLOGIN", login: rotation.CodeLocked, diagnose: rotation.CodeLocked},
 		{name: "may not log in, wrong password", clauses: "NOLOGIN", change: func(a *database.Account) { a.Password = rotation.NewSensitive("wrong") }, login: rotation.CodeAuthRejected, diagnose: rotation.CodeLocked},
 		{name: "past its date", clauses: "LOGIN VALID UNTIL '2001-01-01'", login: rotation.CodeAuthRejected, diagnose: rotation.CodeExpired},
-		{name: "no connections left to it", clauses: "LOGIN CONNECTION LIMIT 0", login: rotation.CodeUnreachable},
+		{name: "no connections left to it", clauses: "LOGIN CONNECTION LIMIT 0", login: rotation.CodeUserLimit},
+		{name: "no connections left to it, wrong password", clauses: "LOGIN CONNECTION LIMIT 0", change: func(a *database.Account) { a.Password = rotation.NewSensitive("wrong") }, login: rotation.CodeAuthRejected},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -232,6 +236,41 @@ func TestWhyALoginFails(t *testing.T) {
 		server.Exec(t, server.Admin, `REVOKE CONNECT ON DATABASE "`+server.Admin.Database+`" FROM PUBLIC`)
 		_, err := target.Login(t.Context(), account)
 		wantCode(t, err, rotation.CodePermission)
+	})
+}
+
+// TestLimits: a server counts the connections of a role, of a database and of
+// ordinary users once the password is found right. (C20)
+func TestLimits(t *testing.T) {
+	server := postgrestest.New(t)
+	target := newTarget(t, server)
+	open := func(ctx context.Context, account database.Account) (func(), error) {
+		session, err := target.Login(ctx, account)
+		if err != nil {
+			return nil, err
+		}
+		return session.Close, nil
+	}
+	account := server.Role(t, "limited", "first", "LOGIN")
+	for name, alter := range map[string]string{"role": "ALTER ROLE limited", "database": `ALTER DATABASE "` + account.Database + `"`} {
+		t.Run(name, func(t *testing.T) {
+			databasetest.RulesOfLimits(t, account, func(n int) {
+				server.Exec(t, server.Admin, fmt.Sprintf("%s CONNECTION LIMIT %d", alter, cmp.Or(n, -1)))
+			}, open)
+		})
+	}
+	t.Run("all but those kept for superusers", func(t *testing.T) {
+		var err error
+		for err == nil {
+			var session *Session
+			if session, err = target.Login(t.Context(), account); err == nil {
+				defer session.Close()
+			}
+		}
+		wantCode(t, err, rotation.CodeUserLimit)
+		account.Password = rotation.NewSensitive("wrong")
+		_, err = target.Login(t.Context(), account)
+		wantCode(t, err, rotation.CodeAuthRejected)
 	})
 }
 
@@ -442,6 +481,27 @@ func TestErrorsHoldNoConfiguration(t *testing.T) {
 			break
 		}
 		e = unwrap.Unwrap()
+	}
+}
+
+// TestPooler has the statements run by another process than answered the log-in,
+// as behind a pooler: they set nothing that others would meet. (C19, T9)
+func TestPooler(t *testing.T) {
+	server := postgrestest.New(t)
+	session := login(t, newTarget(t, server), server.Admin)
+	if _, err := session.Exec(t.Context(), "begin anew", "RESET ALL"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := session.Exec(t.Context(), "read settings", "SHOW search_path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = session.Exec(t.Context(), "set up the session", setup(session.Version(), session.Backend()+1, sessionTimeouts)...)
+	if !postgresconn.DividedByZero(err) {
+		t.Errorf("got %v", err)
+	}
+	if after, err := session.Exec(t.Context(), "read settings", "SHOW search_path"); err != nil || after[0][0][0] != before[0][0][0] {
+		t.Errorf("search_path is %v, %v", after, err)
 	}
 }
 

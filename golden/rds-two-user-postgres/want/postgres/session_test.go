@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -43,5 +46,29 @@ func TestTimeoutsOutlastEachOther(t *testing.T) {
 	s := sessionTimeouts
 	if s.idle <= 0 || s.lock <= s.idle || s.statement <= s.lock {
 		t.Errorf("idle %v, lock %v, statement %v", s.idle, s.lock, s.statement)
+	}
+}
+
+// TestSetup: a session is its user's, finds names in the server's own catalogue
+// only, and ends when nobody speaks. (C19, C24, T5)
+func TestSetup(t *testing.T) {
+	statements := setup(18, 4711, timeouts{idle: time.Second, lock: 2 * time.Second, statement: 3 * time.Second})
+	for _, want := range []string{
+		"SET ROLE NONE", "SET search_path = pg_catalog, pg_temp", "SET client_encoding = 'UTF8'", "SET synchronous_commit = on",
+		"SET default_transaction_read_only = off", "SET DateStyle = 'ISO'", "SET statement_timeout = 3000", "SET lock_timeout = 2000",
+		"SET idle_in_transaction_session_timeout = 1000", "SET idle_session_timeout = 1000",
+	} {
+		if !slices.Contains(statements, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if slices.ContainsFunc(setup(13, 4711, timeouts{}), func(s string) bool { return strings.Contains(s, "idle_session") }) {
+		t.Error("PostgreSQL 13 knows no idle_session_timeout")
+	}
+	// Until search_path is set, it is the user's or the database's.
+	for _, call := range regexp.MustCompile(`[a-z0-9_.]+\(`).FindAllString(statements[1], -1) {
+		if !strings.HasPrefix(call, "pg_catalog.") {
+			t.Errorf("%s) is looked up in others' schemas", call)
+		}
 	}
 }

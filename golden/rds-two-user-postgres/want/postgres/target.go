@@ -4,8 +4,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
+	"sync/atomic"
 	"time"
 
 	"example.com/orders-db/database"
@@ -56,17 +58,22 @@ func (t timeouts) within(ctx context.Context) timeouts {
 type Target struct {
 	*postgresconn.Target
 	timeouts timeouts
+	asked    atomic.Pointer[asked] // at the last log-in of a user
 }
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters. What it cannot work
 // with is a [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
-	conn, err := postgresconn.New(kind, roots, database.Alphanumeric(passwordLength, maxPasswordLength))
+	t := &Target{timeouts: sessionTimeouts}
+	attended := kind
+	attended.Attend = t.attend
+	conn, err := postgresconn.New(attended, roots, database.Alphanumeric(passwordLength, maxPasswordLength))
 	if err != nil {
 		return nil, err
 	}
-	return &Target{conn, sessionTimeouts}, nil
+	t.Target = conn
+	return t, nil
 }
 
 // Engines returns the words that a secret's key "engine" may have for this
@@ -86,5 +93,6 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 	if err != nil {
 		return nil, err
 	}
+	s.asked = cmp.Or(t.asked.Load(), &asked{})
 	return s, nil
 }

@@ -3,6 +3,7 @@ package postgresconn
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,6 +32,7 @@ const (
 	stateIdleTransaction  = "25P03"
 	stateReadOnly         = "25006"
 	stateBadParameter     = "22023"
+	stateDividedByZero    = "22012"
 )
 
 // loginError classifies what went wrong between the first byte and the end of
@@ -71,14 +73,24 @@ func refusedLogin(refusal *pgconn.PgError, account database.Account) error {
 		default: // PAM (rds_iam), LDAP and their like
 			return say(rotation.CodeAuthRejected, "the server refuses the credential")
 		}
+	case stateTooManyClients:
+		if slices.Contains(afterPassword, refusal.Routine) {
+			return say(rotation.CodeUserLimit, "the password is right, and the limit on connections of the user, the database or ordinary users is reached")
+		}
 	case stateNoPrivilege:
 		return say(rotation.CodePermission, "the user may not connect to the database")
 	case stateNoDatabase:
 		return say(rotation.CodeServer, "the database does not exist")
-	default:
-		return refused(refusal, "log-in")
 	}
+	return refused(refusal, "log-in")
 }
+
+// afterPassword are the functions in which a server counts connections after it has
+// found the password right: of the role, of the database, and all but those that are
+// kept for superusers. All others count before they look at it.
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/init/postinit.c
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/init/miscinit.c
+var afterPassword = []string{"InitializeSessionUserId", "CheckMyDatabase", "InitPostgres"}
 
 func identityError(user, session string) error {
 	return rotation.Errorf(rotation.CodeIdentity, "logged in as %q, but the server says that the session is %q's", user, session)
@@ -119,7 +131,7 @@ func refused(refusal *pgconn.PgError, doing string) error {
 	case stateDiskFull:
 		return say(rotation.CodeNoSpace, "the server's disk is full")
 	case stateTooManyClients:
-		return say(rotation.CodeUnreachable, "the server has no connection to spare")
+		return say(rotation.CodeServerFull, "the server has no connection to spare")
 	case stateStarting:
 		return say(rotation.CodeUnreachable, "the server is starting or stopping")
 	case stateAdminShutdown, stateCrashShutdown:
@@ -142,4 +154,10 @@ func changeError(err error, doing string) error {
 		}
 	}
 	return statementError(err, doing)
+}
+
+// DividedByZero reports whether that is why the server refused a statement.
+func DividedByZero(err error) bool {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refusal.Code == stateDividedByZero
 }

@@ -29,7 +29,7 @@ func TestStatementErrors(t *testing.T) {
 		{err: refusal("42704"), want: rotation.CodeServer},
 		{err: refusal("0LP01"), want: rotation.CodeParity},
 		{err: refusal("53100"), want: rotation.CodeNoSpace},
-		{err: refusal("53300"), want: rotation.CodeUnreachable},
+		{err: refusal("53300"), want: rotation.CodeServerFull},
 		{err: refusal("57P01"), want: rotation.CodeDisconnected},
 		{err: refusal("57P02"), want: rotation.CodeDisconnected},
 		{err: refusal("57P03"), want: rotation.CodeUnreachable},

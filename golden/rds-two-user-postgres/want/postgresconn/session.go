@@ -26,6 +26,9 @@ func (s *Session) User() string { return s.user }
 // for nothing.
 func (s *Session) Said(name string) string { return s.conn.ParameterStatus(name) }
 
+// Backend returns the server's process that the log-in was answered for.
+func (s *Session) Backend() uint32 { return s.conn.PID() }
+
 // CheckName refuses a name of which the server would read only the beginning,
 // as [rotation.CodeBadUsers].
 func (s *Session) CheckName(name string) error { return s.kind.CheckName(name) }

@@ -4,6 +4,8 @@
 //	ROTATION_TEST_POSTGRES_URL  postgres://admin:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem,
 //	                            of a role with CREATEDB and CREATEROLE
 //	ROTATION_TEST_POSTGRES_LOG  the server's log file, if it can be read here and log_statement is all
+//	ROTATION_TEST_CASES         how many users tests make at random, 100 if not set
+//	ROTATION_TEST_SEED          from which seed, 1 if not set
 package postgrestest
 
 import (
@@ -116,7 +118,7 @@ func (s *Server) Account(user, password string) database.Account {
 // Connect opens a plain connection, which the test's end closes.
 func (s *Server) Connect(t testing.TB, account database.Account) *pgconn.PgConn {
 	t.Helper()
-	conn, err := s.connect(account)
+	conn, err := s.TryConnect(account)
 	if err != nil {
 		t.Fatalf("connect as %q: %v", account.User, err)
 	}
@@ -128,7 +130,7 @@ func (s *Server) Connect(t testing.TB, account database.Account) *pgconn.PgConn 
 // the rows of the last.
 func (s *Server) Exec(t testing.TB, account database.Account, statements ...string) [][]string {
 	t.Helper()
-	conn, err := s.connect(account)
+	conn, err := s.TryConnect(account)
 	if err != nil {
 		t.Fatalf("connect as %q: %v", account.User, err)
 	}
@@ -174,7 +176,9 @@ func (s *Server) Log(t testing.TB, from int) string {
 	return string(log[from:])
 }
 
-func (s *Server) connect(account database.Account) (*pgconn.PgConn, error) {
+// TryConnect is [Server.Connect] where the login may fail. The caller closes what
+// it opens.
+func (s *Server) TryConnect(account database.Account) (*pgconn.PgConn, error) {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(account.User, account.Password.Reveal()),

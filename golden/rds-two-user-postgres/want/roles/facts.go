@@ -16,6 +16,9 @@ type facts struct {
 	// attributes of the users and of every role that one of them is a member
 	// of, directly or not.
 	attributes map[string]attributes
+	// byUser are the objects of the database whose meaning depends on who the
+	// user is.
+	byUser []byUser
 }
 
 // user is one of the two users.
@@ -93,6 +96,7 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 			WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype IN ('o', 'a', 'r')
 			AND s.classid <> 'pg_catalog.pg_auth_members'::pg_catalog.regclass AND r.rolname IN (%s)
 			GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, names),
+		selectByUser,
 	)
 	if err != nil {
 		return facts{}, err
@@ -106,7 +110,7 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 	}
 	// Each statement sees the server at a moment of its own: a user that was
 	// not there for the first is left to the next look.
-	for i, rows := range results {
+	for i, rows := range results[:5] {
 		results[i] = slices.DeleteFunc(rows, func(row []string) bool { return f.users[row[0]] == nil })
 	}
 	for _, row := range results[1] {
@@ -140,8 +144,30 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 		u := f.users[row[0]]
 		u.own = append(u.own, own)
 	}
+	for _, row := range results[5] {
+		f.byUser = append(f.byUser, byUser{row[0], row[1] == "t"})
+	}
 	return f, nil
 }
+
+// byUser is an object that asks who the user is: by session_user, who logged in,
+// or by current_user, which is what that acts as.
+type byUser struct {
+	object    string
+	bySession bool
+}
+
+// selectByUser finds policies, defaults, views and rules by how the server keeps
+// current_role, current_user, user and session_user in their expressions: as
+// numbers 9 to 12 of SQLValueFunctionOp in
+// https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/nodes/primnodes.h
+const selectByUser = `SELECT pg_catalog.pg_describe_object(o.tableoid, o.oid, 0), pg_catalog.bool_or(tree::pg_catalog.text ~ '[{]SQLVALUEFUNCTION :op 12 ') FROM (
+		SELECT tableoid, oid, polqual FROM pg_catalog.pg_policy
+		UNION ALL SELECT tableoid, oid, polwithcheck FROM pg_catalog.pg_policy
+		UNION ALL SELECT tableoid, oid, adbin FROM pg_catalog.pg_attrdef
+		UNION ALL SELECT tableoid, oid, ev_action FROM pg_catalog.pg_rewrite WHERE oid >= 16384
+	) AS o (tableoid, oid, tree)
+	WHERE tree::pg_catalog.text ~ '[{]SQLVALUEFUNCTION :op (9|10|11|12) ' GROUP BY 1 ORDER BY 1`
 
 // common returns the role that both users should act as, judged by what active
 // does. A clone that was made by others is a member of its original without

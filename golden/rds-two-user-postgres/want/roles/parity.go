@@ -65,6 +65,17 @@ func (f facts) differences(a, b *user) []string {
 			differ("%s differs", attribute.name)
 		}
 	}
+	for _, attribute := range f.lacking(a, b) {
+		differ("%q is %s and %q is not", a.name, strings.TrimPrefix(attribute, "NO"), b.name)
+	}
+	for _, by := range f.byUser {
+		switch {
+		case by.bySession:
+			differ("the %s names session_user, which is not the same for both: let it name current_user, which can be", by.object)
+		case a.actsAs() != b.actsAs():
+			differ("the %s names current_user, and the users do not act as one role", by.object)
+		}
+	}
 	for _, at := range changed(a.settings, b.settings) {
 		differ("%s differs", at)
 	}
@@ -75,4 +86,13 @@ func (f facts) differences(a, b *user) []string {
 		}
 	}
 	return found
+}
+
+// lacking returns the attributes that a has itself, and b neither itself nor by
+// what it acts as, in the words that take them away.
+func (f facts) lacking(a, b *user) []string {
+	role := f.common(a, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(f.attributes[a.name])), func(attribute string) bool {
+		return !f.attributes[a.name][attribute] || f.attributes[b.name][attribute] || f.attributes[role][attribute]
+	})
 }

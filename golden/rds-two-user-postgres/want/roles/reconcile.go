@@ -48,6 +48,9 @@ func (f facts) reconcile(a, b *user, version int, revoke bool) (m mending, extra
 	m.act(role)
 	m.join(a, role)
 	m.limit(a)
+	for _, attribute := range f.lacking(a, b) {
+		m.alter("%s", strings.TrimPrefix(attribute, "NO"))
+	}
 	m.configure(a)
 	extra = m.excess(f, a, role, revoke)
 	return m, extra, nil

@@ -135,6 +135,11 @@ func TestParityFindsDrift(t *testing.T) {
 		{name: "setting in one database", statements: []string{"ALTER ROLE drift_b IN DATABASE postgres SET work_mem = '8MB'"}, words: []string{`"work_mem" in database "postgres"`}},
 		{name: "membership of the active", statements: []string{"GRANT drift_group TO drift_a"}, words: []string{`"drift_a" is a member of "drift_group"`}},
 		{name: "admin option of the active", statements: []string{"GRANT drift_group TO drift_a WITH ADMIN OPTION", "GRANT drift_group TO drift_b"}, words: []string{`"drift_a" is a member of "drift_group"`}},
+		{name: "attribute of the active", statements: []string{"ALTER ROLE drift_a CREATEDB"}, words: []string{`"drift_a" is CREATEDB and "drift_b" is not`}},
+		{name: "policy by who logged in", statements: []string{"CREATE TABLE public.t (n text)", "CREATE POLICY p ON public.t USING (n = session_user)"}, words: []string{"policy p on table public.t names session_user"}},
+		{name: "policy by who it acts as", statements: []string{"CREATE TABLE public.t (n text)", "CREATE POLICY p ON public.t USING (n = current_user)"}},
+		{name: "default by who logged in", statements: []string{"CREATE TABLE public.t (n text DEFAULT session_user)"}, words: []string{"default value for column n of table public.t names"}},
+		{name: "view by who logged in", statements: []string{"CREATE TABLE public.t (n text)", "CREATE VIEW public.v AS SELECT n FROM public.t WHERE n = session_user"}, words: []string{"on view public.v names"}},
 		{name: "more rights than needed", statements: []string{"GRANT drift_group TO drift_b"}},
 		{name: "valid until for ever", statements: []string{"ALTER ROLE drift_b VALID UNTIL 'infinity'"}},
 	}
@@ -145,10 +150,10 @@ func TestParityFindsDrift(t *testing.T) {
 			}
 			b := &bench{b.Server, t, b.target}
 			_, userA, userB := b.pair("drift")
-			b.run("DROP TABLE IF EXISTS public.t")
+			b.run("DROP TABLE IF EXISTS public.t CASCADE")
 			b.wantParity(b.admin(), userA.User, userB.User)
 			b.run(test.statements...)
-			t.Cleanup(func() { b.run("DROP TABLE IF EXISTS public.t") })
+			t.Cleanup(func() { b.run("DROP TABLE IF EXISTS public.t CASCADE") })
 			b.wantParity(b.admin(), userA.User, userB.User, test.words...)
 		})
 	}

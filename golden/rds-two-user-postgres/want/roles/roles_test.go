@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/orders-db/rotation"
 )
 
 // newUser returns a user as the catalogues have one who was just created.
@@ -219,6 +221,66 @@ func TestCanonical(t *testing.T) {
 		}
 		if got := literals(test.name, canonical(test.name, test.value)); got != test.literals {
 			t.Errorf("literals(%s) = %s, want %s", test.value, got, test.literals)
+		}
+	}
+}
+
+// TestDifferences: what sets two users apart, one thing at a time, and what does
+// not. (T3, T5, T10)
+func TestDifferences(t *testing.T) {
+	pair := func(name string) *user { return newUser(name).in("owner").as("owner") }
+	for _, test := range []struct {
+		name  string
+		a, b  *user
+		facts facts
+		want  string
+	}{
+		{name: "a pair", a: pair("a"), b: pair("b")},
+		{name: "a clone", a: newUser("a"), b: newUser("b").in("a").as("a")},
+		{name: "a clone, active", a: newUser("a").in("b").as("b"), b: newUser("b")},
+		{name: "a superuser", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"a": {"NOSUPERUSER": true}}}, want: `"a" is a superuser`},
+		{name: "acts as itself", a: pair("a"), b: newUser("b").in("owner"), want: `"b" acts as "b" and not as "owner"`},
+		{name: "acts as another", a: pair("a"), b: newUser("b").in("owner").in("g").as("g"), want: `"b" acts as "g" and not as "owner"`},
+		{name: "no member", a: pair("a"), b: newUser("b").as("owner"), want: `"b" is no member of "owner"`},
+		{name: "no member itself", a: newUser("a").as("owner"), b: pair("b"), want: `"a" is no member of "owner"`},
+		{name: "member that does not inherit", a: pair("a"), b: pair("b").with(func(u *user) { u.reach["owner"] = reach{set: true} }), want: `"b" is no member`},
+		{name: "owns something", a: pair("a").with(func(u *user) { u.own = []string{"owns 3 objects"} }), b: pair("b"), want: `"a" itself owns 3 objects`},
+		{name: "the clone owns something", a: newUser("a"), b: newUser("b").in("a").as("a").with(func(u *user) { u.own = []string{"owns 3 objects"} }), want: `"b" itself owns 3 objects`},
+		{name: "the original owns everything", a: newUser("a").with(func(u *user) { u.own = []string{"owns 3 objects"} }), b: newUser("b").in("a").as("a")},
+		{name: "more memberships", a: pair("a").in("g"), b: pair("b"), want: `"a" is a member of "g" in a way that "b" is not`},
+		{name: "fewer memberships", a: pair("a"), b: pair("b").in("g")},
+		{name: "passes on", a: pair("a").with(func(u *user) { u.reach["owner"] = reach{true, true, true} }), b: pair("b"), want: `"a" is a member of "owner" in a way`},
+		{name: "replication", a: pair("a").with(func(u *user) { u.replication = "t" }), b: pair("b"), want: "REPLICATION differs"},
+		{name: "connections", a: pair("a"), b: pair("b").with(func(u *user) { u.connLimit = "5" }), want: "CONNECTION LIMIT differs"},
+		{name: "a date", a: pair("a"), b: pair("b").with(func(u *user) { u.validUntil = "2999-01-01" }), want: "VALID UNTIL differs"},
+		{name: "a setting", a: pair("a"), b: pair("b").with(func(u *user) { u.settings[setting{"d", "x"}] = "y" }), want: `the setting "x" in database "d" differs`},
+		{name: "creates databases", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"a": {"NOCREATEDB": true}}}, want: `"a" is CREATEDB and "b" is not`},
+		{name: "both do", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"a": {"NOCREATEDB": true}, "owner": {"NOCREATEDB": true}}}},
+		{name: "the second does", a: pair("a"), b: pair("b"), facts: facts{attributes: map[string]attributes{"b": {"NOBYPASSRLS": true}}}},
+		{name: "session_user", a: pair("a"), b: pair("b"), facts: facts{byUser: []byUser{{"policy p on table t", true}}}, want: "policy p on table t names session_user"},
+		{name: "current_user", a: pair("a"), b: pair("b"), facts: facts{byUser: []byUser{{"policy p on table t", false}}}},
+		{name: "current_user, of a clone that does not act as its original", a: newUser("a").in("b"), b: newUser("b"), facts: facts{byUser: []byUser{{"policy p on table t", false}}}, want: "policy p on table t names current_user"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := strings.Join(test.facts.differences(test.a, test.b), "; ")
+			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestNothingIsGivenThatTheActiveUserLacks: a user may set its role to one that it
+// is no member of, and the other user is not made a member on its word. (T4, T7)
+func TestNothingIsGivenThatTheActiveUserLacks(t *testing.T) {
+	for name, a := range map[string]*user{
+		"no member":        newUser("a").as("boss"),
+		"does not act":     newUser("a").as("boss").with(func(u *user) { u.reach["boss"] = reach{usage: true} }),
+		"does not inherit": newUser("a").as("boss").with(func(u *user) { u.reach["boss"] = reach{set: true} }),
+	} {
+		m, _, err := facts{}.reconcile(a, newUser("b"), 18, false)
+		if rotation.CodeOf(err) != rotation.CodeParity || len(m.statements) > 0 {
+			t.Errorf("%s: got %q, %v", name, m.statements, err)
 		}
 	}
 }

@@ -58,10 +58,7 @@ func newBench(t testing.TB, initial string) *bench {
 	b.World = rotationtest.NewWorld(t, func(*rotationtest.World) rotationtest.Subject {
 		return rotationtest.Subject{Initial: initial, Works: func(rotation.Value) error { return nil }}
 	})
-	b.pause = func(ctx context.Context, d time.Duration) error {
-		b.Pass(d)
-		return ctx.Err()
-	}
+	b.pause = b.Pause
 	made := 0
 	b.next = func(current rotation.Value) (rotation.Value, error) {
 		made++
@@ -99,7 +96,7 @@ func (b *bench) handlerOf(s rotation.Strategy) *rotation.Handler {
 // deliver sends one step to a new process and forgets the calls before it.
 func (b *bench) deliver(token, step string) error {
 	b.calls = nil
-	_, err := b.handler().Handle(b.t.Context(), b.event(token, step))
+	_, err := b.handler().Handle(b.Invocation(b.t.Context()), b.event(token, step))
 	return err
 }
 
@@ -264,12 +261,15 @@ func (s strategy) Preflight(ctx context.Context, _ *rotation.Rotation, _ rotatio
 	return []rotation.Check{rotation.NewCheck("the target answers", s.call(ctx, "Preflight", func() error { return nil }))}
 }
 
+// reads are Secrets Manager as a rotator sees it.
+func (b *bench) reads() rotation.Store { return b.View(b.Outside.Process()) }
+
 // store is the bench as a [rotation.Store].
 type store struct{ b *bench }
 
 func (s store) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (out *secretsmanager.DescribeSecretOutput, err error) {
 	err = s.b.call(ctx, describe, func() (err error) {
-		out, err = s.b.Store.DescribeSecret(ctx, in)
+		out, err = s.b.reads().DescribeSecret(ctx, in)
 		return err
 	})
 	return out, err
@@ -277,7 +277,7 @@ func (s store) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSe
 
 func (s store) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (out *secretsmanager.GetSecretValueOutput, err error) {
 	err = s.b.call(ctx, "GetSecretValue "+aws.ToString(in.VersionStage), func() (err error) {
-		out, err = s.b.Store.GetSecretValue(ctx, in)
+		out, err = s.b.reads().GetSecretValue(ctx, in)
 		return err
 	})
 	return out, err

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
 )
 
 // C2: only "not found" means that the version has no value. After any other
@@ -26,7 +27,6 @@ func TestCreateWhenPendingCannotBeRead(t *testing.T) {
 		"no key":       {&types.DecryptionFailure{}, rotation.CodeStoreKey},
 		"throttled":    {api("ThrottlingException"), rotation.CodeStoreThrottle},
 		"ill":          {&types.InternalServiceError{}, rotation.CodeStore},
-		"no label":     {&types.InvalidRequestException{}, rotation.CodeStore},
 		"no answer":    {errBroken, rotation.CodeStore},
 		"out of time":  {context.DeadlineExceeded, rotation.CodeDeadline},
 		"no such name": {api("ResourceNotFoundException"), rotation.CodeStore}, // not the service's own type
@@ -41,25 +41,66 @@ func TestCreateWhenPendingCannotBeRead(t *testing.T) {
 	}
 }
 
-// C2: set and test give Secrets Manager a moment to show the value.
+// C2, C22: reads may be late, so a step waits for the pending value: as long as its
+// time lasts, or as long as reads may lag if it has something else to do.
 func TestPendingShowsLate(t *testing.T) {
-	for _, step := range []string{rotation.StepSet, rotation.StepTest} {
+	for step, late := range map[string]time.Duration{
+		rotation.StepSet: 50 * time.Second, rotation.StepTest: 9 * time.Second, rotation.StepFinish: 50 * time.Second,
+	} {
 		b := newBench(t, seed)
 		token := b.created()
-		b.calls = nil
-		reads := 0
-		b.on(getPending, func(do func() error) error {
-			if reads++; reads < 3 {
-				return &types.ResourceNotFoundException{}
-			}
-			return do()
-		})
-		before := b.Store.Now()
+		b.Lag(map[string]rotationtest.Lag{"GetSecretValue": {For: late}})
+		before := b.Now()
 		b.must(b.deliver(token, step))
-		if waited := b.Store.Now().Sub(before); reads != 3 || waited == 0 || waited > time.Second {
-			t.Errorf("%s read %d times in %s, want 3 times within a second and not at once", step, reads, waited)
+		if waited := b.Now().Sub(before); waited < late || waited > late+time.Second {
+			t.Errorf("%s waited %s for a value that shows after %s", step, waited, late)
 		}
 	}
+}
+
+// C1, C22: a version that does not show yet is waited for; it takes more than one
+// read to refuse a step, and no read too many to let it go on.
+func TestLabelsShowLate(t *testing.T) {
+	for _, op := range []string{"DescribeSecret", "GetSecretValue"} {
+		for reads := range 4 {
+			b := newBench(t, seed)
+			b.rotated()
+			b.Pass(time.Hour)
+			b.Lag(map[string]rotationtest.Lag{op: {For: 5 * time.Second, Reads: reads}})
+			b.must(b.Request("late"))
+			for _, step := range rotationtest.Steps {
+				b.must(b.deliver("late", step))
+			}
+			b.must(b.Settled("late"))
+		}
+	}
+}
+
+// C1: a delivery that reads the pending value while another one promotes it is late,
+// and that is no failure.
+func TestLabelMovesOn(t *testing.T) {
+	for step, want := range map[string]rotation.Code{rotation.StepSet: "", rotation.StepTest: "", rotation.StepFinish: ""} {
+		b := newBench(t, seed)
+		token := b.created()
+		b.on(getPending, func(do func() error) error {
+			b.around = nil
+			b.must(b.deliver(token, rotation.StepFinish))
+			return do()
+		})
+		b.wantCode(b.deliver(token, step), want)
+		b.must(b.Settled(token))
+	}
+}
+
+// C16, C22: a version is not given up because its value does not show yet: it may be
+// in force.
+func TestDisabledAndLate(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.Config.Disabled = true
+	b.Lag(map[string]rotationtest.Lag{"GetSecretValue": {For: 5 * time.Second}})
+	b.must(b.deliver(token, rotation.StepCreate))
+	b.wantHolder(rotation.StagePending, token)
 }
 
 // C2: the pending version is the one that the token names and it holds
@@ -69,10 +110,11 @@ func TestPendingMoves(t *testing.T) {
 	token, other := b.created(), b.Token()
 	b.put(other, `{"password": "somebody-else's"}`, "MINE")
 	b.on(getPending, func(do func() error) error {
+		b.around = nil
 		b.move(rotation.StagePending, token, other)
 		return do()
 	})
-	b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeStore)
+	b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeUnknownToken)
 	b.wantNoCall("Set")
 }
 

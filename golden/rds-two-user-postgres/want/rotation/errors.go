@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -49,6 +50,8 @@ const (
 	CodeExpired        Code = "expired"         // the account or its password is past its date
 	CodePolicy         Code = "policy"          // the server refuses the new password by its rules
 	CodePermission     Code = "permission"      // a right is missing for a statement or call
+	CodeUserLimit      Code = "user-limit"      // a limit set for the user is reached; no log-in is told so but with the right password
+	CodeServerFull     Code = "server-full"     // the server has no connection to spare and has not looked at the password
 	CodeBusy           Code = "busy"            // another rotation holds the account
 	CodeNotWriter      Code = "not-writer"      // the endpoint leads to a read-only server
 	CodeIdentity       Code = "identity"        // the session is not the user it should be
@@ -164,6 +167,18 @@ func storeError(ctx context.Context, op string, err error) *Error {
 	default:
 		return Errorf(CodeStore, "%s: %s", op, api.ErrorCode()).Because(err)
 	}
+}
+
+// passing reports whether what failed may go well if it is tried again.
+func passing(failure *Error) bool {
+	return failure.Code == CodeStore || failure.Code == CodeStoreThrottle || failure.Code == CodeStoreUnreachable
+}
+
+// elsewhere reports whether the service refused to move a label because it is not
+// on the version that the call says. The first of two requests may have moved it.
+func elsewhere(err error) bool {
+	_, ok := errors.AsType[*types.InvalidParameterException](err)
+	return ok
 }
 
 // refused reports whether the service certainly did not carry out the call:

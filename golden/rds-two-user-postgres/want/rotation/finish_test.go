@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
 )
 
 // C11: finish may come any number of times; it promotes once and tidies up.
@@ -54,28 +55,30 @@ func TestPromoteLosesAnswer(t *testing.T) {
 	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
 }
 
-// C11: what a failed move says about AWSCURRENT. Only what certainly did not
-// happen may be undone by the strategy.
-func TestNotPromoted(t *testing.T) {
+// C22: what may be put back after a move that failed. Nothing may that Secrets
+// Manager has left open, or that it refused because the label was not where it had
+// been: it may be on the pending version.
+func TestDecided(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer   error // to the move
 		describe error // to looking it up
 		want     rotation.Code
 		certain  bool
 	}{
-		"denied":                      {api("AccessDeniedException"), nil, rotation.CodeStoreDenied, true},
-		"throttled":                   {api("ThrottlingException"), nil, rotation.CodeStoreThrottle, true},
-		"denied, then no answer":      {api("AccessDeniedException"), errBroken, rotation.CodeStoreDenied, false},
-		"ill":                         {&types.InternalServiceError{}, nil, rotation.CodeStore, false},
-		"no answer":                   {errBroken, nil, rotation.CodeStore, false},
-		"no answer, then no answer":   {errBroken, errBroken, rotation.CodeStore, false},
-		"out of time":                 {context.DeadlineExceeded, nil, rotation.CodeDeadline, false},
-		"the service's own exception": {&types.InvalidRequestException{}, nil, rotation.CodeStore, true},
+		"denied":                    {api("AccessDeniedException"), nil, rotation.CodeStoreDenied, true},
+		"throttled":                 {api("ThrottlingException"), nil, rotation.CodeStoreThrottle, true},
+		"denied, then no answer":    {api("AccessDeniedException"), errBroken, rotation.CodeStoreDenied, false},
+		"ill":                       {&types.InternalServiceError{}, nil, rotation.CodeStore, false},
+		"no answer":                 {errBroken, nil, rotation.CodeStore, false},
+		"no answer, then no answer": {errBroken, errBroken, rotation.CodeStore, false},
+		"out of time":               {context.DeadlineExceeded, nil, rotation.CodeDeadline, false},
+		"the label is elsewhere":    {&types.InvalidParameterException{}, nil, rotation.CodeStore, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, seed)
 			token, before := b.created(), b.Holder(rotation.StageCurrent)
 			b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+				b.must(r.Recheck(ctx))
 				b.around = func(_ context.Context, call string, do func() error) error {
 					switch {
 					case call == promote:
@@ -85,15 +88,104 @@ func TestNotPromoted(t *testing.T) {
 					}
 					return do()
 				}
+				if r.Decided(ctx) {
+					t.Error("decided by a read that may be as old as the labels it found")
+				}
 				err := r.Promote(ctx)
-				if got := rotation.NotPromoted(err); got != test.certain {
-					t.Errorf("NotPromoted(%v) is %t", err, got)
+				if got := r.Decided(ctx); got != test.certain {
+					t.Errorf("decided after %v: %t", err, got)
 				}
 				return err
 			}
 			b.wantCode(b.deliver(token, rotation.StepFinish), test.want)
 			b.wantHolder(rotation.StageCurrent, before)
 			b.wantHolder(rotation.StagePending, token)
+		})
+	}
+}
+
+// C22: once a request was left without an answer, a clear refusal of the next one
+// does not make it certain that nothing has moved.
+func TestDecidedAfterALostAnswer(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.Lag(map[string]rotationtest.Lag{"DescribeSecret": {For: time.Minute}})
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Recheck(ctx))
+		tries := 0
+		b.on(promote, func(do func() error) error {
+			if tries++; tries == 1 {
+				b.must(do())
+				return errBroken
+			}
+			return api("ThrottlingException")
+		})
+		err := r.Promote(ctx)
+		if r.Decided(ctx) {
+			t.Errorf("decided after %v", err)
+		}
+		return err
+	}
+	b.Pass(time.Hour)
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeStoreThrottle)
+	b.wantHolder(rotation.StageCurrent, token)
+}
+
+// C23: the move of AWSCURRENT is tried again while that may help.
+func TestPromoteTriesAgain(t *testing.T) {
+	for name, answer := range map[string]error{"throttled": api("ThrottlingException"), "ill": &types.InternalServiceError{}, "no answer": errBroken} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, seed)
+			token, began := b.created(), b.Now()
+			b.on(promote, func(do func() error) error {
+				if b.Now().Sub(began) < 8*time.Second {
+					return answer
+				}
+				return do()
+			})
+			b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
+		})
+	}
+}
+
+// healer is the bench's strategy as one that can heal.
+type healer struct {
+	strategy
+	works error
+	err   error
+	heals int
+}
+
+func (h *healer) Works(context.Context, *rotation.Rotation, rotation.Value) error { return h.works }
+
+func (h *healer) Heal(context.Context, *rotation.Rotation) error {
+	h.heals++
+	return h.err
+}
+
+// C22: a finishSecret that finds its version to be AWSCURRENT says that all is well
+// only if AWSCURRENT works, or was made to.
+func TestFinishProvesWhatIsPromoted(t *testing.T) {
+	refused := rotation.Errorf(rotation.CodeAuthRejected, "refused")
+	for name, test := range map[string]struct {
+		works, heal error
+		want        rotation.Code
+		heals       int
+	}{
+		"it works":       {nil, nil, "", 0},
+		"healed":         {refused, nil, "", 1},
+		"not to be":      {refused, rotation.Errorf(rotation.CodeLockedOut, "no"), rotation.CodeLockedOut, 1},
+		"nobody answers": {rotation.Errorf(rotation.CodeUnreachable, "no"), nil, rotation.CodeUnreachable, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, seed)
+			token := b.rotated()
+			h := &healer{strategy: strategy{b}, works: test.works, err: test.heal}
+			_, err := b.handlerOf(h).Handle(b.Invocation(t.Context()), b.event(token, rotation.StepFinish))
+			b.wantCode(err, test.want)
+			if h.heals != test.heals {
+				t.Errorf("healed %d times, want %d", h.heals, test.heals)
+			}
 		})
 	}
 }

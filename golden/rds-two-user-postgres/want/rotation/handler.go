@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -50,10 +51,11 @@ const (
 	// settleMargin is kept of the invocation's time for putting things right
 	// and for saying what happened.
 	settleMargin = 4 * time.Second
-	// pendingReads is how often set and test look for the pending value, which
-	// Secrets Manager may show a moment after it was put.
-	pendingReads = 4
-	pendingPause = 100 * time.Millisecond
+	// readsLag is how old a read of Secrets Manager may be. AWS gives no bound for
+	// it; some seconds have been seen.
+	readsLag = 10 * time.Second
+	// lookPause is the time between two looks, and between two tries of a call.
+	lookPause = 500 * time.Millisecond
 	// replicaPause is the time between two looks at replicas.
 	replicaPause = time.Second
 	// finishTries is how often finish starts anew after losing a race for
@@ -176,35 +178,55 @@ func (h *Handler) step(ctx context.Context, r *Rotation) error {
 	if !ok {
 		return Errorf(CodeBadEvent, "step %q is not a step of a rotation", oneLine(r.event.Step))
 	}
-	secret, err := r.describeSecret(ctx)
-	if err != nil {
-		return err
+	secret, err := h.guard(ctx, r)
+	if err == nil && r.promoted() && r.event.Step != StepFinish {
+		err = errPromoted
 	}
-	if r.promoted() && r.event.Step != StepFinish {
-		r.Log.InfoContext(ctx, "the version holds AWSCURRENT already: nothing to do")
-		return nil
+	if err == nil {
+		err = run(ctx, r, secret)
 	}
-	err = run(ctx, r, secret)
 	if Superseded(err) {
-		return nil // another delivery of the same step was faster
+		r.Log.InfoContext(ctx, "another delivery has promoted the version: nothing to do")
+		return nil
 	}
 	return err
 }
 
+// guard reads the labels and says whether the step may go on (C1). What speaks
+// against it may be the labels of some seconds ago (C22).
+func (h *Handler) guard(ctx context.Context, r *Rotation) (*secretsmanager.DescribeSecretOutput, error) {
+	for began := h.now(); ; {
+		secret, err := r.describeSecret(ctx)
+		switch {
+		case secret == nil || err == nil:
+			return secret, err
+		case r.replaced(err):
+			return nil, errPromoted
+		}
+		if h.now().Sub(began) >= readsLag || h.sleep(ctx, lookPause) != nil {
+			return nil, err
+		}
+	}
+}
+
 // create gives the pending version a value, once.
 func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanager.DescribeSecretOutput) error {
-	_, err := r.Pending(ctx)
-	if err == nil {
+	refusal := h.mayBegin(secret)
+	patience := time.Duration(0) // a value that was stored already makes storing another fail
+	if refusal != nil {
+		patience = readsLag // but nothing makes giving up fail
+	}
+	_, err := h.await(ctx, r, patience, r.Pending)
+	switch {
+	case err == nil:
 		r.Log.InfoContext(ctx, "the version has a value already: nothing to do")
 		return nil
-	}
-	if !errors.Is(err, errNoValue) {
+	case !errors.Is(err, errNoValue):
 		return err
-	}
-	if refusal := h.mayBegin(secret); refusal != nil {
+	case refusal != nil:
 		return r.GiveUp(ctx, refusal)
 	}
-	current, err := r.Current(ctx)
+	current, err := h.await(ctx, r, readsLag, r.Current)
 	if err != nil {
 		return err
 	}
@@ -222,7 +244,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
 	keeper, keeps := h.strategy.(Keeper)
-	_, err = h.store.PutSecretValue(ctx, input)
+	unclear, err := h.put(ctx, input)
 	if err == nil {
 		r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
 		if keeps {
@@ -230,29 +252,44 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		}
 		return nil
 	}
+	_, exists := errors.AsType[*types.ResourceExistsException](err)
 	var left error
 	if keeps {
-		left = h.disown(ctx, r, keeper, next)
+		left = h.disown(ctx, r, keeper, next, unclear && !exists)
 	}
-	if _, ok := errors.AsType[*types.ResourceExistsException](err); ok {
+	if exists {
 		// Another delivery stored its value first. That one counts.
-		_, err := r.Pending(ctx)
+		_, err := h.await(ctx, r, readsLag, r.Pending)
 		return cmp.Or(err, left)
 	}
 	return storeError(ctx, "PutSecretValue", err)
 }
 
-// disown tells the keeper that its value was not stored, if that is certain: a
-// call that failed may have been carried out, and only the version knows. It
-// returns what the keeper could not put right.
-func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value) error {
+// put stores a value, which may be tried again without harm. unclear says that a
+// request was left without an answer and may have been carried out.
+func (h *Handler) put(ctx context.Context, input *secretsmanager.PutSecretValueInput) (unclear bool, err error) {
+	for began := h.now(); ; {
+		_, err = h.store.PutSecretValue(ctx, input, once)
+		unclear = unclear || err != nil && !refused(err)
+		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || h.now().Sub(began) >= readsLag || h.sleep(ctx, lookPause) != nil {
+			return unclear, err
+		}
+	}
+}
+
+// disown tells the keeper that its value was not stored, if that is certain: where
+// it is unclear, only a version that has another value proves it. It returns what
+// the keeper could not put right.
+func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value, unclear bool) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
-	stored, err := r.version(ctx, r.event.ClientRequestToken, "")
-	if err == nil && stored.Value.Text() == value.Text() || err != nil && !errors.Is(err, errNoValue) {
-		return nil
+	if unclear {
+		stored, err := r.version(ctx, r.event.ClientRequestToken, "")
+		if err != nil || stored.Value.Text() == value.Text() {
+			return nil
+		}
 	}
-	err = keeper.Stored(ctx, r, value, false)
+	err := keeper.Stored(ctx, r, value, false)
 	if err != nil {
 		r.Log.WarnContext(ctx, "what was made for a value that is not stored could not be put away", "code", CodeOf(err), "detail", printable(err).Detail)
 	}
@@ -275,10 +312,7 @@ func (h *Handler) mayBegin(secret *secretsmanager.DescribeSecretOutput) error {
 }
 
 func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.DescribeSecretOutput) error {
-	if err := h.awaitPending(ctx, r); err != nil {
-		return err
-	}
-	err := h.compare(ctx, r)
+	err := h.compare(ctx, r, forever)
 	switch CodeOf(err) {
 	case "":
 		err = h.strategy.Set(ctx, r)
@@ -294,43 +328,48 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 // step alone, on a version that is a copy of AWSCURRENT or empty: it then says
 // whether AWSCURRENT works.
 func (h *Handler) test(ctx context.Context, r *Rotation, _ *secretsmanager.DescribeSecretOutput) error {
-	err := h.awaitPending(ctx, r)
-	if err == nil {
-		err = h.compare(ctx, r)
-	}
+	err := h.compare(ctx, r, readsLag)
 	switch CodeOf(err) {
 	case "":
 		return h.strategy.Test(ctx, r)
 	case CodeNoPendingValue, CodeSameValue:
-		current, err := r.Current(ctx)
-		if err != nil {
-			return err
-		}
-		return h.strategy.Works(ctx, r, current.Value)
+		return h.works(ctx, r)
 	default:
 		return err
 	}
 }
 
+// works proves that AWSCURRENT works.
+func (h *Handler) works(ctx context.Context, r *Rotation) error {
+	current, err := h.await(ctx, r, readsLag, r.Current)
+	if err != nil {
+		return err
+	}
+	return h.strategy.Works(ctx, r, current.Value)
+}
+
 func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanager.DescribeSecretOutput) error {
+	proven := false
 	for try := 1; !r.promoted(); try++ {
 		err := h.promote(ctx, r)
 		switch {
-		case Superseded(err):
+		case Superseded(err) && r.promoted():
 		case err == nil && r.promoted():
+			proven = true
 		case err == nil:
 			return Errorf(CodePanic, "the strategy finished and has promoted nothing")
 		case errors.Is(err, errConflict) && try < finishTries:
 			// Everything is asked again: the labels, both values, the log-in.
-			secret, err := r.describeSecret(ctx)
-			if secret != nil && err != nil && CodeOf(err) != CodeRotationOff {
-				err = Errorf(CodeCurrentMoved, "AWSCURRENT went elsewhere and the version is not pending any more").Because(err)
-			}
-			if err != nil {
-				return err
+			if err := r.describe(ctx); err != nil {
+				return notPending(err)
 			}
 		default:
 			return err
+		}
+	}
+	if !proven {
+		if err := h.heal(ctx, r); err != nil {
+			return r.GiveUp(ctx, err) // the label only: the rotation is over all the same
 		}
 	}
 	if len(secret.ReplicationStatus) > 0 {
@@ -349,25 +388,33 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	return r.abandon(ctx) // the label; the version is AWSCURRENT by now
 }
 
+// heal makes sure that what another delivery promoted works (C22): one that took
+// old labels for new ones may have undone it since.
+func (h *Handler) heal(ctx context.Context, r *Rotation) error {
+	err := h.works(ctx, r)
+	if healer, ok := h.strategy.(Healer); ok && CodeOf(err) == CodeAuthRejected {
+		return healer.Heal(ctx, r)
+	}
+	return err
+}
+
 // promote lets the strategy prove the pending credential and promote it.
 func (h *Handler) promote(ctx context.Context, r *Rotation) error {
-	if _, err := r.Pending(ctx); err != nil {
-		return err
-	}
-	if err := h.compare(ctx, r); err != nil {
+	if err := h.compare(ctx, r, forever); err != nil {
 		return err
 	}
 	return h.strategy.Finish(ctx, r)
 }
 
 // compare refuses a pending value that somebody altered, before anything that
-// stands in it is dialled, and one that would change nothing.
-func (h *Handler) compare(ctx context.Context, r *Rotation) error {
-	pending, err := r.Pending(ctx)
+// stands in it is dialled, and one that would change nothing. It has patience with
+// a value that does not show yet.
+func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Duration) error {
+	pending, err := h.await(ctx, r, patience, r.Pending)
 	if err != nil {
 		return err
 	}
-	current, err := r.Current(ctx)
+	current, err := h.await(ctx, r, readsLag, r.Current)
 	if err != nil {
 		return err
 	}
@@ -381,15 +428,31 @@ func (h *Handler) compare(ctx context.Context, r *Rotation) error {
 	return nil
 }
 
-// awaitPending waits a moment for the pending value to become visible.
-func (h *Handler) awaitPending(ctx context.Context, r *Rotation) error {
-	for read := 1; ; read++ {
-		_, err := r.Pending(ctx)
-		if !errors.Is(err, errNoValue) || read == pendingReads {
-			return err
+// forever is the patience of whoever has nothing else to do in the invocation.
+const forever = time.Duration(math.MaxInt64)
+
+// await reads a version until it shows: its value as long as patience lasts, and
+// its label as long as reads may lag. A label that is truly gone ends it.
+func (h *Handler) await(ctx context.Context, r *Rotation, patience time.Duration, read func(context.Context) (Version, error)) (Version, error) {
+	known := r.promoted()
+	for began := h.now(); ; {
+		v, err := read(ctx)
+		limit := patience
+		switch {
+		case errors.Is(err, errNoLabel):
+			limit = readsLag
+			guard := r.describe(ctx)
+			if r.promoted() && !known || r.replaced(guard) {
+				return Version{}, errPromoted
+			}
+			if guard != nil {
+				return Version{}, guard
+			}
+		case !errors.Is(err, errNoValue):
+			return v, err
 		}
-		if err := h.sleep(ctx, pendingPause); err != nil {
-			return Errorf(CodeDeadline, "time ran out while waiting for the pending value").Because(err)
+		if h.now().Sub(began) >= limit || h.sleep(ctx, lookPause) != nil {
+			return Version{}, err
 		}
 	}
 }

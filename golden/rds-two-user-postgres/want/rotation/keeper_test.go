@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
 )
 
 // keeper is the bench's strategy as one that does something outside the secret, and
@@ -46,7 +48,7 @@ func TestStored(t *testing.T) {
 	}{
 		"stored":              {func(_ *bench, _ string, do func() error) error { return do() }, nil, []bool{true}, ""},
 		"refused":             {func(*bench, string, func() error) error { return api("AccessDeniedException") }, nil, []bool{false}, rotation.CodeStoreDenied},
-		"not answered":        {func(*bench, string, func() error) error { return errBroken }, nil, []bool{false}, rotation.CodeStore},
+		"not answered":        {func(*bench, string, func() error) error { return errBroken }, nil, nil, rotation.CodeStore},
 		"stored all the same": {func(_ *bench, _ string, do func() error) error { return errors.Join(do(), errBroken) }, nil, nil, rotation.CodeStore},
 		"nobody knows":        {func(*bench, string, func() error) error { return errBroken }, api("ThrottlingException"), nil, rotation.CodeStore},
 		"another was faster": {func(b *bench, token string, do func() error) error {
@@ -155,4 +157,22 @@ func TestLabelled(t *testing.T) {
 		return r.Promote(ctx)
 	}
 	b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeCurrentMoved)
+}
+
+// C22: whoever puts away what no label names goes by labels that are younger than the
+// promotion.
+func TestLabelledAfterThePromotion(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.Pass(time.Hour)
+	b.Lag(map[string]rotationtest.Lag{"DescribeSecret": {For: 5 * time.Second}})
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Promote(ctx))
+		versions, err := r.Labelled(ctx)
+		if err != nil || versions[rotation.StageCurrent].ID != token {
+			t.Errorf("AWSCURRENT is %q, %v", versions[rotation.StageCurrent].ID, err)
+		}
+		return nil
+	}
+	b.must(b.deliver(token, rotation.StepFinish))
 }

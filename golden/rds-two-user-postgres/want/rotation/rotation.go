@@ -24,6 +24,10 @@ const (
 // RotateSecret registers the pending version before the first step runs.
 var errNoValue = Errorf(CodeNoPendingValue, "the version has no value")
 
+// errNoLabel says that a version did not hold the label that the step had found on
+// it: the label has moved on, or the read is older than the one that found it.
+var errNoLabel = Errorf(CodeNotPending, "the version does not hold the label any more")
+
 // errPromoted says that another delivery of the same event was faster.
 var errPromoted = errors.New("the token's version holds AWSCURRENT")
 
@@ -42,6 +46,10 @@ type Rotation struct {
 	current, previous string
 	due               time.Time // the next rotation, zero if that is not known
 	end               time.Time // of the invocation, zero if it has none
+
+	checked time.Time // the last Recheck that found all well
+	held    string    // the holder of AWSCURRENT then
+	unclear bool      // whether a request may have moved AWSCURRENT, or yet may
 }
 
 // Version is a stored value and the id under which Secrets Manager keeps it.
@@ -57,7 +65,7 @@ func (r *Rotation) Current(ctx context.Context) (Version, error) {
 	}
 	v, err := r.version(ctx, r.current, StageCurrent)
 	if errors.Is(err, errNoValue) {
-		err = Errorf(CodeNoCurrent, "the version that holds AWSCURRENT has no value: somebody moved the label there")
+		err = Errorf(CodeNoCurrent, "the version that holds AWSCURRENT has no value: somebody moved the label there").Because(errNoValue)
 	}
 	return v, err
 }
@@ -135,17 +143,19 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 // label. Versions that have no value yet are left out, and so are former ones that
 // are no JSON object and name nothing (C4); one that cannot be read is an error,
 // since whatever it names may be in use. What the step found when it began stays
-// what [Rotation.Recheck] and [Rotation.Promote] hold it to.
+// what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older
+// than this delivery's own promotion are not taken for the present ones (C22).
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
-	secret, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
+	stages, err := r.stages(ctx)
 	if err != nil {
-		return nil, storeError(ctx, "DescribeSecret", err)
+		return nil, err
 	}
 	versions := make(map[string]Version)
-	for id, labels := range secret.VersionIdsToStages {
+	for id, labels := range stages {
 		v, err := r.version(ctx, id, "")
-		needed := slices.Contains(labels, StageCurrent) || slices.Contains(labels, StagePending)
-		if errors.Is(err, errNoValue) || CodeOf(err) == CodeBadSecret && !needed {
+		current := slices.Contains(labels, StageCurrent)
+		needed := current || slices.Contains(labels, StagePending)
+		if errors.Is(err, errNoValue) && !current || CodeOf(err) == CodeBadSecret && !needed {
 			continue
 		}
 		if err != nil {
@@ -156,6 +166,23 @@ func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 		}
 	}
 	return versions, nil
+}
+
+// stages reads the labels, by version.
+func (r *Rotation) stages(ctx context.Context) (map[string][]string, error) {
+	for began := r.Now(); ; {
+		secret, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
+		if err != nil {
+			return nil, storeError(ctx, "DescribeSecret", err)
+		}
+		late := r.promoted() && !slices.Contains(secret.VersionIdsToStages[r.current], StageCurrent)
+		if !late || r.Now().Sub(began) >= readsLag {
+			return secret.VersionIdsToStages, nil
+		}
+		if err := r.Wait(ctx, lookPause); err != nil {
+			return nil, Errorf(CodeDeadline, "time ran out while the labels did not show the promotion").Because(err)
+		}
+	}
 }
 
 // Secret returns the AWSCURRENT value of another secret, such as an admin's.
@@ -186,85 +213,9 @@ func (r *Rotation) Recheck(ctx context.Context) error {
 	case r.current != current:
 		return errConflict
 	default:
+		r.checked, r.held = r.Now(), r.current
 		return nil
 	}
-}
-
-// Promote moves AWSCURRENT to the pending version by compare-and-swap. If the
-// answer was lost or another delivery was faster, it finds out. A failure for
-// which [NotPromoted] is true left AWSCURRENT where it was; after any other
-// the move may have happened or may yet happen.
-func (r *Rotation) Promote(ctx context.Context) error {
-	holder := r.current
-	_, err := r.h.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
-		SecretId:            &r.event.SecretID,
-		VersionStage:        aws.String(StageCurrent),
-		MoveToVersionId:     &r.event.ClientRequestToken,
-		RemoveFromVersionId: &holder,
-	})
-	if err == nil {
-		r.current, r.previous = r.event.ClientRequestToken, holder
-		return nil
-	}
-	failure := storeError(ctx, "UpdateSecretVersionStage", err)
-	switch secret, guard := r.describeSecret(ctx); {
-	case secret != nil && r.promoted():
-		return nil
-	case secret == nil, !refused(err):
-		return failure
-	case guard != nil, r.current != holder:
-		return notPromoted{errConflict}
-	default:
-		return notPromoted{failure}
-	}
-}
-
-// notPromoted marks a failure after which AWSCURRENT certainly did not move.
-type notPromoted struct{ error }
-
-func (n notPromoted) Unwrap() error { return n.error }
-
-// NotPromoted reports whether err says that [Rotation.Promote] certainly did
-// not move AWSCURRENT, so that a change may be put back.
-func NotPromoted(err error) bool {
-	_, ok := errors.AsType[notPromoted](err)
-	return ok
-}
-
-// Superseded reports whether err says that another delivery of the same event
-// has promoted the pending version already: there is nothing left to do.
-func Superseded(err error) bool { return errors.Is(err, errPromoted) }
-
-// GiveUp takes AWSPENDING off the token's version, so that the next rotation
-// starts with a new value, and returns why. Strategies call it only when it is
-// proven that the pending credential is not in force.
-func (r *Rotation) GiveUp(ctx context.Context, why error) error {
-	if err := r.abandon(ctx); err != nil {
-		r.Log.ErrorContext(ctx, "AWSPENDING could not be taken off", "code", CodeOf(err), "detail", printable(err).Detail)
-	}
-	return why
-}
-
-// abandon takes AWSPENDING off the token's version. Already gone is as good.
-func (r *Rotation) abandon(ctx context.Context) error {
-	return r.Unlabel(ctx, StagePending, r.event.ClientRequestToken)
-}
-
-// Unlabel takes a label off a version. Already gone is as good.
-func (r *Rotation) Unlabel(ctx context.Context, label, version string) error {
-	_, err := r.h.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
-		SecretId:            &r.event.SecretID,
-		VersionStage:        &label,
-		RemoveFromVersionId: &version,
-	})
-	if err == nil {
-		return nil
-	}
-	failure := storeError(ctx, "UpdateSecretVersionStage", err)
-	if secret, _ := r.describeSecret(ctx); secret != nil && !slices.Contains(secret.VersionIdsToStages[version], label) {
-		return nil
-	}
-	return failure
 }
 
 // Settling returns a context for putting things right: it outlives ctx and ends
@@ -308,6 +259,12 @@ func (r *Rotation) Now() time.Time { return r.h.now() }
 
 // promoted reports whether the token's version holds AWSCURRENT.
 func (r *Rotation) promoted() bool { return r.current == r.event.ClientRequestToken }
+
+// replaced reports whether guard stands in the way of a delivery that comes after
+// its rotation was complete and another one began where it had ended.
+func (r *Rotation) replaced(guard error) bool {
+	return CodeOf(guard) == CodeNotPending && r.previous == r.event.ClientRequestToken
+}
 
 // describe reads the labels and says whether the step may go on (C1). A token
 // that holds AWSCURRENT may: its rotation is done but for the cleaning up.
@@ -363,6 +320,9 @@ func (r *Rotation) version(ctx context.Context, id, stage string) (Version, erro
 	out, err := r.h.store.GetSecretValue(ctx, input)
 	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 		return Version{}, errNoValue
+	}
+	if _, ok := errors.AsType[*types.InvalidRequestException](err); ok && stage != "" {
+		return Version{}, errNoLabel
 	}
 	if err != nil {
 		return Version{}, storeError(ctx, "GetSecretValue", err)

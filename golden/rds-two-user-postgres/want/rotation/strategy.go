@@ -44,6 +44,14 @@ type Keeper interface {
 	Stored(ctx context.Context, r *Rotation, value Value, ok bool) error
 }
 
+// A Healer is a [Strategy] that can make AWSCURRENT work again.
+type Healer interface {
+	// Heal is called in finishSecret where another delivery has promoted the
+	// version and AWSCURRENT's credential is refused. It makes the credential
+	// work, or says why it cannot.
+	Heal(ctx context.Context, r *Rotation) error
+}
+
 // A Cleaner is a [Strategy] that has something to put away once its pending
 // credential is AWSCURRENT.
 type Cleaner interface {

@@ -39,6 +39,9 @@ type Subject struct {
 	// once: a change that lands late ends AWSCURRENT, and it takes the next
 	// rotation to heal that.
 	Single bool
+	// Cramped says that the target has no room for two processes at a time, so that
+	// none may stand still.
+	Cramped bool
 	// Seeded is what people do to the secret between its first value and its first
 	// rotation, if anything.
 	Seeded func() error
@@ -68,6 +71,7 @@ type World struct {
 	Config  rotation.Config
 
 	t      testing.TB
+	reads  *Lagging // what rotators see
 	mu     sync.Mutex
 	output bytes.Buffer
 	tokens int
@@ -80,14 +84,22 @@ type World struct {
 func NewWorld(t testing.TB, subject func(*World) Subject) *World {
 	t.Helper()
 	w := &World{t: t, Outside: new(Outside), clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w.Outside.Now = w.Now
 	w.Store = &SecretsManager{Now: w.Now}
 	w.Config = rotation.Config{AllowedSecrets: []string{"arn:*"}}
 	w.Subject = subject(w)
 	w.Secret = w.Seed(secretName, w.Initial)
+	w.Lag(nil)
 	if err := ask(w.Seeded); err != nil {
 		t.Fatalf("after seeding: %v", err)
 	}
 	return w
+}
+
+// Lag makes the reads of rotators late, each operation's as lags say. The world
+// itself goes on seeing what is true.
+func (w *World) Lag(lags map[string]Lag) {
+	w.reads = &Lagging{SecretsManager: w.Store, Lags: lags}
 }
 
 // Seed creates a secret with a value and returns its ARN.
@@ -99,6 +111,9 @@ func (w *World) Seed(name, value string) string {
 	}
 	return aws.ToString(out.ARN)
 }
+
+// View returns Secrets Manager as process p sees it.
+func (w *World) View(p *Process) rotation.Store { return p.Store(w.reads) }
 
 // Now is the world's clock.
 func (w *World) Now() time.Time {
@@ -114,10 +129,26 @@ func (w *World) Pass(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
-// Pause passes time in place of sleeping.
+// Pause passes time in place of sleeping, until the invocation that ctx is of has
+// used up its own.
 func (w *World) Pause(ctx context.Context, d time.Duration) error {
 	w.Pass(d)
+	if end, ok := ctx.Value(invocationEnds{}).(time.Time); ok && w.Now().After(end) {
+		return context.DeadlineExceeded
+	}
 	return ctx.Err()
+}
+
+// invocationEnds is the key of the time at which an invocation has to begin to
+// put things right, by the world's clock.
+type invocationEnds struct{}
+
+// invocationTime is what a function with the usual timeout has for its work.
+const invocationTime = 56 * time.Second
+
+// Invocation returns the context of an invocation that begins now.
+func (w *World) Invocation(ctx context.Context) context.Context {
+	return context.WithValue(ctx, invocationEnds{}, w.Now().Add(invocationTime))
 }
 
 // Write takes the rotator's logs and metrics.
@@ -158,7 +189,7 @@ func (w *World) Handler(p *Process) (*rotation.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rotation.New(p.Store(w.Store), strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.Now, w.Pause)), nil
+	return rotation.New(w.View(p), strategy, w.Config, rotation.WithOutput(w), rotation.WithClock(w.Now, w.Pause)), nil
 }
 
 // Steps are the steps of a rotation in the order in which the service runs them.
@@ -187,7 +218,7 @@ func (w *World) deliver(p *Process, token, step string) (wait func() error, err 
 		return nil, err
 	}
 	wait, err = p.run(func() error {
-		_, err := handler.Handle(context.Background(), event)
+		_, err := handler.Handle(w.Invocation(context.Background()), event)
 		return err
 	})
 	if p.Dead() && w.Settle != nil {

@@ -32,9 +32,11 @@ const (
 // calls RotateSecret, runs the rotator's steps and reports the outcome with
 // RotationSucceeded or EndTest.
 //
+// Its own reads are exact; those that [Lagging] answers are late. Rate limits and
+// failures come from [Outside], which stands between it and a [Process].
+//
 // Not here, because no rotator depends on them: encryption keys, checks of form, policies,
-// deletion, tags, replication itself, rate limits, and the schedule beyond
-// NextRotationDate.
+// deletion, tags, replication itself, and the schedule beyond NextRotationDate.
 //
 // The zero value is an account without secrets. It is safe for use by several
 // goroutines at once; set the fields before the first call.
@@ -87,6 +89,7 @@ func (m *SecretsManager) CreateSecret(ctx context.Context, in *secretsmanager.Cr
 			s.add(token, val, m.now())
 			s.attach(labelCurrent, token)
 		}
+		s.record(m.now())
 	case s.versions[token] == nil || !s.versions[token].value.equal(val):
 		return nil, &types.ResourceExistsException{Message: aws.String("The operation failed because the secret " + name + " already exists.")}
 	}
@@ -100,11 +103,16 @@ func (m *SecretsManager) CreateSecret(ctx context.Context, in *secretsmanager.Cr
 // DescribeSecret answers with everything but the value. VersionIdsToStages names
 // only versions that have a label.
 func (m *SecretsManager) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
-	s, err := m.open(ctx, in.SecretId)
+	return m.describeSecret(ctx, in, exact)
+}
+
+func (m *SecretsManager) describeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, as sight) (*secretsmanager.DescribeSecretOutput, error) {
+	live, err := m.open(ctx, in.SecretId)
 	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	s := as(live)
 	return &secretsmanager.DescribeSecretOutput{
 		ARN:                aws.String(s.arn),
 		Name:               aws.String(s.name),
@@ -118,7 +126,7 @@ func (m *SecretsManager) DescribeSecret(ctx context.Context, in *secretsmanager.
 		RotationEnabled:    clone(s.rotationEnabled),
 		RotationLambdaARN:  clone(s.rotationLambda),
 		RotationRules:      cloneRules(s.rotationRules),
-		ReplicationStatus:  s.nextReplicationStatus(),
+		ReplicationStatus:  live.nextReplicationStatus(),
 		VersionIdsToStages: s.stages(),
 	}, nil
 }
@@ -130,11 +138,16 @@ func (m *SecretsManager) DescribeSecret(ctx context.Context, in *secretsmanager.
 // A version without a value is not found, neither by its id nor by its label, as
 // seen with AWS: https://github.com/getmoto/moto/issues/8403.
 func (m *SecretsManager) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return m.getSecretValue(ctx, in, exact)
+}
+
+func (m *SecretsManager) getSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, as sight) (*secretsmanager.GetSecretValueOutput, error) {
 	s, err := m.open(ctx, in.SecretId)
 	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	s = as(s)
 	id, stage := aws.ToString(in.VersionId), aws.ToString(in.VersionStage)
 	if id == "" && stage == "" {
 		stage = labelCurrent
@@ -217,8 +230,7 @@ func (m *SecretsManager) PutSecretValue(ctx context.Context, in *secretsmanager.
 	for _, stage := range stages {
 		s.attach(stage, token)
 	}
-	s.changed = m.now()
-	s.collect(m.now())
+	s.wrote(m.now())
 	return s.putOutput(token), nil
 }
 
@@ -270,8 +282,7 @@ func (m *SecretsManager) UpdateSecretVersionStage(ctx context.Context, in *secre
 	default:
 		s.attach(stage, to)
 	}
-	s.changed = m.now()
-	s.collect(m.now())
+	s.wrote(m.now())
 	return &secretsmanager.UpdateSecretVersionStageOutput{ARN: aws.String(s.arn), Name: aws.String(s.name)}, nil
 }
 
@@ -280,11 +291,16 @@ func (m *SecretsManager) UpdateSecretVersionStage(ctx context.Context, in *secre
 // empty and yet not the last. AWS promises no order; here it is the order of the
 // ids, so that nobody comes to rely on the newest being first.
 func (m *SecretsManager) ListSecretVersionIds(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error) {
+	return m.listSecretVersionIDs(ctx, in, exact)
+}
+
+func (m *SecretsManager) listSecretVersionIDs(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, as sight) (*secretsmanager.ListSecretVersionIdsOutput, error) {
 	s, err := m.open(ctx, in.SecretId)
 	if err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	s = as(s)
 	ids := slices.Sorted(maps.Keys(s.versions))
 	if in.NextToken != nil {
 		after, ok := strings.CutPrefix(*in.NextToken, pageAfter)
@@ -368,8 +384,7 @@ func (m *SecretsManager) RotateSecret(ctx context.Context, in *secretsmanager.Ro
 	}
 	s.add(token, val, m.now())
 	s.attach(labelPending, token)
-	s.changed = m.now()
-	s.collect(m.now())
+	s.wrote(m.now())
 	return out, nil
 }
 
@@ -382,7 +397,7 @@ func (m *SecretsManager) CancelRotateSecret(ctx context.Context, in *secretsmana
 	}
 	defer m.mu.Unlock()
 	s.rotationEnabled = aws.Bool(false)
-	s.changed = m.now()
+	s.wrote(m.now())
 	out := &secretsmanager.CancelRotateSecretOutput{ARN: aws.String(s.arn), Name: aws.String(s.name)}
 	if token := s.inFlight(); token != "" {
 		out.VersionId = aws.String(token)

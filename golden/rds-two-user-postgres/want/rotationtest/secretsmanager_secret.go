@@ -43,6 +43,8 @@ type secret struct {
 
 	versions map[string]*version // by id
 	holder   map[string]string   // label -> id of the one version that holds it
+
+	history []moment // what was true and since when, oldest first
 }
 
 // A version is a value, or the place for one: RotateSecret registers versions

@@ -43,6 +43,7 @@ func (m *SecretsManager) RotationSucceeded(secretID, token string) error {
 		return fmt.Errorf("every step succeeded, but version %s holds %v and not %s", token, s.labels(token), labelCurrent)
 	}
 	s.rotated = m.now()
+	s.record(m.now())
 	return nil
 }
 
@@ -64,6 +65,7 @@ func (m *SecretsManager) EndTest(secretID, token string) error {
 		return fmt.Errorf("version %s was only to be tested, but holds %v", token, labels)
 	}
 	delete(s.versions, token)
+	s.record(m.now())
 	return nil
 }
 

@@ -96,6 +96,30 @@ func TestProof(t *testing.T) {
 	})
 }
 
+// C22: nor where reads of Secrets Manager lag and answers are lost.
+func TestProofWithOldReads(t *testing.T) {
+	for name, config := range modes {
+		t.Run(name, func(t *testing.T) {
+			rotationtest.ProveLagging(t, func(w *rotationtest.World) rotationtest.Subject {
+				s, _ := subject(w, config)
+				return s
+			})
+		})
+	}
+}
+
+// C20: nor where each user has one connection more than applications hold.
+func TestProofWithOneConnection(t *testing.T) {
+	rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, server := subject(w, preprovisioned)
+		for _, user := range []string{userA, userB} {
+			server.Limit(user, databasetest.Limits{Connections: 5}, 4)
+		}
+		s.Cramped = true
+		return s
+	})
+}
+
 // T2: being killed after a call and before the next are one and the same.
 func TestNothingBetweenCalls(t *testing.T) {
 	for name, config := range modes {

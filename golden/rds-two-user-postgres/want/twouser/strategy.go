@@ -27,8 +27,9 @@ type Target interface {
 	// PasswordPolicy is what the engine's passwords look like.
 	PasswordPolicy() database.PasswordPolicy
 	// Login opens a session on account's host. A credential that the server
-	// refuses is [rotation.CodeAuthRejected]; a session that is not account's
-	// user is [rotation.CodeIdentity].
+	// refuses is [rotation.CodeAuthRejected]; [rotation.CodeUserLimit] is said only
+	// to the right one; a session that is not account's user is
+	// [rotation.CodeIdentity].
 	Login(ctx context.Context, account database.Account) (Session, error)
 	// Prove logs in and out again, as fast as the engine can.
 	Prove(ctx context.Context, account database.Account) error
@@ -127,13 +128,18 @@ func (*Strategy) Credential() []string {
 func (*Strategy) Overlaps() bool { return true }
 
 // Next is AWSCURRENT with the other user and a new password.
-func (s *Strategy) Next(_ context.Context, _ *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
+// What setSecret will need of AWSCURRENT is looked at first: a value that is stored
+// keeps what was wrong with it.
+func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	active, err := s.account(current)
 	if err != nil {
 		return rotation.Value{}, err
 	}
 	inactive, err := s.other(active)
 	if err != nil {
+		return rotation.Value{}, err
+	}
+	if _, err := s.adminAccount(ctx, r, active); err != nil {
 		return rotation.Value{}, err
 	}
 	password, err := s.target.PasswordPolicy().Generate()
@@ -191,7 +197,7 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	}
 	// A rule against reusing passwords also refuses one that an earlier
 	// delivery has set already, so a refusal is no news until the log-in fails.
-	err = s.target.Prove(ctx, inactive.Writer())
+	err = s.logsIn(ctx, inactive.Writer())
 	if refusal != nil && rotation.CodeOf(err) == rotation.CodeAuthRejected {
 		return r.GiveUp(ctx, refusal)
 	}
@@ -226,7 +232,12 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 	if err != nil {
 		return err
 	}
-	return s.target.Prove(ctx, account)
+	return s.logsIn(ctx, account)
+}
+
+// logsIn proves that account's password is right.
+func (s *Strategy) logsIn(ctx context.Context, account database.Account) error {
+	return database.Accepted(s.target.Prove(ctx, account))
 }
 
 // Preflight logs in as AWSCURRENT's user and as the admin, and tries what a
@@ -325,7 +336,7 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 // would stand in the next one's way. But if AWSCURRENT does not log in, it may
 // hold the only password that does.
 func (s *Strategy) dismiss(ctx context.Context, r *rotation.Rotation, active database.Account) error {
-	if err := s.target.Prove(ctx, active); err != nil {
+	if err := s.logsIn(ctx, active); err != nil {
 		return rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q and stays, since AWSCURRENT does not log in: %s", active.User, rotation.CodeOf(err)).Because(err)
 	}
 	return r.GiveUp(ctx, rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names AWSCURRENT's own user %q: it is given up", active.User))
@@ -335,7 +346,7 @@ func (s *Strategy) dismiss(ctx context.Context, r *rotation.Rotation, active dat
 // its word: AWSCURRENT logs in, or else the inactive user with the password
 // that AWSPREVIOUS has for it.
 func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inactive database.Account) error {
-	err := s.target.Prove(ctx, active)
+	err := s.logsIn(ctx, active)
 	if err == nil {
 		r.Report.Candidate = rotation.StageCurrent
 		return nil
@@ -346,7 +357,7 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 	if previous, ok := r.Previous(ctx); ok {
 		account, bad := s.account(previous.Value)
 		if bad == nil && account.SameLogin(inactive) {
-			err := s.target.Prove(ctx, account)
+			err := s.logsIn(ctx, account)
 			if err == nil {
 				r.Report.Candidate = rotation.StagePrevious
 				return nil
@@ -356,6 +367,9 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 			}
 		}
 	}
+	if err := s.diagnose(ctx, r, active); err != nil {
+		return err
+	}
 	if s.config.AllowRecovery {
 		r.Log.WarnContext(ctx, "no version logs in: the admin acts all the same, as ALLOW_RECOVERY permits")
 		r.Report.Candidate = "admin"
@@ -364,22 +378,42 @@ func (s *Strategy) vouch(ctx context.Context, r *rotation.Rotation, active, inac
 	return rotation.Errorf(rotation.CodeLockedOut, "neither AWSCURRENT nor AWSPREVIOUS logs in: repair the secret, or set ALLOW_RECOVERY for one rotation").Because(err)
 }
 
+// diagnose asks the admin why AWSCURRENT's user cannot log in, where servers call an
+// expired account a wrong password. It returns nil if there is nothing to be said.
+func (s *Strategy) diagnose(ctx context.Context, r *rotation.Rotation, active database.Account) error {
+	admin, err := s.admin(ctx, r, active)
+	if err != nil {
+		r.Log.WarnContext(ctx, "the admin cannot be asked why AWSCURRENT does not log in", "code", rotation.CodeOf(err))
+		return nil
+	}
+	defer admin.Close()
+	if admin, ok := admin.(database.Diagnoser); ok {
+		return admin.Diagnose(ctx, active.User)
+	}
+	return nil
+}
+
 // admin opens the session that may set the pair's passwords, on the server
 // that takes changes.
 func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, active database.Account) (Session, error) {
-	if active.AdminARN == "" {
-		return nil, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing: no user may set another's password without an admin secret", database.KeyAdmin)
-	}
-	v, err := r.Secret(ctx, active.AdminARN)
-	if err != nil {
-		return nil, rotation.Within("admin secret", err)
-	}
-	account, err := active.AsAdmin(v)
+	account, err := s.adminAccount(ctx, r, active)
 	if err != nil {
 		return nil, err
 	}
 	session, err := s.target.Login(ctx, account)
 	return session, rotation.Within("admin", err)
+}
+
+// adminAccount returns the login of the admin that active's secret names.
+func (s *Strategy) adminAccount(ctx context.Context, r *rotation.Rotation, active database.Account) (database.Account, error) {
+	if active.AdminARN == "" {
+		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing: no user may set another's password without an admin secret", database.KeyAdmin)
+	}
+	v, err := r.Secret(ctx, active.AdminARN)
+	if err != nil {
+		return database.Account{}, rotation.Within("admin secret", err)
+	}
+	return active.AsAdmin(v)
 }
 
 // prove logs in as the new user, at a host that may be a replica and is then
@@ -398,21 +432,29 @@ func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, active, inac
 			session, err = s.target.Login(ctx, inactive)
 			return err
 		})
-	if err != nil {
+	full := rotation.CodeOf(err) == rotation.CodeUserLimit // the password is right, and there is no session
+	if err != nil && !full {
 		return err
 	}
-	defer session.Close()
+	if full {
+		session = nil
+	} else {
+		defer session.Close()
+	}
 	if err := s.compare(ctx, r, session, active, inactive); err != nil || !waited {
 		return err
 	}
 	return r.Recheck(ctx) // the labels may have moved meanwhile
 }
 
-// compare asks for parity in the new user's session, and else in the admin's.
+// compare asks for parity in the new user's session if there is one that can tell,
+// and else in the admin's.
 func (s *Strategy) compare(ctx context.Context, r *rotation.Rotation, session Session, active, inactive database.Account) error {
-	err := session.Parity(ctx, active.User, inactive.User)
-	if rotation.CodeOf(err) != rotation.CodePermission {
-		return err
+	if session != nil {
+		err := session.Parity(ctx, active.User, inactive.User)
+		if rotation.CodeOf(err) != rotation.CodePermission {
+			return err
+		}
 	}
 	admin, err := s.admin(ctx, r, active)
 	if err != nil {

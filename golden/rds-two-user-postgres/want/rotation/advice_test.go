@@ -1,0 +1,129 @@
+package rotation_test
+
+import (
+	"cmp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"example.com/orders-db/rotation"
+	"example.com/orders-db/rotationtest"
+)
+
+// C25: what RUNBOOK.md tells a person to do about a code helps: the next rotation
+// goes through, or the same one where the entry says so.
+func TestAdvice(t *testing.T) {
+	for code, test := range map[rotation.Code]struct {
+		initial *string              // of the secret, if it is not as it should be
+		begin   func(*bench, string) // before the steps of a rotation
+		cure    func(*bench, string)
+		same    bool // the rotation goes on, else another begins
+	}{
+		rotation.CodeDisabled: {
+			begin: func(b *bench, _ string) { b.Config.Disabled = true },
+			cure:  func(b *bench, _ string) { b.Config.Disabled = false },
+		},
+		rotation.CodeTooSoon: {
+			begin: func(b *bench, _ string) { b.overlaps, b.Config.MinRotationAge = true, rotation.DefaultMinRotationAge },
+			cure:  func(b *bench, _ string) { b.Config.MinRotationAge = 0 },
+		},
+		rotation.CodeRotationOff: {
+			begin: func(b *bench, _ string) {
+				_, err := b.Store.CancelRotateSecret(b.t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: &b.Secret})
+				b.must(err)
+			},
+			// Switching it on takes up the rotation that was under way.
+			cure: func(b *bench, token string) { b.must(b.GiveUp(token)) },
+		},
+		rotation.CodeNoCurrent: {
+			initial: new(""),
+			begin:   func(*bench, string) {},
+			cure:    func(b *bench, _ string) { b.put(b.Token(), seed) },
+		},
+		rotation.CodeBadSecret: {
+			initial: new(`{"host": "db", "password": }`),
+			begin:   func(*bench, string) {},
+			cure: func(b *bench, token string) {
+				b.must(b.GiveUp(token))
+				b.put(b.Token(), seed)
+			},
+		},
+		rotation.CodeTampered: {
+			begin: func(b *bench, token string) {
+				b.put(token, strings.Replace(seed, `"db"`, `"other-db"`, 1), rotation.StagePending)
+			},
+			cure: func(b *bench, token string) { b.must(b.GiveUp(token)) },
+		},
+		rotation.CodeSameValue: {
+			begin: func(b *bench, token string) {
+				current, err := b.Value(rotation.StageCurrent)
+				b.must(err)
+				b.put(token, current.Text().Reveal(), rotation.StagePending)
+			},
+			cure: func(*bench, string) {}, // it is given up by itself
+		},
+		rotation.CodeSecretNotAllowed: {
+			begin: func(b *bench, _ string) { b.Config.AllowedSecrets = []string{"arn:another"} },
+			cure:  func(b *bench, _ string) { b.Config.AllowedSecrets = []string{b.Secret} },
+			same:  true,
+		},
+		rotation.CodeUnknownToken: {
+			begin: func(b *bench, token string) { b.must(b.GiveUp(token)) },
+			cure:  func(*bench, string) {},
+		},
+		rotation.CodeNotPending: {
+			begin: func(b *bench, token string) { b.must(b.GiveUp(token)); b.move("MINE", "", token) },
+			cure:  func(*bench, string) {},
+		},
+		rotation.CodeStoreDenied: {
+			begin: func(b *bench, _ string) {
+				b.on(promote, func(func() error) error { return api("AccessDeniedException") })
+			},
+			cure: func(b *bench, _ string) { b.around = nil },
+			same: true,
+		},
+		rotation.CodeStoreThrottle: {
+			begin: func(b *bench, _ string) { b.on(put, func(func() error) error { return api("ThrottlingException") }) },
+			cure:  func(b *bench, _ string) { b.around = nil },
+			same:  true,
+		},
+		rotation.CodeCurrentMoved: {
+			begin: func(b *bench, _ string) {
+				b.on(promote, func(do func() error) error {
+					b.put(b.Token(), seed)
+					return do()
+				})
+			},
+			cure: func(b *bench, _ string) { b.around = nil },
+		},
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			b := newBench(t, *cmp.Or(test.initial, new(seed)))
+			if test.initial == nil {
+				b.rotated()
+				b.Pass(time.Minute)
+			}
+			token := b.requested()
+			test.begin(b, token)
+			b.wantCode(b.steps(token), code)
+			test.cure(b, token)
+			if !test.same {
+				b.Pass(time.Minute)
+				token = b.requested()
+			}
+			b.must(b.steps(token), b.Settled(token))
+		})
+	}
+}
+
+// steps delivers the steps of a rotation until one fails.
+func (b *bench) steps(token string) (err error) {
+	for _, step := range rotationtest.Steps {
+		if err = b.deliver(token, step); err != nil {
+			break
+		}
+	}
+	return err
+}
