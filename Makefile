@@ -1,6 +1,13 @@
 # Tools are modules of their own in .ci/tools, so that none of what they need is in ours.
 bin := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rotasmith/bin
 
+# A program is named after its go.sum: a change of that is another version of the tool, and a fresh clone builds nothing anew.
+tool          = $(bin)/$(1)-$(firstword $(shell cksum <.ci/tools/$(1)/go.sum))
+golangci-lint := $(call tool,golangci-lint)
+govulncheck   := $(call tool,govulncheck)
+tfsec         := $(call tool,tfsec)
+tofu          := $(call tool,tofu)
+
 # Where ROTASMITH_TIMES names a file, what each part takes is noted in it.
 timed = $(if $(ROTASMITH_TIMES),$(bin)/times run $@)
 
@@ -48,12 +55,12 @@ tidy: ## Refuse a go.mod that is not tidy
 	$(timed) go mod tidy -diff
 
 .PHONY: lint
-lint: $(bin)/golangci-lint ## Run golangci-lint; .golangci.yml has the reason for each rule
-	$(timed) $(bin)/golangci-lint run
+lint: $(golangci-lint) ## Run golangci-lint; .golangci.yml has the reason for each rule
+	$(timed) $(golangci-lint) run
 
 .PHONY: terraform
-terraform: $(bin)/tofu $(bin)/tfsec ## Judge the emitted Terraform with OpenTofu and tfsec, which take minutes to build once
-	cd golden/tfprovider && TOFU=$(bin)/tofu TFSEC=$(bin)/tfsec $(timed) go test -count=1 -parallel=2 -timeout 40m ./...
+terraform: $(tofu) $(tfsec) ## Judge the emitted Terraform with OpenTofu and tfsec, which take minutes to build once
+	cd golden/tfprovider && TOFU=$(tofu) TFSEC=$(tfsec) $(timed) go test -count=1 -parallel=2 -timeout 40m ./...
 
 .PHONY: times
 times: $(bin)/times ## Run all that CI runs and print where the time goes, by part, package and test
@@ -87,21 +94,20 @@ rds-ca: ## Fetch the root certificates of Amazon RDS anew
 	go -C .ci/tools/rds-ca run . "$(CURDIR)/templates/strategies/database/database/rds-ca.pem"
 
 .PHONY: vuln
-vuln: $(bin)/govulncheck ## Ask the Go vulnerability database, which must be reachable
-	$(bin)/govulncheck ./...
+vuln: $(govulncheck) ## Ask the Go vulnerability database, which must be reachable
+	$(govulncheck) ./...
 
 $(bin)/times: .ci/tools/times/main.go
 	go -C $(<D) build -o $@ .
 
-# A change of a tool's go.sum is another version of the tool.
-$(bin)/golangci-lint: .ci/tools/golangci-lint/go.sum
-	go -C $(<D) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(golangci-lint):
+	go -C .ci/tools/golangci-lint build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-$(bin)/govulncheck: .ci/tools/govulncheck/go.sum
-	go -C $(<D) build -o $@ golang.org/x/vuln/cmd/govulncheck
+$(govulncheck):
+	go -C .ci/tools/govulncheck build -o $@ golang.org/x/vuln/cmd/govulncheck
 
-$(bin)/tfsec: .ci/tools/tfsec/go.sum
-	go -C $(<D) build -ldflags "-s -w" -o $@ github.com/aquasecurity/tfsec/cmd/tfsec
+$(tfsec):
+	go -C .ci/tools/tfsec build -ldflags "-s -w" -o $@ github.com/aquasecurity/tfsec/cmd/tfsec
 
-$(bin)/tofu: .ci/tools/tofu/go.sum
-	go -C $(<D) build -ldflags "-s -w -X github.com/opentofu/opentofu/version.dev=no" -o $@ github.com/opentofu/opentofu/cmd/tofu
+$(tofu):
+	go -C .ci/tools/tofu build -ldflags "-s -w -X github.com/opentofu/opentofu/version.dev=no" -o $@ github.com/opentofu/opentofu/cmd/tofu
