@@ -50,6 +50,19 @@ projects: ## Compare the golden cases, and build, vet and test the projects
 e2e: setup ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
 	$(timed) go test -timeout 40m -parallel 9 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^TestEndToEnd$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
 
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: setup ## Run what is tried at random for long: 2,000 pairs of users a server, each fuzz test for FUZZTIME
+	ROTATION_TEST_CASES=2000 go test -count=1 -timeout 90m -run '^TestEndToEnd$$/^(postgres|mysql|mariadb)/^engines$$' ./golden/e2e
+	@go test -list '^Fuzz' ./cmd/... ./generator/... ./templates/... | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print names[--n], $$2 }' | \
+		while read -r name package; do go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" || exit; done
+
+.PHONY: mutants
+mutants: ## Plant faults in the emitted rotators, N at the most, and print those that no test of theirs notices
+	go -C .ci/tools/mutants run . $(N:%=-n %) $(SEED:%=-seed %) "$(CURDIR)"
+
 .PHONY: tidy
 tidy: ## Refuse a go.mod that is not tidy
 	$(timed) go mod tidy -diff
