@@ -48,7 +48,7 @@ projects: ## Compare the golden cases, and build, vet and test the projects
 # All servers work at once, since a frozen process and a server without room make their own wait.
 .PHONY: e2e
 e2e: setup ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
-	$(timed) go test -timeout 40m -parallel 9 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^TestEndToEnd$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
+	$(timed) go test -timeout 40m -parallel 9 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^Test(EndToEnd|Limits)$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
 
 FUZZTIME ?= 1m
 
