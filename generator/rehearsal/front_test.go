@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -434,16 +435,13 @@ func TestFrontRaw(t *testing.T) {
 func TestClientRepeats(t *testing.T) {
 	for _, want := range []struct {
 		retryer  aws.Retryer
-		requests int
+		requests int64
 		refused  bool
 	}{{retry.NewStandard(), 2, true}, {aws.NopRetryer{}, 1, false}} {
 		front := &Front{SecretsManager: newSecretsManager()}
-		requests := 0
+		var requests atomic.Int64
 		front.After = func(c Call) error {
-			if c.Op != "UpdateSecretVersionStage" {
-				return nil
-			}
-			if requests++; requests == 1 {
+			if c.Op == "UpdateSecretVersionStage" && requests.Add(1) == 1 {
 				return ErrDrop
 			}
 			return nil
@@ -462,8 +460,8 @@ func TestClientRepeats(t *testing.T) {
 		_, err = client.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
 			SecretId: aws.String("s"), VersionStage: aws.String("AWSCURRENT"), MoveToVersionId: aws.String("second"), RemoveFromVersionId: aws.String("first"),
 		}, func(o *secretsmanager.Options) { o.Retryer = want.retryer })
-		if refused := errors.As(err, new(*types.InvalidParameterException)); err == nil || refused != want.refused || requests != want.requests {
-			t.Errorf("%d requests, and then %v", requests, err)
+		if refused := errors.As(err, new(*types.InvalidParameterException)); err == nil || refused != want.refused || requests.Load() != want.requests {
+			t.Errorf("%d requests, and then %v", requests.Load(), err)
 		}
 	}
 }
