@@ -43,6 +43,15 @@ type Target interface {
 	Prove(ctx context.Context, account database.Account) error
 }
 
+// Locking is a user's own session on a server that may lock users after wrong
+// passwords.
+type Locking interface {
+	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
+	// session's user. After a rotation that was killed in finishSecret the next
+	// delivery needs one: AWSCURRENT is refused before AWSPENDING logs in.
+	SurvivesRefusal(ctx context.Context) error
+}
+
 // Config is what the strategy is told by the function's environment.
 type Config struct {
 	// AsAdmin lets the admin secret that the secret names (key masterarn)
@@ -200,6 +209,9 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	checks = append(checks, rotation.NewCheck("AWSCURRENT logs in on the server that takes changes", err))
 	if err != nil {
 		return checks
+	}
+	if own, ok := session.(Locking); ok {
+		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", own.SurvivesRefusal(ctx)))
 	}
 	found := &candidate{account: account.Writer(), session: session}
 	defer found.close()

@@ -40,7 +40,10 @@ func (t Target) Login(ctx context.Context, account database.Account) (database.S
 // Session is a [mariadb.Session] that can give its user two passwords.
 type Session struct{ *mariadb.Session }
 
-var _ singleuser.Overlapper = (*Session)(nil)
+var (
+	_ singleuser.Overlapper = (*Session)(nil)
+	_ singleuser.Locking    = (*Session)(nil)
+)
 
 // Overlaps implements [singleuser.Overlapper].
 func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
@@ -57,4 +60,16 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 // Overlap implements [singleuser.Overlapper].
 func (*Session) Overlap(ctx context.Context, changer database.Session, o singleuser.Overlap) error {
 	return changer.(*Session).Identify(ctx, fmt.Sprintf("set both passwords of %q", o.User), o.User, o.Current, o.Pending)
+}
+
+// SurvivesRefusal implements [singleuser.Locking]. Servers before 10.4 do not
+// count wrong passwords.
+// https://mariadb.com/kb/en/server-system-variables/#max_password_errors
+func (s *Session) SurvivesRefusal(ctx context.Context) error {
+	rows, err := s.Select(ctx, "look up max_password_errors", "SHOW GLOBAL VARIABLES LIKE 'max_password_errors'")
+	if err != nil || len(rows) == 0 || rows[0][1] != "1" {
+		return err
+	}
+	return rotation.Errorf(rotation.CodeLocked, "one wrong password locks user %q (max_password_errors = 1), and a rotation that was interrupted has to try two: "+
+		"SET GLOBAL max_password_errors = 3, or more, and the same in the server's configuration", s.Name().User)
 }
