@@ -284,11 +284,11 @@ func (s *Strategy) changer(ctx context.Context, r *rotation.Rotation, found *can
 // admin returns the login of the admin that account's secret names.
 func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Account, error) {
 	if account.AdminARN == "" {
-		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing, and CHANGE_AS is admin", database.KeyAdmin)
+		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "the rotated secret has no key %q, the ARN of the admin secret, and CHANGE_AS is admin", database.KeyAdmin)
 	}
 	v, err := r.Secret(ctx, account.AdminARN)
 	if err != nil {
-		return database.Account{}, err
+		return database.Account{}, rotation.Within("admin secret", err)
 	}
 	return account.AsAdmin(v)
 }
