@@ -218,7 +218,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	changer, err := s.changer(ctx, r, found)
 	if err == nil {
 		defer changer.Close()
-		err = changer.Try(ctx, account.User, account.Password)
+		err = database.Ask(ctx, changer, account.User, s.target.PasswordPolicy())
 	}
 	checks = append(checks, rotation.NewCheck("the password may be changed (tried and thrown away)", err))
 	if own, ok := session.(Overlapper); ok && s.Overlaps() {

@@ -269,7 +269,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 		return checks
 	}
 	note("both users can do the same", admin.Parity(ctx, active.User, inactive))
-	note("the admin may set the password (tried and thrown away)", admin.Try(ctx, inactive, active.Password))
+	note("the admin may set the password (tried and thrown away)", database.Ask(ctx, admin, inactive, s.target.PasswordPolicy()))
 	return checks
 }
 
