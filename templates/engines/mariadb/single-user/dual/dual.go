@@ -9,6 +9,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/engines/mariadb/common/mariadb"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
 )
@@ -67,9 +68,13 @@ func (*Session) Overlap(ctx context.Context, changer database.Session, o singleu
 // https://mariadb.com/kb/en/server-system-variables/#max_password_errors
 func (s *Session) SurvivesRefusal(ctx context.Context) error {
 	rows, err := s.Select(ctx, "look up max_password_errors", "SHOW GLOBAL VARIABLES LIKE 'max_password_errors'")
-	if err != nil || len(rows) == 0 || rows[0][1] != "1" {
+	if err != nil || !locksAtOnce(rows) {
 		return err
 	}
 	return rotation.Errorf(rotation.CodeLocked, "one wrong password locks user %q (max_password_errors = 1), and a rotation that was interrupted has to try two: "+
-		"SET GLOBAL max_password_errors = 3, or more, and the same in the server's configuration", s.Name().User)
+		"set it to 3 or more in the server's configuration, on RDS in its parameter group", s.Name().User)
 }
+
+// locksAtOnce reads from the variable, if there is one, whether one wrong password
+// locks a user.
+func locksAtOnce(variable mysqlconn.Rows) bool { return len(variable) == 1 && variable[0][1] == "1" }
