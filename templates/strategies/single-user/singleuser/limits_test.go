@@ -238,8 +238,21 @@ func TestCreateNeedsTheAdmin(t *testing.T) {
 	r.put(r.Token(), strings.Replace(right, "masterarn", "masterArn", 1), rotation.StageCurrent)
 	r.token = r.Token()
 	r.must(r.Request(r.token))
-	r.wantOutcome(r.deliver(rotation.StepCreate), rotation.CodeBadSecret, "")
+	err := r.deliver(rotation.StepCreate)
+	r.wantOutcome(err, rotation.CodeBadSecret, "")
+	if !strings.Contains(err.Error(), `the rotated secret has no key "masterarn"`) {
+		t.Errorf("%v does not say where what is missing", err)
+	}
 	r.wantLabels(firstPassword, "")
+	r.put(r.Token(), strings.Replace(right, ":secret:admin", ":secret:other", 1), rotation.StageCurrent)
+	r.Config.AllowedSecrets = []string{r.Secret, "*:secret:admin-??????"}
+	r.token = r.Token()
+	r.must(r.Request(r.token))
+	err = r.deliver(rotation.StepCreate)
+	r.wantOutcome(err, rotation.CodeSecretNotAllowed, "")
+	if !strings.Contains(err.Error(), "admin secret: ") {
+		t.Errorf("%v does not say which secret", err)
+	}
 	r.put(r.Token(), right, rotation.StageCurrent)
 	r.wantNext()
 }

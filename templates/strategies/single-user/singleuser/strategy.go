@@ -43,6 +43,15 @@ type Target interface {
 	Prove(ctx context.Context, account database.Account) error
 }
 
+// Locking is a user's own session on a server that may lock users after wrong
+// passwords.
+type Locking interface {
+	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
+	// session's user. After a rotation that was killed in finishSecret the next
+	// delivery needs one: AWSCURRENT is refused before AWSPENDING logs in.
+	SurvivesRefusal(ctx context.Context) error
+}
+
 // Config is what the strategy is told by the function's environment.
 type Config struct {
 	// AsAdmin lets the admin secret that the secret names (key masterarn)
@@ -201,12 +210,15 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
+	if own, ok := session.(Locking); ok {
+		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", own.SurvivesRefusal(ctx)))
+	}
 	found := &candidate{account: account.Writer(), session: session}
 	defer found.close()
 	changer, err := s.changer(ctx, r, found)
 	if err == nil {
 		defer changer.Close()
-		err = changer.Try(ctx, account.User, account.Password)
+		err = database.Ask(ctx, changer, account.User, s.target.PasswordPolicy())
 	}
 	checks = append(checks, rotation.NewCheck("the password may be changed (tried and thrown away)", err))
 	if own, ok := session.(Overlapper); ok && s.Overlaps() {
@@ -272,11 +284,11 @@ func (s *Strategy) changer(ctx context.Context, r *rotation.Rotation, found *can
 // admin returns the login of the admin that account's secret names.
 func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Account, error) {
 	if account.AdminARN == "" {
-		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing, and CHANGE_AS is admin", database.KeyAdmin)
+		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "the rotated secret has no key %q, the ARN of the admin secret, and CHANGE_AS is admin", database.KeyAdmin)
 	}
 	v, err := r.Secret(ctx, account.AdminARN)
 	if err != nil {
-		return database.Account{}, err
+		return database.Account{}, rotation.Within("admin secret", err)
 	}
 	return account.AsAdmin(v)
 }

@@ -248,6 +248,10 @@ func (s wireSession) Change(ctx context.Context, user string, password rotation.
 
 func (s wireSession) Diagnose(context.Context, string) error { return s.r.why }
 
+func (s wireSession) SurvivesRefusal(ctx context.Context) error {
+	return s.Session.(singleuser.Locking).SurvivesRefusal(ctx)
+}
+
 // labels is the store whose answers to moves of AWSCURRENT the rig gives.
 type labels struct {
 	rotation.Store
@@ -856,7 +860,9 @@ func TestPreflight(t *testing.T) {
 		"no right": {self, func(r *rig) {
 			r.server.Refuse(func(databasetest.Statement) error { return rotation.Errorf(rotation.CodePermission, "no") })
 		}, rotation.CodePermission},
-		"no account": {self, func(r *rig) { r.put(r.Token(), `{"username": "orders"}`, rotation.StageCurrent) }, rotation.CodeBadSecret},
+		"locked at once": {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0) }, rotation.CodeLocked},
+		"locked later":   {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0) }, ""},
+		"no account":     {self, func(r *rig) { r.put(r.Token(), `{"username": "orders"}`, rotation.StageCurrent) }, rotation.CodeBadSecret},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.config, "current", nil)

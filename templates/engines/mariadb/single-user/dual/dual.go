@@ -9,6 +9,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/engines/mariadb/common/mariadb"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
 )
@@ -40,7 +41,10 @@ func (t Target) Login(ctx context.Context, account database.Account) (database.S
 // Session is a [mariadb.Session] that can give its user two passwords.
 type Session struct{ *mariadb.Session }
 
-var _ singleuser.Overlapper = (*Session)(nil)
+var (
+	_ singleuser.Overlapper = (*Session)(nil)
+	_ singleuser.Locking    = (*Session)(nil)
+)
 
 // Overlaps implements [singleuser.Overlapper].
 func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
@@ -58,3 +62,19 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 func (*Session) Overlap(ctx context.Context, changer database.Session, o singleuser.Overlap) error {
 	return changer.(*Session).Identify(ctx, fmt.Sprintf("set both passwords of %q", o.User), o.User, o.Current, o.Pending)
 }
+
+// SurvivesRefusal implements [singleuser.Locking]. Servers before 10.4 do not
+// count wrong passwords.
+// https://mariadb.com/kb/en/server-system-variables/#max_password_errors
+func (s *Session) SurvivesRefusal(ctx context.Context) error {
+	rows, err := s.Select(ctx, "look up max_password_errors", "SHOW GLOBAL VARIABLES LIKE 'max_password_errors'")
+	if err != nil || !locksAtOnce(rows) {
+		return err
+	}
+	return rotation.Errorf(rotation.CodeLocked, "one wrong password locks user %q (max_password_errors = 1), and a rotation that was interrupted has to try two: "+
+		"set it to 3 or more in the server's configuration, on RDS in its parameter group", s.Name().User)
+}
+
+// locksAtOnce reads from the variable, if there is one, whether one wrong password
+// locks a user.
+func locksAtOnce(variable mysqlconn.Rows) bool { return len(variable) == 1 && variable[0][1] == "1" }

@@ -69,3 +69,21 @@ func TestOnePassword(t *testing.T) {
 		t.Errorf("got code %q", code)
 	}
 }
+
+// TestSurvivesRefusal: the user itself may read what the server says of wrong
+// passwords. (S1)
+func TestSurvivesRefusal(t *testing.T) {
+	server := mysqltest.New(t)
+	engine, err := mariadb.New(server.Roots, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := login(t, New(engine), server.User(t, "counted", "%", "first", ""))
+	want := rotation.Code("")
+	if server.Exec(t, server.Admin, "SELECT @@global.max_password_errors")[0][0] == "1" {
+		want = rotation.CodeLocked
+	}
+	if got := rotation.CodeOf(session.SurvivesRefusal(t.Context())); got != want {
+		t.Errorf("got code %q, want %q", got, want)
+	}
+}

@@ -125,10 +125,6 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 	if err := s.Diagnose(ctx, user); err != nil || !s.KnowsReplace() {
 		return err
 	}
-	// A rule against using a password again would refuse one that is in force.
-	if password == s.primary {
-		password = rotation.NewSensitive(rand.Text() + "-a1B")
-	}
 	err = s.Alter(ctx, fmt.Sprintf("try a change of the password of %q", user), fmt.Sprintf("ALTER USER /* only asks */ %s IDENTIFIED BY %s REPLACE %s",
 		target, mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(rand.Text())))
 	if mysqlconn.NotPrimary(err) || mysqlconn.NotOwn(err) {

@@ -118,3 +118,21 @@ func TestOnePassword(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSurvivesRefusal: a user that its first wrong password locks is told so
+// beforehand, and any other is not. (S1)
+func TestSurvivesRefusal(t *testing.T) {
+	server := mysqltest.New(t)
+	target := newTarget(t, server)
+	for clause, want := range map[string]rotation.Code{
+		"":                        "",
+		"FAILED_LOGIN_ATTEMPTS 2": "",
+		"FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED": rotation.CodeLocked,
+		"FAILED_LOGIN_ATTEMPTS 10 PASSWORD_LOCK_TIME 1":        "",
+	} {
+		account := server.User(t, "counted", "%", "first", "IDENTIFIED BY 'first' "+clause)
+		if got := rotation.CodeOf(login(t, target, account).SurvivesRefusal(t.Context())); got != want {
+			t.Errorf("%q: got code %q, want %q", clause, got, want)
+		}
+	}
+}

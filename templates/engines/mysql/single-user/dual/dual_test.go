@@ -346,3 +346,20 @@ func (s scripted) Replace(context.Context, rotation.Sensitive, rotation.Sensitiv
 }
 
 func (s scripted) Assign(context.Context, string, rotation.Sensitive, bool) error { return s.err }
+
+// TestLocksAtOnce reads how many wrong passwords lock a user. (S1)
+func TestLocksAtOnce(t *testing.T) {
+	const created = "CREATE USER `orders`@`%` IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK" +
+		" PASSWORD HISTORY DEFAULT PASSWORD REUSE INTERVAL DEFAULT PASSWORD REQUIRE CURRENT DEFAULT"
+	for counter, want := range map[string]bool{
+		"": false,
+		" FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME UNBOUNDED": true,
+		" FAILED_LOGIN_ATTEMPTS 1":                              true,
+		" FAILED_LOGIN_ATTEMPTS 10 PASSWORD_LOCK_TIME 1":        false,
+		" FAILED_LOGIN_ATTEMPTS 2 PASSWORD_LOCK_TIME 1":         false,
+	} {
+		if got := locksAtOnce(created + counter); got != want {
+			t.Errorf("%q: got %t", counter, got)
+		}
+	}
+}

@@ -43,6 +43,7 @@ type Session struct{ *mysql.Session }
 
 var (
 	_ singleuser.Overlapper = (*Session)(nil)
+	_ singleuser.Locking    = (*Session)(nil)
 	_ statements            = (*Session)(nil)
 )
 
@@ -79,6 +80,23 @@ func pluginOf(createUser string) string {
 	_, rest, _ := strings.Cut(createUser, " IDENTIFIED WITH '")
 	plugin, _, _ := strings.Cut(rest, "'")
 	return plugin
+}
+
+// SurvivesRefusal implements [singleuser.Locking].
+func (s *Session) SurvivesRefusal(ctx context.Context) error {
+	rows, err := s.Query(ctx, "look up the session's own user", "SHOW CREATE USER CURRENT_USER()")
+	if err != nil || !locksAtOnce(rows[0][0]) {
+		return err
+	}
+	return rotation.Errorf(rotation.CodeLocked, "one wrong password locks user %q (FAILED_LOGIN_ATTEMPTS 1), and a rotation that was interrupted has to try two: "+
+		"ALTER USER ... FAILED_LOGIN_ATTEMPTS 3, or more", s.Name().User)
+}
+
+// locksAtOnce reads from what SHOW CREATE USER returns whether one wrong password
+// locks the user.
+// https://dev.mysql.com/doc/refman/8.4/en/create-user.html#create-user-password-management
+func locksAtOnce(createUser string) bool {
+	return strings.Contains(createUser+" ", " FAILED_LOGIN_ATTEMPTS 1 ")
 }
 
 // Overlap implements [singleuser.Overlapper].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -56,6 +57,7 @@ const (
 	numberIdle                = 4031 // MySQL
 	numberBlockedMariaDB      = 4150
 	numberLockedMariaDB       = 4151
+	numberProxy               = 9000 // from here on, ProxySQL's own
 )
 
 // loginError classifies what went wrong between the first byte and the end of
@@ -104,12 +106,34 @@ func refusedLogin(refusal *mysql.MySQLError, account database.Account) error {
 	case numberTLSRequired:
 		return say(rotation.CodePermission, "the server admits no connection without TLS")
 	case numberUserTooMany, numberUserLimit: // which are looked at after the password
-		return say(rotation.CodeUserLimit, "the password is right, and a limit of the user is reached: on connections, or on log-ins, queries or updates in an hour")
+		return say(rotation.CodeUserLimit, "the password is right, and "+limitReached(refusal))
 	case numberNoDatabase:
 		return say(rotation.CodeServer, "the database does not exist")
-	default:
-		return refused(refusal, "log-in")
 	}
+	if refusal.Number >= numberProxy {
+		return say(rotation.CodeServer, "a proxy before the server, such as ProxySQL, refuses the log-in in words of its own: see its log")
+	}
+	return refused(refusal, "log-in")
+}
+
+// userLimits has the names that servers give in their refusals to what GRANT and
+// ALTER USER call by another.
+// https://github.com/mysql/mysql-server/blob/mysql-8.4.0/sql/sql_connect.cc
+var userLimits = map[string]string{
+	"'max_user_connections'":     "MAX_USER_CONNECTIONS",
+	"'max_connections_per_hour'": "MAX_CONNECTIONS_PER_HOUR",
+	"'max_questions'":            "MAX_QUERIES_PER_HOUR",
+	"'max_updates'":              "MAX_UPDATES_PER_HOUR",
+}
+
+// limitReached says which limit of the user is, and how to raise it.
+func limitReached(refusal *mysql.MySQLError) string {
+	for said, limit := range userLimits {
+		if strings.Contains(refusal.Message, said) {
+			return limit + " of the user is reached: raise it with ALTER USER ... WITH " + limit
+		}
+	}
+	return "a limit of the user is reached: on connections, or on log-ins, queries or updates in an hour"
 }
 
 // statementError classifies the failure of a statement on an open session, and
@@ -136,19 +160,23 @@ func refused(refusal *mysql.MySQLError, doing string) error {
 	switch refusal.Number {
 	case numberAccessDenied, numberNoPasswordLogin, numberNoDatabaseAccess, numberNoTableAccess, numberNoColumnAccess,
 		numberNoPrivilege, numberNoRoutineAccess, numberNoGrantRight:
-		return say(rotation.CodePermission, "a privilege is missing")
+		return say(rotation.CodePermission, "a privilege is missing, or comes with a role that is not active at the log-in (SET DEFAULT ROLE)")
 	case numberReadOnly, numberReadOnlyTransaction:
 		return say(rotation.CodeNotWriter, "the server is read-only")
 	case numberOptionPrevents:
 		return say(rotation.CodePermission, "an option of the server forbids it, such as read_only or strict_password_validation")
 	case numberLockTimeout, numberDeadlock:
 		return say(rotation.CodeBusy, "another session holds the account")
-	case numberInterrupted, numberExecutionTime, numberStatementTimeout:
+	case numberInterrupted:
 		return say(rotation.CodeDeadline, "the server cancelled it")
+	case numberExecutionTime:
+		return say(rotation.CodeDeadline, "the server cancelled it after max_execution_time: if that is set to less than seconds, raise it")
+	case numberStatementTimeout:
+		return say(rotation.CodeDeadline, "the server cancelled it after max_statement_time: if that is set for the user or the server to less than seconds, raise it")
 	case numberMustChange:
 		return say(rotation.CodeExpired, "the session's password has expired")
 	case numberUserTooMany, numberUserLimit:
-		return say(rotation.CodeUserLimit, "the user's limit on queries or updates in an hour is reached")
+		return say(rotation.CodeUserLimit, limitReached(refusal))
 	case numberTooManyConnections:
 		return say(rotation.CodeServerFull, "the server has no connection to spare")
 	case numberShutdown, numberKilled, numberIdle:

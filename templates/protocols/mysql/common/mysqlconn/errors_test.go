@@ -106,6 +106,35 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestErrorsNameTheCure has answers whose cause lies in what is set at the server or
+// in what stands before it. MySQL and MariaDB name the limit in their own words.
+// (C7, C9)
+func TestErrorsNameTheCure(t *testing.T) {
+	limit := func(name string) *mysql.MySQLError {
+		return &mysql.MySQLError{Number: 1226, Message: "User '" + echo + "' has exceeded the '" + name + "' resource (current value: 20)"}
+	}
+	for want, refusal := range map[string]*mysql.MySQLError{
+		"MAX_QUERIES_PER_HOUR":     limit("max_questions"),
+		"MAX_UPDATES_PER_HOUR":     limit("max_updates"),
+		"MAX_CONNECTIONS_PER_HOUR": limit("max_connections_per_hour"),
+		"MAX_USER_CONNECTIONS":     limit("max_user_connections"),
+		"a limit of the user":      limit("max_of_the_future"),
+		"max_execution_time":       {Number: 3024, Message: echo},
+		"max_statement_time":       {Number: 1969, Message: echo},
+		"proxy":                    {Number: 9001, Message: echo}, // ProxySQL's
+		"SET DEFAULT ROLE":         {Number: 1227, Message: echo},
+	} {
+		for doing, err := range map[string]error{"log-in": refusedLogin(refusal, database.Account{User: "orders"}), "statement": refused(refusal, "do it")} {
+			if doing == "statement" && refusal.Number == 9001 {
+				continue
+			}
+			if text := err.Error(); !strings.Contains(text, want) || strings.Contains(text, echo) {
+				t.Errorf("%d at the %s: %q does not name %s alone", refusal.Number, doing, text, want)
+			}
+		}
+	}
+}
+
 // TestVersions has how servers write theirs.
 func TestVersions(t *testing.T) {
 	for text, want := range map[string]Version{
