@@ -27,8 +27,10 @@ setup: ## Install what the tests need, where that is possible, and say what they
 quick: ## Run what a change of one file needs: unit tests, goldens compared, a sample of the proofs; no server
 	$(timed) go test -short ./cmd/... ./generator/... ./templates/... ./golden ./golden/hclcheck ./golden/space
 
+# Two parts at once: the tests on real servers mostly wait.
 .PHONY: test
-test: setup unit projects e2e ## Run all tests
+test: setup ## Run all tests
+	@$(MAKE) --no-print-directory --jobs=2 e2e unit projects
 
 .PHONY: verify
 verify: tidy lint terraform ## What CI asks beyond the tests: a tidy go.mod, lint, Terraform
@@ -47,7 +49,7 @@ projects: ## Compare the golden cases, and build, vet and test the projects
 
 # All servers work at once, since a frozen process and a server without room make their own wait.
 .PHONY: e2e
-e2e: setup ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
+e2e: $(if $(SERVER),setup) ## Rotate, kill and freeze on real servers, or on SERVER=NAME alone (keys for the providers of keys)
 	$(timed) go test -timeout 40m -parallel 9 $(if $(SERVER),-run '$(if $(filter keys,$(SERVER)),^TestKeys$$,^Test(EndToEnd|Limits)$$/^$(SERVER)$$)') ./golden/e2e ./golden/e2e/keys
 
 FUZZTIME ?= 1m
