@@ -40,14 +40,19 @@ func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id str
 	case bounded.Err() != nil:
 		return nil, cannotRead(id, fmt.Errorf("no answer within %v", secretTimeout))
 	case err != nil:
+		if refused, ok := errors.AsType[*hinted](err); ok {
+			return nil, refused
+		}
 		return nil, cannotRead(id, err)
 	case unread != "":
-		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q: %s; what only its value says stays open\n", id, oneLine(unread))
+		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q: %s\n", id, oneLine(unread))
 	}
 	return facts, nil
 }
 
-// factsOf asks Secrets Manager. unread says why the value gave nothing: many may describe a secret and not read it.
+const staysOpen = "; what only its value says stays open"
+
+// factsOf asks Secrets Manager. unread says what the value did not give and why: many may describe a secret and not read it.
 func factsOf(ctx context.Context, catalog *generator.Catalog, id string) (facts generator.Answers, unread string, err error) {
 	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // what matters comes back as an error
 	if named, err := arn.Parse(id); err == nil {
@@ -62,32 +67,74 @@ func factsOf(ctx context.Context, catalog *generator.Catalog, id string) (facts 
 	if err != nil {
 		return nil, "", err
 	}
+	if err := refuse(id, described); err != nil {
+		return nil, "", err
+	}
 	facts = factsIn(described)
 	value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
-		return facts, "its value cannot be read: " + message(err), nil
+		return facts, "its value cannot be read: " + message(err) + staysOpen, nil
 	}
 	keys, engine, ok := keysOf(aws.ToString(value.SecretString))
 	if !ok {
-		return facts, "its value is no JSON object", nil
-	}
-	if engine != "" {
-		facts["engine"] = generator.Answer{Value: engine}
+		return facts, "its value is no JSON object" + staysOpen, nil
 	}
 	maps.Copy(facts, catalog.FactsOf(keys))
-	return facts, "", nil
+	switch {
+	case knowsEngine(catalog, engine):
+		facts["engine"] = generator.Answer{Value: engine}
+	case engine != "":
+		unread = "its value names an engine that rotasmith does not know"
+	}
+	return facts, unread, nil
 }
 
-// tellFacts says which answers come from the secret. Each was accepted as an answer: nothing else of the secret gets here.
-func (a *app) tellFacts(o *newOptions, filled, answers generator.Answers) {
+func knowsEngine(catalog *generator.Catalog, name string) bool {
+	return slices.ContainsFunc(catalog.Questions, func(q generator.Question) bool {
+		return q.Key == "engine" && catalog.Resolve(nil).Accepts(q, name) == nil
+	})
+}
+
+// refuse returns why no function may rotate a secret, or not in this region.
+func refuse(id string, d *secretsmanager.DescribeSecretOutput) error {
+	const own = "and give the secret of a user or key that the application has of its own"
+	name, _ := arn.Parse(aws.ToString(d.ARN)) // without a region, the secret is no replica
+	switch service, kind, primary := aws.ToString(d.OwningService), aws.ToString(d.Type), aws.ToString(d.PrimaryRegion); {
+	case service != "":
+		// https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
+		return usagef(fmt.Sprintf("leave it to %s, %s", oneLine(service), own),
+			"--from-secret: %q is managed by the AWS service %s: no function may rotate it", id, oneLine(service))
+	case kind != "":
+		// https://docs.aws.amazon.com/secretsmanager/latest/userguide/managed-external-secrets.html
+		return usagef("leave it to Secrets Manager, "+own,
+			"--from-secret: %q is a managed external secret (%s), which Secrets Manager rotates itself", id, oneLine(kind))
+	case primary != "" && name.Region != "" && primary != name.Region:
+		region := name.Region
+		name.Region = primary // a replica's ARN differs in the region only
+		return usagef("--from-secret "+name.String(), "--from-secret: %q in %s is a replica, and only the secret in %s can be rotated", id, region, oneLine(primary))
+	case d.DeletedDate != nil:
+		return usagef("restore it first: aws secretsmanager restore-secret --secret-id "+aws.ToString(d.ARN), "--from-secret: %q is marked for deletion", id)
+	}
+	return nil
+}
+
+// tellFacts says which answers come from the secret, and why others do not. Of its value, only the names of keys and of a known engine get here.
+func (a *app) tellFacts(o *newOptions, catalog *generator.Catalog, answers generator.Answers) {
 	var found []string
-	for key, answer := range filled {
+	for key, answer := range catalog.Fill(answers, o.facts) {
 		if _, ok := answers[key]; !ok {
 			found = append(found, key+"="+answer.Value)
 		}
 	}
 	slices.Sort(found)
 	fmt.Fprintf(a.Err, "rotasmith: --from-secret %q answers %s\n", o.secret, cmp.Or(strings.Join(found, ", "), "nothing"))
+	for key, why := range catalog.Untaken(answers, o.facts) {
+		text := why.Msg
+		if why.Hint != "" {
+			text += " (" + why.Hint + ")"
+		}
+		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q does not answer %s: %s\n", o.secret, key, oneLine(text))
+	}
 }
 
 // factsIn returns what the description of a secret answers.

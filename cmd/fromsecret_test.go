@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -49,6 +50,25 @@ func account(t *testing.T, value string) *rehearsal.Front {
 	t.Cleanup(server.Close)
 	endpoint(t, server.URL)
 	return front
+}
+
+// describedWith is front with further fields in what it tells of a secret: those of secrets that the in-memory service never has.
+func describedWith(front http.Handler, fields map[string]any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		front.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		if r.Header.Get("X-Amz-Target") == "secretsmanager.DescribeSecret" {
+			var described map[string]any
+			if err := json.Unmarshal(body, &described); err == nil {
+				maps.Copy(described, fields)
+				body, _ = json.Marshal(described)
+			}
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(body)
+	}
 }
 
 func endpoint(t *testing.T, url string) {
@@ -180,6 +200,89 @@ func TestFromSecretRefuses(t *testing.T) {
 			}
 			noValue(t, out+errOut)
 			wantNothingHere(t)
+		})
+	}
+}
+
+// R10: a secret that no function may rotate, or not here, is refused with the reason and the cure.
+func TestFromSecretRefusesWhatCannotBeRotated(t *testing.T) {
+	replica := "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/orders-ABCDEF"
+	tests := []struct {
+		name   string
+		fields map[string]any
+		want   string
+	}{
+		{
+			"of RDS", map[string]any{"OwningService": "rds"},
+			"rotasmith: error: --from-secret: \"prod/orders\" is managed by the AWS service rds: no function may rotate it\nrotasmith: hint: leave it to rds,",
+		},
+		{
+			"managed external", map[string]any{"Type": "SalesforceClientSecret"},
+			"rotasmith: error: --from-secret: \"prod/orders\" is a managed external secret (SalesforceClientSecret), which Secrets Manager rotates itself\nrotasmith: hint: ",
+		},
+		{
+			"a replica", map[string]any{"ARN": replica, "PrimaryRegion": "us-east-1"},
+			"rotasmith: error: --from-secret: \"prod/orders\" in eu-west-1 is a replica, and only the secret in us-east-1 can be rotated\n" +
+				"rotasmith: hint: --from-secret arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/orders-ABCDEF\n",
+		},
+		{
+			"marked for deletion", map[string]any{"ARN": replica, "DeletedDate": 1767225600},
+			"rotasmith: error: --from-secret: \"prod/orders\" is marked for deletion\nrotasmith: hint: restore it first: aws secretsmanager restore-secret --secret-id " + replica + "\n",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(describedWith(account(t, secretValue("postgres")), test.fields))
+			defer server.Close()
+			endpoint(t, server.URL)
+			t.Chdir(t.TempDir())
+			code, out, errOut := rotate(t, "new", "orders-db", "--from-secret", "prod/orders", "--type", "rds-single-user", "--no-input")
+			if code != exitUsage || !strings.HasPrefix(errOut, test.want) || out != "" {
+				t.Errorf("exit code %d, stdout %q, want %q in\n%s", code, out, test.want, errOut)
+			}
+			noValue(t, out+errOut)
+			wantNothingHere(t)
+		})
+	}
+}
+
+// R10: what the secret says and the project does not take is said, with the reason.
+func TestFromSecretSaysWhatItDoesNotTake(t *testing.T) {
+	days := func(n int) map[string]any { return map[string]any{"AutomaticallyAfterDays": n} }
+	rate := func(text string) map[string]any { return map[string]any{"ScheduleExpression": text} }
+	own := secretValue("postgres")
+	tests := []struct {
+		name, value string
+		rules       map[string]any
+		args        []string
+		want        string // empty: everything is taken
+	}{
+		{"every day", own, rate("rate(1 day)"), nil, ""},
+		{"a plural", own, rate("rate(1 days)"), nil, `does not answer schedule: bad schedule "rate(1 days)" (30d, rate(12 hours)`},
+		{"1000 days", own, days(1000), nil, `does not answer schedule: schedule "1000d" is out of range (from 1 to 999 days)`},
+		{"answered", own, rate("rate(10 days)"), []string{"--set", "schedule=7d"}, "does not answer schedule: it says rate(10 days), and the answer is 7d"},
+		{"answered alike", own, rate("rate(10 days)"), []string{"--set", "schedule=rate(10 days)"}, ""},
+		{"another engine", own, days(9), []string{"--engine", "mysql"}, "does not answer engine: it says postgres, and the answer is mysql"},
+		{"another type", secretValue("postgres", "alternate_username"), days(9), nil, "does not answer type: it says rds-two-user, and the answer is rds-single-user"},
+		{"no question", secretValue("postgres", "alternate_username"), days(9), nil, "does not answer users: it says preprovisioned, and a project of type rds-single-user is not asked"},
+		{"no engine of ours", secretValue(sentinel), days(9), []string{"--engine", "mysql"}, "its value names an engine that rotasmith does not know"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(describedWith(account(t, test.value), map[string]any{"RotationRules": test.rules}))
+			defer server.Close()
+			endpoint(t, server.URL)
+			t.Chdir(t.TempDir())
+			args := append([]string{"new", "orders-db", "--from-secret", "prod/orders", "--type", "rds-single-user", "--no-input"}, test.args...)
+			code, out, errOut := rotate(t, args...)
+			said := strings.Contains(errOut, test.want)
+			if test.want == "" {
+				said = strings.Contains(errOut, "does not answer")
+			}
+			if code != 0 || said != (test.want != "") {
+				t.Errorf("exit code %d, want %q in\n%s", code, test.want, errOut)
+			}
+			noValue(t, out+errOut)
 		})
 	}
 }

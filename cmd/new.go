@@ -86,7 +86,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 		if o.facts, err = a.readSecret(ctx, catalog, o.secret); err != nil {
 			return err
 		}
-		a.tellFacts(o, catalog.Fill(answers, o.facts), answers)
+		a.tellFacts(o, catalog, answers)
 	}
 	result, err := a.project(ctx, o, catalog, answers)
 	if err != nil {
