@@ -8,6 +8,7 @@ package database
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,11 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 			return Account{}, bad(key, "holds a NUL character")
 		}
 	}
+	for _, key := range []string{KeyHost, KeyDatabaseHost} {
+		if err := checkHost(v, key); err != nil {
+			return Account{}, err
+		}
+	}
 	if isProxy(a.Host) {
 		return Account{}, bad(KeyHost, fmt.Sprintf("is an RDS Proxy, which knows only the credentials of registered secrets: put the database's own host into %q", KeyDatabaseHost))
 	}
@@ -94,6 +100,22 @@ func ParseAccount(v rotation.Value, engines []string) (Account, error) {
 func text(v rotation.Value, key string) string {
 	s, _ := v.Get(key)
 	return s.Reveal()
+}
+
+// checkHost refuses a host that stands in a URL or beside its port.
+func checkHost(v rotation.Value, key string) error {
+	host := text(v, key)
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	switch {
+	case strings.ContainsAny(host, "/@ \t\r\n"):
+		return bad(key, "is not a host alone: it must have no scheme, no user, no path and no space")
+	case strings.Contains(host, ":"):
+		return bad(key, fmt.Sprintf("holds a port, which belongs into key %q", KeyPort))
+	default:
+		return nil
+	}
 }
 
 func port(v rotation.Value) (int, error) {
@@ -148,6 +170,11 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	own, err := port(v)
 	if err != nil {
 		return Account{}, rotation.Within("admin secret", err)
+	}
+	for _, key := range []string{KeyHost, KeyDatabaseHost} {
+		if err := checkHost(v, key); err != nil {
+			return Account{}, rotation.Within("admin secret", err)
+		}
 	}
 	admin := Account{
 		User: user, Password: rotation.NewSensitive(password), Admin: true, Plaintext: unsafe,

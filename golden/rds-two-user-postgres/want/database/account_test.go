@@ -76,6 +76,11 @@ func TestParseAccountRefuses(t *testing.T) {
 		"NUL in the user":            {"username", `{"username": "app\u0000sentinel", "password": "pw", "host": "db"}`},
 		"NUL in the host":            {"host", `{"username": "app", "password": "pw", "host": "db\u0000sentinel"}`},
 		"NUL in the database's host": {"database_host", `{"username": "app", "password": "pw", "host": "db", "database_host": "db\u0000sentinel"}`},
+		"a port in the host":         {"port", `{"username": "app", "password": "pw", "host": "sentinel:5432"}`},
+		"an address and a port":      {"port", `{"username": "app", "password": "pw", "host": "[::1]:5432"}`},
+		"a URL":                      {"host", `{"username": "app", "password": "pw", "host": "postgres://sentinel/orders"}`},
+		"a space in the host":        {"host", `{"username": "app", "password": "pw", "host": "sentinel "}`},
+		"a port in the database's":   {"database_host", `{"username": "app", "password": "pw", "host": "db", "database_host": "sentinel:5432"}`},
 		"a proxy":                    {"host", `{"username": "app", "password": "pw", "host": "sentinel.proxy-1a2b.eu-west-1.rds.amazonaws.com"}`},
 		"a proxy's own endpoint":     {"host", `{"username": "app", "password": "pw", "host": "Sentinel.endpoint.Proxy-1a2b.eu-west-1.rds.amazonaws.com."}`},
 		"a proxy in China":           {"host", `{"username": "app", "password": "pw", "host": "sentinel.proxy-1a2b.rds.cn-north-1.amazonaws.com.cn"}`},
@@ -117,6 +122,7 @@ func TestAccountBehindAProxy(t *testing.T) {
 		`"host": "` + proxy + `", "database_host": "db.example.com"`:                            "db.example.com db.example.com",
 		`"host": "` + proxy + `", "database_host": "10.0.0.1", "tls_server_name": "db.example"`: "10.0.0.1 db.example",
 		`"host": "db", "database_host": null`:                                                   "db db",
+		`"host": "` + proxy + `", "database_host": "fe80::1%eth0"`:                              "fe80::1%eth0 fe80::1%eth0",
 	} {
 		account, err := database.ParseAccount(parse(t, `{"username": "app", "password": "pw", `+keys+`}`), engines)
 		if got := account.Host + " " + account.ServerName; got != want || err != nil {
@@ -169,6 +175,7 @@ func TestAsAdmin(t *testing.T) {
 	for _, text := range []string{
 		`{}`, `{"username": "root"}`, `{"password": "rootpw"}`, `{"username": "", "password": "rootpw"}`, `{"username": "root", "password": null}`,
 		`{"username": "root", "password": "rootpw", "ssl": "no"}`, `{"username": "root", "password": "rootpw", "host": "other", "port": "x"}`,
+		`{"username": "root", "password": "rootpw", "host": "other:5432"}`,
 	} {
 		if got, err := app.AsAdmin(parse(t, text)); rotation.CodeOf(err) != rotation.CodeBadSecret {
 			t.Errorf("%s: got %+v, %v, want %s", text, got, err, rotation.CodeBadSecret)

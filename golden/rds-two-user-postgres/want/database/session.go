@@ -34,6 +34,16 @@ type Diagnoser interface {
 	Diagnose(ctx context.Context, user string) error
 }
 
+// Ask is [Session.Try] with a password made for the question. Rules for passwords,
+// such as one against using any again, may refuse those that are in force.
+func Ask(ctx context.Context, session Session, user string, policy PasswordPolicy) error {
+	password, err := policy.Generate()
+	if err != nil {
+		return err
+	}
+	return session.Try(ctx, user, password)
+}
+
 // Accepted returns nil for the outcome of a log-in that proves the password right:
 // one that succeeded, or was refused for nothing but a limit of the user, which a
 // server looks at once the password is found right (C20).

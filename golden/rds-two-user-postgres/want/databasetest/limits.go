@@ -1,6 +1,7 @@
 package databasetest
 
 import (
+	"context"
 	"time"
 
 	"example.com/orders-db/rotation"
@@ -113,4 +114,16 @@ func (s *Server) count(name string) error {
 	}
 	u.statements++
 	return nil
+}
+
+// SurvivesRefusal is what the server tells a user of its own limit.
+func (s *Session) SurvivesRefusal(context.Context) error {
+	return s.call("look up "+s.user, func() error {
+		return s.do("", "", func(server *Server) error {
+			if server.users[s.user].limits.WrongPasswords == 1 {
+				return rotation.Errorf(rotation.CodeLocked, "one wrong password locks %s", s.user)
+			}
+			return nil
+		})
+	})
 }

@@ -291,10 +291,18 @@ func (s *Session) Claim(_ context.Context, user string) error {
 	})
 }
 
-// Try asks whether the server would take the change.
-func (s *Session) Try(_ context.Context, user string, _ rotation.Sensitive) error {
+// Try asks whether the server would take the change. It would not take a password
+// that is in force: rules against using one again, or against weak ones, may refuse it.
+func (s *Session) Try(_ context.Context, user string, password rotation.Sensitive) error {
 	return s.call("try "+user, func() error {
-		return s.do("try", user, func(*Server) error { return s.may(user) })
+		return s.do("try", user, func(server *Server) error {
+			for _, u := range server.users {
+				if u.password == password.Reveal() {
+					return rotation.Errorf(rotation.CodePolicy, "the password is in force already")
+				}
+			}
+			return s.may(user)
+		})
 	})
 }
 

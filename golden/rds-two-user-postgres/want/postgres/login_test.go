@@ -33,8 +33,8 @@ func welcome(user string) func(*pgproto3.Backend) {
 		for i := range fields {
 			fields[i] = pgproto3.FieldDescription{Name: []byte("x"), DataTypeOID: 25}
 		}
-		if user == pooled {
-			postgrestest.Send(backend, &pgproto3.ErrorResponse{Severity: "ERROR", Code: "22012", Message: postgrestest.Echo}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+		if state := unwelcome[user]; state != "" {
+			postgrestest.Send(backend, &pgproto3.ErrorResponse{Severity: "ERROR", Code: state, Message: postgrestest.Echo}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 			return
 		}
 		postgrestest.Send(backend,
@@ -46,8 +46,12 @@ func welcome(user string) func(*pgproto3.Backend) {
 	}
 }
 
-// pooled is who is welcome behind a pooler: another process answers.
-const pooled = "pooled"
+// pooled is who is welcome behind a pooler: another process answers. hurried has a
+// statement_timeout shorter than the first message takes.
+const pooled, hurried = "pooled", "hurried"
+
+// unwelcome has who is let in and refused the first message, and the SQLSTATE.
+var unwelcome = map[string]string{pooled: "22012", hurried: "57014"}
 
 // TestLoginFails tells apart all that can be wrong between dialling and the end
 // of authentication. (C6, C7)
@@ -114,6 +118,7 @@ func TestLoginFails(t *testing.T) {
 		{name: "the user's limit", script: postgrestest.OverTLS(good, postgrestest.Refuse("53300", "InitializeSessionUserId")), want: rotation.CodeUserLimit},
 		{name: "starting", script: postgrestest.OverTLS(good, postgrestest.Refuse("57P03", "ProcessStartupPacket")), want: rotation.CodeUnreachable},
 		{name: "a pooler", script: postgrestest.OverTLS(good, welcome(pooled)), want: rotation.CodeBadSecret},
+		{name: "the user's statement_timeout", script: postgrestest.OverTLS(good, welcome(hurried)), want: rotation.CodeServer},
 		{name: "another user's session", script: postgrestest.OverTLS(good, welcome("somebody")), want: rotation.CodeIdentity},
 	}
 	for _, test := range tests {

@@ -255,7 +255,7 @@ func TestLimits(t *testing.T) {
 	for name, alter := range map[string]string{"role": "ALTER ROLE limited", "database": `ALTER DATABASE "` + account.Database + `"`} {
 		t.Run(name, func(t *testing.T) {
 			databasetest.RulesOfLimits(t, account, func(n int) {
-				server.Exec(t, server.Admin, fmt.Sprintf("%s CONNECTION LIMIT %d", alter, cmp.Or(n, -1)))
+				server.Exec(t, server.Elsewhere, fmt.Sprintf("%s CONNECTION LIMIT %d", alter, cmp.Or(n, -1)))
 			}, open)
 		})
 	}

@@ -28,6 +28,8 @@ const (
 	stateAdminShutdown    = "57P01"
 	stateCrashShutdown    = "57P02"
 	stateStarting         = "57P03"
+	stateProtocol         = "08P01" // PgBouncer's, for most of what it refuses
+	stateNotSupported     = "0A000"
 	stateIdleSession      = "57P05"
 	stateIdleTransaction  = "25P03"
 	stateReadOnly         = "25006"
@@ -81,6 +83,8 @@ func refusedLogin(refusal *pgconn.PgError, account database.Account) error {
 		return say(rotation.CodePermission, "the user may not connect to the database")
 	case stateNoDatabase:
 		return say(rotation.CodeServer, "the database does not exist")
+	case stateProtocol, stateNotSupported:
+		return say(rotation.CodeServer, "the server, or a proxy or pooler before it, refuses the log-in for a reason of its own: see its log; the host must be the database's own")
 	}
 	return refused(refusal, "log-in")
 }
@@ -127,7 +131,7 @@ func refused(refusal *pgconn.PgError, doing string) error {
 	case stateBadGrant:
 		return say(rotation.CodeParity, "of the two roles one is a member of the other already")
 	case stateCancelled:
-		return say(rotation.CodeDeadline, "the server cancelled it")
+		return say(rotation.CodeDeadline, "the server cancelled it: if statement_timeout is set for the role or the database to less than seconds, raise it (ALTER ROLE ... SET statement_timeout)")
 	case stateDiskFull:
 		return say(rotation.CodeNoSpace, "the server's disk is full")
 	case stateTooManyClients:

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"example.com/orders-db/database"
 	"example.com/orders-db/postgrestest"
 	"example.com/orders-db/rotation"
 )
@@ -65,6 +67,20 @@ func TestStatementErrors(t *testing.T) {
 			t.Errorf("%v with a password: got code %q, want %q", test.err, got, want)
 		}
 		postgrestest.WantSilent(t, err)
+	}
+}
+
+// TestErrorsNameTheCure has answers whose cause lies in what is set at the server or
+// in what stands before it. (C7)
+func TestErrorsNameTheCure(t *testing.T) {
+	for state, want := range map[string]string{"57014": "statement_timeout", "08P01": "proxy", "0A000": "proxy"} {
+		refused := &pgconn.PgError{Code: state, Message: postgrestest.Echo}
+		if text := refusedLogin(refused, database.Account{User: "orders"}).Error(); !strings.Contains(text, want) || !strings.Contains(text, state) {
+			t.Errorf("%s: %q does not name %s", state, text, want)
+		}
+	}
+	if text := statementError(refusal("57014"), "do it").Error(); !strings.Contains(text, "statement_timeout") {
+		t.Errorf("%q does not name statement_timeout", text)
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *Server) Hostile(t testing.TB, account database.Account) (struck func() 
 	s.Exec(t, s.Admin, "CREATE SCHEMA witness", "GRANT USAGE ON SCHEMA witness TO PUBLIC", "CREATE SEQUENCE witness.struck",
 		"GRANT "+user+" TO CURRENT_USER", "ALTER DATABASE "+own+" OWNER TO "+user, "REVOKE "+user+" FROM CURRENT_USER")
 	t.Cleanup(func() {
-		s.Exec(t, s.first, "GRANT "+user+" TO CURRENT_USER", "ALTER DATABASE "+own+" OWNER TO CURRENT_USER", "ALTER DATABASE "+own+" RESET ALL")
+		s.Exec(t, s.Elsewhere, "GRANT "+user+" TO CURRENT_USER", "ALTER DATABASE "+own+" OWNER TO CURRENT_USER", "ALTER DATABASE "+own+" RESET ALL")
 	})
 	s.Exec(t, account, hostile,
 		"ALTER ROLE "+user+" SET search_path = traps, pg_catalog",

@@ -37,8 +37,8 @@ type Server struct {
 	CAFile string
 	// Version is the server's major version.
 	Version int
-
-	first database.Account // the admin, in the database that the environment names
+	// Elsewhere is the same login, to the database that the environment names.
+	Elsewhere database.Account
 }
 
 // New connects and creates the database. Without a server the test fails:
@@ -74,7 +74,7 @@ func New(t testing.TB) *Server {
 	s.Roots.AppendCertsFromPEM(pem)
 
 	first := s.Admin
-	s.first = first
+	s.Elsewhere = first
 	own := "rotation_test_" + strings.ToLower(strings.NewReplacer("/", "_", "#", "_").Replace(t.Name()))
 	own = own[:min(len(own), 63)]
 	rows := s.Exec(t, first, "DROP DATABASE IF EXISTS "+quote(own), "CREATE DATABASE "+quote(own),

@@ -2,6 +2,8 @@ package rotation_test
 
 import (
 	"cmp"
+	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,8 @@ func TestAdvice(t *testing.T) {
 		initial *string              // of the secret, if it is not as it should be
 		begin   func(*bench, string) // before the steps of a rotation
 		cure    func(*bench, string)
-		same    bool // the rotation goes on, else another begins
+		same    bool     // the rotation goes on, else another begins
+		steps   []string // that arrive at first, if not all
 	}{
 		rotation.CodeDisabled: {
 			begin: func(b *bench, _ string) { b.Config.Disabled = true },
@@ -89,6 +92,51 @@ func TestAdvice(t *testing.T) {
 			cure:  func(b *bench, _ string) { b.around = nil },
 			same:  true,
 		},
+		rotation.CodeStoreKey: {
+			begin: func(b *bench, _ string) { b.on(put, func(func() error) error { return api("EncryptionFailure") }) },
+			cure:  func(b *bench, _ string) { b.around = nil },
+			same:  true,
+		},
+		rotation.CodeStoreUnreachable: {
+			begin: func(b *bench, _ string) {
+				b.on(promote, func(func() error) error { return &net.OpError{Op: "dial", Err: errBroken} })
+			},
+			cure: func(b *bench, _ string) { b.around = nil },
+			same: true,
+		},
+		rotation.CodeStore: {
+			begin: func(b *bench, _ string) {
+				b.on(promote, func(func() error) error { return api("InternalServiceError") })
+			},
+			cure: func(b *bench, _ string) { b.around = nil },
+			same: true,
+		},
+		rotation.CodeNoPendingValue: {
+			begin: func(b *bench, token string) {
+				b.on(put, func(func() error) error { return api("EncryptionFailure") })
+				b.wantCode(b.deliver(token, rotation.StepCreate), rotation.CodeStoreKey) // the code to look up
+			},
+			cure:  func(b *bench, _ string) { b.around = nil },
+			same:  true,
+			steps: []string{rotation.StepSet},
+		},
+		rotation.CodeDeadline: {
+			begin: func(b *bench, _ string) { b.on("Set", func(func() error) error { return context.DeadlineExceeded }) },
+			cure:  func(b *bench, _ string) { b.around = nil },
+			same:  true,
+		},
+		rotation.CodePanic: {
+			begin: func(b *bench, _ string) { b.on("Finish", func(func() error) error { panic("of a strategy") }) },
+			cure:  func(b *bench, _ string) { b.around = nil },
+			same:  true,
+		},
+		rotation.CodeUnreachable: {
+			begin: func(b *bench, _ string) {
+				b.on("Set", func(func() error) error { return rotation.Errorf(rotation.CodeUnreachable, "no connection") })
+			},
+			cure: func(b *bench, _ string) { b.around = nil },
+			same: true,
+		},
 		rotation.CodeCurrentMoved: {
 			begin: func(b *bench, _ string) {
 				b.on(promote, func(do func() error) error {
@@ -107,7 +155,7 @@ func TestAdvice(t *testing.T) {
 			}
 			token := b.requested()
 			test.begin(b, token)
-			b.wantCode(b.steps(token), code)
+			b.wantCode(b.steps(token, test.steps...), code)
 			test.cure(b, token)
 			if !test.same {
 				b.Pass(time.Minute)
@@ -118,9 +166,12 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// steps delivers the steps of a rotation until one fails.
-func (b *bench) steps(token string) (err error) {
-	for _, step := range rotationtest.Steps {
+// steps delivers the steps of a rotation, all if none are named, until one fails.
+func (b *bench) steps(token string, steps ...string) (err error) {
+	if steps == nil {
+		steps = rotationtest.Steps
+	}
+	for _, step := range steps {
 		if err = b.deliver(token, step); err != nil {
 			break
 		}

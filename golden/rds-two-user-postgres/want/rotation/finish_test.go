@@ -389,59 +389,64 @@ func TestReplicasLeaveTimeToCleanUp(t *testing.T) {
 	}
 }
 
-// C12: between the two moves finish waits for the replicas. One that fails, or
-// is not done in time, is reported and does not stand in the way.
+// C12: between the two moves finish waits for the replicas. What is said of them
+// right after the first may be from before. Those that fail, or are not done in
+// time, are reported, each with its reason, and do not stand in the way.
 func TestReplicas(t *testing.T) {
-	status := func(statuses ...types.StatusType) (replicas []types.ReplicationStatusType) {
-		for _, s := range statuses {
-			replicas = append(replicas, types.ReplicationStatusType{Region: aws.String("us-east-1"), Status: s})
-		}
-		return replicas
+	type statuses = []types.ReplicationStatusType
+	replica := func(region string, status types.StatusType, message string) types.ReplicationStatusType {
+		return types.ReplicationStatusType{Region: &region, Status: status, StatusMessage: &message}
 	}
+	one := func(s types.StatusType) statuses { return statuses{replica("us-east-1", s, "no right on the key")} }
 	const in, out, failed = types.StatusTypeInSync, types.StatusTypeInProgress, types.StatusTypeFailed
+	const why = "not in sync: us-east-1 failed (no right on the key)"
 	for name, test := range map[string]struct {
-		script [][]types.ReplicationStatusType // from the first Describe of the step
-		looks  int                             // between the moves
-		want   string                          // the code of the report
+		before statuses   // what the service says until it begins to copy
+		after  []statuses // and then
+		want   string     // the detail of the report
 	}{
-		"none":          {nil, 0, ""},
-		"in sync":       {[][]types.ReplicationStatusType{status(in), status(in, in)}, 1, ""},
-		"soon in sync":  {[][]types.ReplicationStatusType{status(in), status(out, in), status(out, out), status(in, in)}, 3, ""},
-		"failed":        {[][]types.ReplicationStatusType{status(in), status(out, in), status(in, failed)}, 2, "replica-failed"},
-		"failed before": {[][]types.ReplicationStatusType{status(failed)}, 1, "replica-failed"},
-		"never in sync": {[][]types.ReplicationStatusType{status(out)}, 3, "replica-failed"},
+		"none":                   {},
+		"in sync":                {one(in), nil, ""},
+		"in sync, not yet known": {one(in), []statuses{one(out), one(out), one(in)}, ""},
+		"late":                   {one(in), append(slices.Repeat([]statuses{one(out)}, 30), one(in)), ""},
+		"failed":                 {one(in), []statuses{one(out), one(failed)}, why},
+		"failed before":          {one(failed), []statuses{one(out), one(in)}, ""},
+		"failed before and now":  {one(failed), nil, why},
+		"never in sync":          {one(in), []statuses{one(out)}, "not in sync: us-east-1 is in progress"},
+		"several": {
+			one(in),
+			append(
+				slices.Repeat([]statuses{{replica("us-east-1", failed, "no right on the key"), replica("us-west-2", out, "")}}, 20),
+				statuses{replica("us-east-1", failed, "no right on the key"), replica("eu-west-2", in, ""), replica("us-west-2", failed, "name\ntaken")},
+			),
+			why + "; us-west-2 failed (name taken)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, seed)
 			token := b.created()
-			b.must(b.Store.ScriptReplication(b.Secret, test.script...))
-			// The time of the invocation ends in the third pause.
-			ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
-			defer cancel()
-			pauses := 0
-			b.pause = func(ctx context.Context, d time.Duration) error {
-				if pauses++; pauses == 3 {
-					cancel()
-				}
-				return ctx.Err()
+			if test.before != nil {
+				b.Store.ReplicationLag = 5 * time.Second
+				b.must(b.Store.ScriptReplication(b.Secret, append([]statuses{test.before}, test.after...)...))
 			}
-			b.calls = nil
-			_, err := b.handler().Handle(ctx, b.event(token, rotation.StepFinish))
-			b.must(err, b.Settled(token))
+			b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
 
+			looks := len(b.calls) - 6
+			if test.before == nil && looks != 0 {
+				t.Errorf("looked at no replica %d times", looks)
+			}
 			want := []string{describe, getPending, getCurrent, "Finish", promote}
-			want = append(append(want, slices.Repeat([]string{describe}, test.looks)...), abandon)
-			b.wantCalls(want...)
-			var got string
+			b.wantCalls(append(append(want, slices.Repeat([]string{describe}, looks)...), abandon)...)
+			got := ""
 			for _, line := range b.said(true) {
-				if code, ok := line["code"].(string); ok {
-					got = code
+				if line["code"] == string(rotation.CodeReplicaFailed) {
+					got = line["detail"].(string)
 				}
 			}
 			metrics := b.said(false)
 			failures := metrics[len(metrics)-1]["ReplicaFailures"]
 			if wantFailures := map[bool]float64{test.want != "": 1}[true]; got != test.want || failures != wantFailures {
-				t.Errorf("got code %q and %v failures, want %q and %v", got, failures, test.want, wantFailures)
+				t.Errorf("got %q and %v failures, want %q and %v", got, failures, test.want, wantFailures)
 			}
 		})
 	}

@@ -56,8 +56,6 @@ const (
 	readsLag = 10 * time.Second
 	// lookPause is the time between two looks, and between two tries of a call.
 	lookPause = 500 * time.Millisecond
-	// replicaPause is the time between two looks at replicas.
-	replicaPause = time.Second
 	// finishTries is how often finish starts anew after losing a race for
 	// AWSCURRENT. Whoever loses it twice meets somebody who moves labels by
 	// hand.
@@ -453,42 +451,6 @@ func (h *Handler) await(ctx context.Context, r *Rotation, patience time.Duration
 		}
 		if h.now().Sub(began) >= limit || h.sleep(ctx, lookPause) != nil {
 			return Version{}, err
-		}
-	}
-}
-
-// patience bounds the wait for replicas: a strategy that cleans up afterwards needs
-// half of the time that is left.
-func (h *Handler) patience(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if _, cleans := h.strategy.(Cleaner); !ok || !cleans {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, end.Add(-time.Until(end)/2))
-}
-
-// awaitReplicas waits until every replica has the new version.
-func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
-	for {
-		out, err := h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
-		if err != nil {
-			return storeError(ctx, "DescribeSecret", err)
-		}
-		waiting := false
-		for _, replica := range out.ReplicationStatus {
-			switch replica.Status {
-			case types.StatusTypeInSync:
-			case types.StatusTypeFailed:
-				return Errorf(CodeReplicaFailed, "the replica in %s failed", aws.ToString(replica.Region))
-			default:
-				waiting = true
-			}
-		}
-		if !waiting {
-			return nil
-		}
-		if err := h.sleep(ctx, replicaPause); err != nil {
-			return Errorf(CodeReplicaFailed, "a replica is not in sync in the time that there was for it").Because(err)
 		}
 	}
 }

@@ -32,6 +32,9 @@ func ParseValue(text Sensitive) (Value, error) {
 	bad := func(why string) (Value, error) {
 		return Value{}, Errorf(CodeBadSecret, "the value is not a JSON object: %s", why)
 	}
+	if strings.HasPrefix(text.Reveal(), "\ufeff") {
+		return bad("a byte order mark stands before it: store it as UTF-8 without one")
+	}
 	v := Value{text: text}
 	dec := json.NewDecoder(strings.NewReader(text.Reveal()))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {

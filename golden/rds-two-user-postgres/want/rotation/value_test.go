@@ -95,6 +95,14 @@ func TestParseValueRefuses(t *testing.T) {
 	}
 }
 
+// C4: a byte order mark is invisible where the value is looked at, and is named.
+func TestParseValueNamesTheMark(t *testing.T) {
+	_, err := rotation.ParseValue(rotation.NewSensitive("\ufeff{}"))
+	if err == nil || !strings.Contains(err.Error(), "byte order mark") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // C4: numbers keep their digits, strings lose their quotes, and nothing that is
 // no text passes for one.
 func TestValueGet(t *testing.T) {

@@ -155,7 +155,7 @@ func proveKilled(t *testing.T, fresh func(testing.TB) *World, faults []Fault, re
 				continue // there is nothing to give up after what passes by itself
 			}
 			gaps := 0
-			for n := range calls {
+			for n := 0; n < len(calls); n += stride() {
 				w := fresh(t)
 				gap, err := w.disturb(n+1, fault, recover)
 				tally.Runs++
@@ -174,6 +174,14 @@ func proveKilled(t *testing.T, fresh func(testing.TB) *World, faults []Fault, re
 		}
 	}
 	t.Log(tally)
+}
+
+// stride is 1 for every call, and with -short takes a sample of them.
+func stride() int {
+	if testing.Short() {
+		return 7
+	}
+	return 1
 }
 
 // disturb lets one rotation meet a fault and recovers from it.
@@ -265,7 +273,7 @@ func proveFrozen(t *testing.T, fresh func(testing.TB) *World, meanwhiles map[str
 	runs := 0
 	for at := range Steps {
 		for what, do := range meanwhiles {
-			for n, more := 1, true; more; n++ {
+			for n, more := 1, true; more; n += stride() {
 				w := fresh(t)
 				var err error
 				more, err = w.freezeAt(at, n, do)

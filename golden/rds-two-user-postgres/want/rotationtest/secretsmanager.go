@@ -50,6 +50,11 @@ type SecretsManager struct {
 	// a copy of AWSCURRENT, which is the default, and with nothing.
 	EmptyTestVersion bool
 
+	// ReplicationLag is how long after a move of AWSCURRENT DescribeSecret still
+	// says of the replicas what it said before: the service answers first and
+	// copies then.
+	ReplicationLag time.Duration
+
 	mu      sync.Mutex
 	secrets map[string]*secret // by name
 	tokens  int                // request tokens made up so far
@@ -126,7 +131,7 @@ func (m *SecretsManager) describeSecret(ctx context.Context, in *secretsmanager.
 		RotationEnabled:    clone(s.rotationEnabled),
 		RotationLambdaARN:  clone(s.rotationLambda),
 		RotationRules:      cloneRules(s.rotationRules),
-		ReplicationStatus:  live.nextReplicationStatus(),
+		ReplicationStatus:  live.nextReplicationStatus(m.now().Add(-m.ReplicationLag)),
 		VersionIdsToStages: s.stages(),
 	}, nil
 }

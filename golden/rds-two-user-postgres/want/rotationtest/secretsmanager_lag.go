@@ -54,6 +54,9 @@ type sight func(*secret) *secret
 func exact(s *secret) *secret { return s }
 
 func (l *Lagging) by(op string) sight {
+	if l.Lags[op] == (Lag{}) {
+		return exact
+	}
 	return func(s *secret) *secret {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -98,6 +101,9 @@ func (s *secret) wrote(now time.Time) {
 
 // record adds what is true now to the history.
 func (s *secret) record(now time.Time) {
+	if last := len(s.history) - 1; last >= 0 && s.history[last].secret.holder[labelCurrent] != s.holder[labelCurrent] {
+		s.promoted = now
+	}
 	then := *s
 	then.history = nil
 	then.holder = maps.Clone(s.holder)

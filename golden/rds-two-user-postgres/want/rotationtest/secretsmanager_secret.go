@@ -40,6 +40,8 @@ type secret struct {
 	rotationLambda  *string
 	rotationRules   *types.RotationRulesType
 	replication     [][]types.ReplicationStatusType // for the next DescribeSecret and those after
+	replicated      []types.ReplicationStatusType   // what the last one said
+	promoted        time.Time                       // when AWSCURRENT moved
 
 	versions map[string]*version // by id
 	holder   map[string]string   // label -> id of the one version that holds it
@@ -168,16 +170,16 @@ func (s *secret) nextRotation() *time.Time {
 	return date(current.created.AddDate(0, 0, int(*s.rotationRules.AutomaticallyAfterDays)))
 }
 
-// nextReplicationStatus is the next scripted answer; the last one stays.
-func (s *secret) nextReplicationStatus() []types.ReplicationStatusType {
-	if len(s.replication) == 0 {
-		return nil
+// nextReplicationStatus is the next scripted answer, which stays if it is the last
+// one, or the one before if AWSCURRENT has moved since the time given.
+func (s *secret) nextReplicationStatus(since time.Time) []types.ReplicationStatusType {
+	if len(s.replication) > 0 && !(s.promoted.After(since) && s.replicated != nil) {
+		s.replicated = s.replication[0]
+		if len(s.replication) > 1 {
+			s.replication = s.replication[1:]
+		}
 	}
-	next := s.replication[0]
-	if len(s.replication) > 1 {
-		s.replication = s.replication[1:]
-	}
-	return slices.Clone(next)
+	return slices.Clone(s.replicated)
 }
 
 // A value is text or bytes; a version that waits for its value has neither. AWS

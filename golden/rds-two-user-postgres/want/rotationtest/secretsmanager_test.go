@@ -620,6 +620,27 @@ func TestSecretsManagerReplication(t *testing.T) {
 	}
 }
 
+// What is said of the replicas is behind a move of AWSCURRENT.
+func TestSecretsManagerReplicationLag(t *testing.T) {
+	a := newAccount(t)
+	a.ReplicationLag = time.Second
+	status := func(s types.StatusType) []types.ReplicationStatusType {
+		return []types.ReplicationStatusType{{Region: aws.String("us-east-1"), Status: s}}
+	}
+	try(t, a.ScriptReplication("db", status(types.StatusTypeInSync), status(types.StatusTypeInProgress)))
+	a.describe(t)
+	try(t, a.put("v2", "two"))
+	for range 2 {
+		if got := a.describe(t).ReplicationStatus[0].Status; got != types.StatusTypeInSync {
+			t.Errorf("right after the move: %s", got)
+		}
+	}
+	a.time = a.time.Add(time.Second)
+	if got := a.describe(t).ReplicationStatus[0].Status; got != types.StatusTypeInProgress {
+		t.Errorf("a second after the move: %s", got)
+	}
+}
+
 func TestSecretsManagerGetRandomPassword(t *testing.T) {
 	const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 	tests := []struct {

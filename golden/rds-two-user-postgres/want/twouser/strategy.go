@@ -269,7 +269,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 		return checks
 	}
 	note("both users can do the same", admin.Parity(ctx, active.User, inactive))
-	note("the admin may set the password (tried and thrown away)", admin.Try(ctx, inactive, active.Password))
+	note("the admin may set the password (tried and thrown away)", database.Ask(ctx, admin, inactive, s.target.PasswordPolicy()))
 	return checks
 }
 
@@ -407,7 +407,7 @@ func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, active datab
 // adminAccount returns the login of the admin that active's secret names.
 func (s *Strategy) adminAccount(ctx context.Context, r *rotation.Rotation, active database.Account) (database.Account, error) {
 	if active.AdminARN == "" {
-		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "key %q is missing: no user may set another's password without an admin secret", database.KeyAdmin)
+		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "the rotated secret has no key %q, the ARN of the admin secret, without which no user may set another's password", database.KeyAdmin)
 	}
 	v, err := r.Secret(ctx, active.AdminARN)
 	if err != nil {

@@ -591,9 +591,10 @@ func TestAdminSecret(t *testing.T) {
 	for name, test := range map[string]struct {
 		old, new string
 		want     rotation.Code
+		text     string
 	}{
-		"missing":     {`"masterarn"`, `"masterArn"`, rotation.CodeBadSecret},
-		"not allowed": {`:secret:admin`, `:secret:other`, rotation.CodeSecretNotAllowed},
+		"missing":     {`"masterarn"`, `"masterArn"`, rotation.CodeBadSecret, `the rotated secret has no key "masterarn"`},
+		"not allowed": {`:secret:admin`, `:secret:other`, rotation.CodeSecretNotAllowed, "admin secret: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, preprovisioned, 0)
@@ -601,7 +602,11 @@ func TestAdminSecret(t *testing.T) {
 			r.edit(rotation.StageCurrent, test.old, test.new)
 			r.request()
 			r.Config.AllowedSecrets = []string{r.Secret, "*:secret:admin-??????"}
-			r.wantOutcome(r.deliver(rotation.StepCreate), test.want, "")
+			err := r.deliver(rotation.StepCreate)
+			r.wantOutcome(err, test.want, "")
+			if !strings.Contains(err.Error(), test.text) {
+				t.Errorf("%v does not say %q", err, test.text)
+			}
 			if _, err := r.Value(rotation.StagePending); err == nil {
 				t.Error("a value was stored that no rotation can use")
 			}

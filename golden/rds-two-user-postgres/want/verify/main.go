@@ -151,16 +151,17 @@ func judge(secret *secretsmanager.DescribeSecretOutput) (waiting, pending string
 	case secret.LastRotatedDate == nil:
 		return "no rotation has begun, or one has been given up: run \"make rotate\"", "", nil
 	}
+	var failed []error
 	for _, replica := range secret.ReplicationStatus {
 		switch replica.Status {
 		case types.StatusTypeInSync:
 		case types.StatusTypeFailed:
-			return "", "", fmt.Errorf("rotated, but the replica in %s failed: %s", aws.ToString(replica.Region), aws.ToString(replica.StatusMessage))
+			failed = append(failed, fmt.Errorf("rotated, but the replica in %s failed: %s", aws.ToString(replica.Region), aws.ToString(replica.StatusMessage)))
 		default:
 			waiting = "rotated; the replica in " + aws.ToString(replica.Region) + " follows"
 		}
 	}
-	return waiting, "", nil
+	return waiting, "", errors.Join(failed...)
 }
 
 var steps = []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, rotation.StepFinish}

@@ -80,6 +80,14 @@ func TestVerify(t *testing.T) {
 		"the log is forbidden": {before: begin, logErr: errors.New("AccessDenied"), want: []string{"cannot be read (AccessDenied)", "make logs"}},
 		"a replica follows":    {before: func(a *account) { begin(a); finish(a); a.replica(types.StatusTypeInProgress, types.StatusTypeInSync) }},
 		"a replica failed":     {before: func(a *account) { begin(a); finish(a); a.replica(types.StatusTypeFailed) }, want: []string{"replica in eu-north-1 failed", "a right on the key"}},
+		"two replicas failed": {before: func(a *account) {
+			begin(a)
+			finish(a)
+			replica := func(region, message string) types.ReplicationStatusType {
+				return types.ReplicationStatusType{Region: &region, Status: types.StatusTypeFailed, StatusMessage: &message}
+			}
+			a.must(a.ScriptReplication("orders", []types.ReplicationStatusType{replica("eu-north-1", "one reason"), replica("eu-west-2", "another")}))
+		}, want: []string{"eu-north-1 failed: one reason", "eu-west-2 failed: another"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"example.com/orders-db/database"
@@ -27,7 +28,8 @@ const loginTimeout = 10 * time.Second
 
 // Login gives login as long as a log-in may take. If that runs out the server is
 // silent, [rotation.CodeNoAnswer]; [rotation.CodeDeadline] is the caller's own
-// time, which was over before.
+// time, which was over before. A server that cancels the first statement by a limit
+// of its own has answered, [rotation.CodeServer].
 func Login[S any](ctx context.Context, login func(context.Context) (S, error)) (session S, err error) {
 	if err := ctx.Err(); err != nil {
 		return session, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)
@@ -39,7 +41,12 @@ func Login[S any](ctx context.Context, login func(context.Context) (S, error)) (
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	session, err = login(ctx)
-	if rotation.CodeOf(err) == rotation.CodeDeadline {
+	cancelled, ok := errors.AsType[*rotation.Error](err)
+	switch {
+	case rotation.CodeOf(err) != rotation.CodeDeadline:
+	case ok && ctx.Err() == nil:
+		err = rotation.Errorf(rotation.CodeServer, "%s", cancelled.Detail).Because(err)
+	default:
 		err = rotation.Errorf(rotation.CodeNoAnswer, "the server does not answer after the log-in").Because(err)
 	}
 	return session, err
@@ -82,7 +89,7 @@ func Handshake(ctx context.Context, conn net.Conn, roots *x509.CertPool, serverN
 }
 
 func dialError(err error, address string) error {
-	why := "%q refuses the connection"
+	why := "%q cannot be connected to"
 	var (
 		unknown *net.DNSError
 		network net.Error
@@ -92,6 +99,10 @@ func dialError(err error, address string) error {
 		why = "the name in %q cannot be resolved"
 	case errors.As(err, &network) && network.Timeout():
 		why = "%q does not answer"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		why = "%q refuses the connection: nothing listens at that port"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		why = "there is no route to %q from the function's network"
 	}
 	return rotation.Errorf(rotation.CodeUnreachable, why, address).Because(err)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,15 +66,33 @@ func TestLogin(t *testing.T) {
 	})
 }
 
+// TestLoginCancelled: a server that ends the first statement of a session itself has
+// answered, and in time. (C7)
+func TestLoginCancelled(t *testing.T) {
+	_, err := Login(t.Context(), func(context.Context) (string, error) {
+		return "", rotation.Errorf(rotation.CodeDeadline, "cancelled by a limit").Because(errors.New(echo))
+	})
+	wantCode(t, err, rotation.CodeServer)
+	if !strings.Contains(err.Error(), "cancelled by a limit") {
+		t.Errorf("%v does not say why", err)
+	}
+}
+
 // TestDialErrors: whatever keeps a connection from being made has said nothing
-// about the credential. (C7)
+// about the credential, and only a server that refuses is said to. (C7)
 func TestDialErrors(t *testing.T) {
-	for _, err := range []error{
-		&net.OpError{Op: "dial", Err: &net.DNSError{Err: echo, Name: echo, IsNotFound: true}},
-		&net.OpError{Op: "dial", Err: context.DeadlineExceeded},
-		errors.New(echo),
+	for want, err := range map[string]error{
+		"cannot be resolved":     &net.OpError{Op: "dial", Err: &net.DNSError{Err: echo, Name: echo, IsNotFound: true}},
+		"does not answer":        &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
+		"refuses the connection": &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+		"no route":               &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)},
+		"cannot be connected to": errors.New(echo),
 	} {
-		wantCode(t, dialError(err, "db.test:5432"), rotation.CodeUnreachable)
+		err := dialError(err, "db.test:5432")
+		wantCode(t, err, rotation.CodeUnreachable)
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 
