@@ -32,8 +32,12 @@ const twoUsers = `,alternate_username="orders_b",admin_secret_arn="` + adminARN 
 func TestEmittedTerraform(t *testing.T) {
 	t.Parallel()
 	interfaces := map[string][]string{
-		"*":                                      {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:CreateNetworkInterface"},
+		"*":                                      {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"},
 		"arn:aws:ec2:eu-west-1:111122223333:*/*": {"ec2:AssignPrivateIpAddresses", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"},
+		// Of a new interface EC2 asks for each by itself, and knows the VPC of the latter two only. (A8)
+		"arn:aws:ec2:eu-west-1:111122223333:network-interface/*": {"ec2:CreateNetworkInterface"},
+		"arn:aws:ec2:eu-west-1:111122223333:security-group/*":    {"ec2:CreateNetworkInterface"},
+		"arn:aws:ec2:eu-west-1:111122223333:subnet/*":            {"ec2:CreateNetworkInterface"},
 	}
 	admin := map[string][]string{adminARN: {"secretsmanager:GetSecretValue"}}
 	inVPC := map[string]string{"subnet_ids": `["subnet-1"]`, "security_group_ids": `["sg-1"]`}
