@@ -13,6 +13,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/templates"
@@ -55,18 +56,30 @@ func fromYAML(t testing.TB, text []byte) any {
 }
 
 func TestSchemaAcceptsEveryGoldenProject(t *testing.T) {
-	found, err := filepath.Glob("../golden/*/want/" + generator.AnswersFile)
-	if err != nil || len(found) == 0 {
+	archives, err := filepath.Glob("../golden/*/want.txtar")
+	if err != nil || len(archives) == 0 {
 		t.Fatalf("no golden project: %v", err)
 	}
-	all := answersSchema(t)
-	for _, file := range found {
-		text, err := os.ReadFile(file)
+	sample, err := os.ReadFile("../golden/rds-two-user-postgres/want/" + generator.AnswersFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := map[string][]byte{"the sample": sample}
+	for _, path := range archives {
+		archive, err := txtar.ParseFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
+		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == generator.AnswersFile })
+		if i < 0 {
+			t.Fatalf("%s has no %s", path, generator.AnswersFile)
+		}
+		recorded[path] = archive.Files[i].Data
+	}
+	all := answersSchema(t)
+	for name, text := range recorded {
 		if err := all.Validate(fromYAML(t, text)); err != nil {
-			t.Errorf("%s: %v", file, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

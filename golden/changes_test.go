@@ -82,12 +82,8 @@ func textOf(files tree, path string) text { return text{path, digest([]byte(norm
 // recording is what is recorded of some cases, or would be.
 type recording struct {
 	cases map[string]result
-	texts map[text]string // what is in want/ of any case
+	texts map[text]string // what is recorded of any case
 }
-
-// always are the files that are recorded of every case: the one says what the project
-// is, and the other keeps its code out of our module.
-var always = []string{generator.AnswersFile, "go.mod"}
 
 // newRecording returns what is recorded of projects, in their order: of what is not
 // copied, each text once.
@@ -110,7 +106,7 @@ func newRecording(all []golden, now func(golden) result) recording {
 					panic(err) // the generator has read it
 				}
 				digested = " " + digest(source)
-			case known && !slices.Contains(always, e.path):
+			case known && e.path != generator.AnswersFile: // which says what the project is
 				digested = " " + t.digest
 			default:
 				kept.files[e.path] = emitted.files[e.path]

@@ -1,13 +1,14 @@
 // Package golden holds what rotasmith writes: one folder a case, with the
 // command line in args, one argument a line, and what came of it.
 //
-//	args    what a user types after "rotasmith", without --dir
-//	plan    what --dry-run prints, without the sizes, and digests
-//	stdout  what the user reads
-//	want/   files of the project
-//	fails   the tests that fail until the user has filled in what is his to write
+//	args        what a user types after "rotasmith", without --dir
+//	plan        what --dry-run prints, without the sizes, and digests
+//	stdout      what the user reads
+//	want/       the files of the living sample's project
+//	want.txtar  files of another case's project
+//	fails       the tests that fail until the user has filled in what is theirs to write
 //
-// The living sample has its whole project in want/. Of the other cases want/ has
+// The living sample has its whole project in want/. want.txtar of another case has
 // what is expanded from a template or recorded by the generator, but each text once:
 // in the first case that has it, the sample before all, whatever the module's path.
 // A line of their plan ends with a digest instead: of the file in templates/ that
@@ -34,6 +35,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 
 	rotasmith "github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/templates"
@@ -124,7 +128,7 @@ func load(t testing.TB, name string) golden {
 		name:      name,
 		args:      strings.Split(strings.TrimSpace(read(t, name, "args")), "\n"),
 		fails:     strings.Fields(read(t, name, "fails")),
-		recorded:  result{plan: read(t, name, "plan"), stdout: read(t, name, "stdout"), files: readTree(t, filepath.Join(name, "want"))},
+		recorded:  result{plan: read(t, name, "plan"), stdout: read(t, name, "stdout"), files: wanted(t, name)},
 		templates: templates.FS,
 	}
 }
@@ -182,14 +186,41 @@ func rotate(args []string, dir string) (stdout string, err error) {
 	return strings.ReplaceAll(out.String(), dir, dirPlaceholder), nil
 }
 
+// archive is where the files of a case are recorded, but for the sample's.
+const archive = "want.txtar"
+
+// wanted returns the files that are recorded of a case.
+func wanted(t testing.TB, name string) tree {
+	t.Helper()
+	if name == sampleCase {
+		return readTree(t, filepath.Join(name, "want"))
+	}
+	files := make(tree)
+	for _, f := range txtar.Parse([]byte(read(t, name, archive))).Files {
+		files[f.Name] = string(f.Data)
+	}
+	return files
+}
+
 // save replaces what is recorded of a case.
 func (c golden) save(t testing.TB, r result) {
 	t.Helper()
-	want := filepath.Join(c.name, "want")
-	if err := os.RemoveAll(want); err != nil {
-		t.Fatal(err)
+	if c.name == sampleCase {
+		want := filepath.Join(c.name, "want")
+		if err := os.RemoveAll(want); err != nil {
+			t.Fatal(err)
+		}
+		writeTree(t, want, r.files)
+	} else {
+		var a txtar.Archive
+		for _, path := range slices.Sorted(maps.Keys(r.files)) {
+			a.Files = append(a.Files, txtar.File{Name: path, Data: []byte(r.files[path])})
+		}
+		write(t, filepath.Join(c.name, archive), string(txtar.Format(&a)))
+		if diff := cmp.Diff(r.files, wanted(t, c.name)); diff != "" {
+			t.Fatalf("%s does not hold what it was given, such as a file that ends within a line:\n%s", archive, diff)
+		}
 	}
-	writeTree(t, want, r.files)
 	write(t, filepath.Join(c.name, "plan"), r.plan)
 	write(t, filepath.Join(c.name, "stdout"), r.stdout)
 }

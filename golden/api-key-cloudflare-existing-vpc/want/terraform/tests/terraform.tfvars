@@ -1,7 +1,0 @@
-# What the tests deploy, to nowhere. They take no value of ../terraform.tfvars that is not overridden here or there.
-
-name               = "keys"
-subnet_ids         = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
-security_group_ids = ["sg-0123456789abcdef0"]
-overdue_after_days = 32
-trail              = "existing"

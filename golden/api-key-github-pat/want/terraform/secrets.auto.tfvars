@@ -1,7 +1,0 @@
-# What is rotated, each secret with what the provider has to be told. No key belongs here: "make seed" asks for it.
-
-secrets = {
-  "keys" = {
-    name = "keys"
-  }
-}
