@@ -48,7 +48,7 @@ func (a *app) readAnswers(ctx context.Context, file string) (generator.Answers, 
 	return generator.ParseAnswers(name, data)
 }
 
-// readAll reads until the end or until ctx is done: stdin may be a pipe that nobody closes.
+// readAll reads until the end or until ctx is done: the other end of a pipe on stdin may stay open.
 func readAll(ctx context.Context, in io.Reader) ([]byte, error) {
 	type content struct {
 		data []byte

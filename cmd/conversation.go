@@ -26,8 +26,8 @@ type conversation struct {
 	agreed   string            // the way without a function that was declined
 }
 
-// converse asks what is still open and returns the project that was agreed to. What was given is checked first, so that nobody answers nine
-// questions for nothing.
+// converse asks what is still open and returns the project that was agreed to. It checks the given answers first: a wrong one
+// must not show after nine questions.
 func (a *app) converse(
 	ctx context.Context, o *newOptions, renderer *generator.Renderer, catalog *generator.Catalog, answers generator.Answers,
 ) (*generator.Result, error) {
@@ -86,8 +86,8 @@ func (t *conversation) step(ctx context.Context) (result *generator.Result, did 
 	return result, did, err
 }
 
-// pose asks a question and keeps the answer. What was answered before and does not go with it is taken back, and so is a default that
-// would be another now.
+// pose asks a question and keeps the answer. It takes back earlier answers that do not go with it, and defaults
+// that it changes.
 func (t *conversation) pose(ctx context.Context, q generator.Question, so *generator.Resolution) (outcome, error) {
 	fitting := slices.DeleteFunc(slices.Clone(q.Choices), func(choice generator.Choice) bool { return !t.fits(q.Key, choice.Value) })
 	if len(fitting) > 0 { // else what was given contradicts itself, which the refusal of any answer says best
@@ -148,7 +148,7 @@ func (t *conversation) later(key string) []string {
 	return keys
 }
 
-// takeBack makes a question open again. What was answered is its next default, unless it was the default.
+// takeBack makes a question open again. Its answer becomes the next default, unless it was the default.
 func (t *conversation) takeBack(key string) {
 	t.asked = slices.DeleteFunc(t.asked, func(asked string) bool { return asked == key })
 	delete(t.before, key)

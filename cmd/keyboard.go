@@ -10,7 +10,7 @@ import (
 )
 
 // keyboard hands on one key at a time. Survey and the editor read ahead and drop what they have read: every line but the first of a paste.
-// Survey also takes Ctrl-D for Enter, which would accept a default that nobody saw; both type the tail of a key that they do not know into
+// Survey also takes Ctrl-D for Enter, which would accept a default before it is on the screen; both type the tail of a key that they do not know into
 // the answer, and Escape alone would change what the letters after it do.
 type keyboard struct {
 	fd    uintptr
@@ -45,7 +45,7 @@ func (k *keyboard) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if !isPlace(key) { // nobody waits for it any more
+		if !isPlace(key) { // its reader has gone
 			k.rest = key
 		}
 	}

@@ -79,7 +79,7 @@ func (p *linePrompter) line(ctx context.Context) (string, error) {
 	case r := <-done:
 		line := withoutEscapes(strings.TrimRight(r.line, "\r\n"))
 		if r.err != nil {
-			fmt.Fprintln(p.out) // nobody has pressed Enter
+			fmt.Fprintln(p.out) // the user has not pressed Enter
 		}
 		if r.err != nil || strings.ContainsRune(line, rune(terminal.KeyInterrupt)) {
 			return "", errInterrupted

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 )
 
-// openPrompter returns what asks on the terminal, nil if stdin and stderr are none or somebody has said that this is CI.
+// openPrompter returns what asks on the terminal, nil where stdin or stderr is not a terminal, or CI is set.
 func openPrompter(sys System) Prompter {
 	in, ok1 := sys.In.(*os.File)
 	err, ok2 := sys.Err.(*os.File)

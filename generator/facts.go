@@ -9,7 +9,7 @@ import (
 )
 
 // Fill returns answers with what facts know of the questions that apply and are not answered. A fact that its question would refuse is
-// left out: it is what was found somewhere, nobody's answer.
+// left out: the user has not given it.
 func (c *Catalog) Fill(answers, facts Answers) Answers {
 	if len(facts) == 0 {
 		return answers

@@ -41,7 +41,7 @@ func with(t *testing.T, files map[string]string) *generator.Catalog {
 
 const toyMain = "// The rotation function.\npackage main\n\nfunc main() {}\n"
 
-// What README.md of engines/ promises: an engine or a provider is one folder, and one refusal names all that it lacks.
+// README.md of engines/ promises this: an engine or a provider is one folder, and one refusal names all that it lacks.
 func TestAnEngineOrAProviderIsOneFolder(t *testing.T) {
 	hcl := map[string]string{"account in tfvars": "\n    account = {}", "account in tests": "{}"} // the others are prose
 	lacks := regexp.MustCompile(`(?m)^\S+: \{\{define "([^"]+)"\}\} is missing, used in \S+:\d+.*; \w+ has: `)
@@ -108,7 +108,7 @@ func TestAnEngineOrAProviderIsOneFolder(t *testing.T) {
 	}
 }
 
-// What README.md of features/ promises: a question is one folder, and so is an answer with its line in question.yaml.
+// README.md of features/ promises this: a question is one folder, and so is an answer with its line in question.yaml.
 func TestAQuestionIsOneFolder(t *testing.T) {
 	c := with(t, map[string]string{
 		"features/mood/question.yaml": "key: mood\nafter: network\nprompt: Mood\nhelp: how it looks\ndefault: none\nchoices:\n" +

@@ -26,7 +26,7 @@ type File struct {
 	SHA256 string // of Data, in hex
 }
 
-// Renderer makes projects from one template tree. What is the same for every project is made once, however many it makes.
+// Renderer makes projects from one template tree. It makes what projects share only once.
 type Renderer struct {
 	catalog *Catalog
 
@@ -75,7 +75,7 @@ func (r *Renderer) Render(answers *Resolution) (*Result, error) {
 	return &Result{Spec: spec, Bill: bill, Plan: plan, Files: files}, nil
 }
 
-// Generate makes the project of answers that nobody is asked about.
+// Generate makes the project of answers, and asks nothing.
 func (r *Renderer) Generate(answers Answers) (*Result, error) {
 	return r.Render(r.catalog.Resolve(answers))
 }
@@ -195,8 +195,8 @@ func (p *project) expand(e Entry) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// verify refuses content that no project may hold and, where it was made here, content that is not what its name says. What is copied as it is
-// was held to that where the template stands: TestCopiesAreWhatTheirNamesSay parses it, and Go is compiled there.
+// verify refuses content that no project may hold and, where it was made here, content that is not what its name says. It trusts
+// plain copies: TestCopiesAreWhatTheirNamesSay parses their templates, and Go is compiled there.
 func (p *project) verify(e Entry, data []byte) error {
 	if bytes.Contains(data, []byte(p.catalog.root)) {
 		return fmt.Errorf("names the template tree %s", p.catalog.root)

@@ -108,8 +108,8 @@ func (r *Resolution) parseSchedule(text string) (*Schedule, error) {
 // Err says what is wrong with the answers given so far; what is still open is no fault. It joins one *Fault for each.
 func (r *Resolution) Err() error { return joinFaults(r.faults) }
 
-// Next returns the next question that applies and has no answer, with the choices that the answers leave. What can only have one answer
-// is not asked.
+// Next returns the next question that applies and has no answer, with the choices that the answers leave. It passes over questions that
+// can only have one answer.
 func (r *Resolution) Next() (q Question, ok bool) {
 	for _, res := range r.resolved {
 		q := r.fitting(res.Question)
@@ -300,7 +300,7 @@ func suggestAll(names []string) string {
 	return "one of: " + strings.Join(names, ", ")
 }
 
-// secretKey matches keys whose values nobody should write down.
+// secretKey matches keys whose values must not be written down.
 var secretKey = regexpOnce(`(?i)passw|passphrase|token|credential|private_?key|api_?key`)
 
 // stray reports answers that no question took, in the order of their keys.

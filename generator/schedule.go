@@ -164,7 +164,7 @@ func parseHours(field string) ([]int, error) {
 	return hours, nil
 }
 
-// retryDays is what a rotation that fails at first has for coming about, before somebody is told that it is overdue.
+// retryDays is how many days a failed rotation has for its retries before the alarm for overdue rotations fires.
 const retryDays = 2
 
 // OverdueAfterDays returns the age of the last rotation, in days, from which the next one is overdue.

@@ -53,8 +53,8 @@ func entriesOf(plan string) map[string]entry {
 	return all
 }
 
-// digest is short to be read in a diff. Nobody makes texts to collide, and that an
-// edit leaves 48 bits as they were happens once in 3e14 edits.
+// digest is short to be read in a diff. The texts are no attack, and an edit leaves
+// 48 bits as they were once in 3e14 edits.
 func digest(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text))[:12] }
 
 // module is the module's path in a project's rotasmith.yaml, which is recorded of

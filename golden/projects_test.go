@@ -108,7 +108,7 @@ func TestCopiesAreTheirSources(t *testing.T) {
 }
 
 // withImportsApart returns Go code with its imports, sorted and as home has them,
-// at its end. What is said beside an import stays with it.
+// at its end. A comment beside an import stays with it.
 func withImportsApart(t *testing.T, text string, home map[string]string) string {
 	t.Helper()
 	fset := token.NewFileSet()

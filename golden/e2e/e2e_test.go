@@ -30,7 +30,7 @@ const (
 	rotators   = "rotator-password-sentinel-8d01"
 )
 
-// groups are all that is tried, by server. What is tried on one server follows each
+// groups are all that is tried, by server. The tests of one server run one after the
 // other, for it has one list of users; the servers do not wait for one another.
 var groups = []struct {
 	kind servers.Kind
@@ -48,7 +48,7 @@ var groups = []struct {
 
 // TestEndToEnd runs the engines' own tests on every server, walks every scenario
 // (rotations in a row, kills after every call, and processes that stand still), and
-// lets all be wrong that can be. What came of the kills is one table.
+// lets all be wrong that can be. One table tells the outcome of the kills.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	for _, g := range groups {

@@ -49,7 +49,7 @@ func Build(ctx context.Context, dir string) error {
 }
 
 // build builds beside program and moves the result there: another test may build the
-// same at the same time. It removes what nobody has asked for in a long time.
+// same at the same time. It removes programs that no test has used for a long time.
 func build(ctx context.Context, dir, cache, program string) error {
 	old, err := filepath.Glob(filepath.Join(cache, "*"))
 	if err != nil {

@@ -115,7 +115,7 @@ func TestKeysByResource(t *testing.T) {
 }
 
 // A8: a statement whose condition AWS can never show is a fault, and so is an action
-// that nobody has looked up.
+// that reference.json lacks.
 func TestFaults(t *testing.T) {
 	for statement, want := range map[string]string{
 		`"Action":"ec2:CreateNetworkInterface","Resource":"*","Condition":{"ArnEquals":{"ec2:Vpc":"x"}}`:                                            "no ec2:Vpc to ec2:CreateNetworkInterface on arn:*:ec2:*:*:network-interface/*",

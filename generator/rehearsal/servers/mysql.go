@@ -34,8 +34,8 @@ func findMySQL() (root string, err error) {
 }
 
 // This script, like MariaDB's, makes a server, serves until its standard input
-// ends, and leaves nothing behind. What the server itself says is the script's
-// output, so that the output ends when the server does. A server that is thrown
+// ends, and leaves nothing behind. The server's own output is the script's, and
+// so ends when the server does. A server that is thrown
 // away need not shut down in good order. It resolves no names: the host parts of
 // accounts are addresses and patterns of them.
 const mysqlScript = `

@@ -2,7 +2,7 @@
 // a test binary, which shares it, and takes back what a test has left there.
 //
 // Where a server is missing, tests are skipped with a hint. Where the environment
-// variable [Require] is set they fail instead: nobody would notice there.
+// variable [Require] is set they fail instead, for a skip would go unnoticed.
 package serverstest
 
 import (
