@@ -1,11 +1,12 @@
 package rehearsal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -57,8 +58,8 @@ type Function struct {
 	mu     sync.Mutex
 	proc   *process // the last one started; may have ended
 	starts int
-	serial int // invocations so far
-	output bytes.Buffer
+	serial int      // invocations so far
+	output *os.File // what the processes write; nil before the first
 }
 
 // Invoke runs the handler on one event and returns what it answered. A failed
@@ -144,7 +145,12 @@ func (f *Function) process() (p *process, started bool, err error) {
 			return f.proc, false, nil
 		}
 	}
-	f.proc, err = startProcess(f.Path, f.Env, &lockedWriter{f})
+	if f.output == nil {
+		if f.output, err = unnamedFile(); err != nil {
+			return nil, false, err
+		}
+	}
+	f.proc, err = startProcess(f.Path, f.Env, f.output)
 	if err != nil {
 		f.proc = nil
 		return nil, false, err
@@ -214,20 +220,33 @@ func (f *Function) Pid() int {
 }
 
 // Output is all that the processes have written to standard output and standard
-// error, in the order written.
+// error, in the order written. What a process wrote before it answered is in it
+// when Invoke returns.
 func (f *Function) Output() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.output.String()
+	if f.output == nil {
+		return ""
+	}
+	// The file is this process's own, and is read whole from its start.
+	text, err := io.ReadAll(io.NewSectionReader(f.output, 0, math.MaxInt64))
+	if err != nil {
+		panic(fmt.Sprintf("reading what the function wrote: %v", err))
+	}
+	return string(text)
 }
 
-// A lockedWriter adds to a Function's output.
-type lockedWriter struct{ f *Function }
-
-func (w *lockedWriter) Write(p []byte) (int, error) {
-	w.f.mu.Lock()
-	defer w.f.mu.Unlock()
-	return w.f.output.Write(p)
+// unnamedFile opens a file for the output. A pipe would not do: what a process
+// wrote into one may not have been read yet when its answer is.
+func unnamedFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "rotasmith-output-")
+	if err != nil {
+		return nil, err
+	}
+	// Where the system lets an open file be removed, its name goes now, and the
+	// file with the last process that has it open.
+	_ = os.Remove(f.Name())
+	return f, nil
 }
 
 // An invocation is an event on its way to a process.
@@ -255,7 +274,7 @@ type process struct {
 
 // startProcess starts the binary with a runtime API of its own, so that nothing a
 // process says late can be taken for its successor's words.
-func startProcess(path string, env []string, output *lockedWriter) (*process, error) {
+func startProcess(path string, env []string, output *os.File) (*process, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -274,8 +293,6 @@ func startProcess(path string, env []string, output *lockedWriter) (*process, er
 	p.cmd.Dir = filepath.Dir(path)
 	p.cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = output, output
-	// A child of the process may hold its output open.
-	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

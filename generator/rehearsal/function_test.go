@@ -250,12 +250,20 @@ func TestFunctionEnvironment(t *testing.T) {
 	}
 }
 
+// What a process wrote before it answered is in the output as soon as the answer is.
 func TestFunctionOutput(t *testing.T) {
 	f := newFunction(t, "handle")
-	mustInvoke(t, f, "print", "marker")
-	f.Kill() // what a process has written is all there once it has ended
-	if got := f.Output(); !strings.Contains(got, "marker\n") || !strings.Contains(got, "marker to stderr\n") {
-		t.Errorf("output = %q", got)
+	for k := range 300 {
+		marker := fmt.Sprintf("marker %d", k)
+		mustInvoke(t, f, "print", marker)
+		if got := f.Output(); !strings.Contains(got, marker+"\n") || !strings.Contains(got, marker+" to stderr\n") {
+			t.Fatalf("invocation %d: the output does not have its lines", k)
+		}
+	}
+	f.Kill()
+	mustInvoke(t, f, "print", "of the next process")
+	if got := f.Output(); !strings.Contains(got, "marker 0\n") || !strings.Contains(got, "of the next process\n") {
+		t.Error("the output is not that of both processes")
 	}
 }
 
