@@ -14,7 +14,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "type", Prompt: "What to rotate", Help: "type of rotation",
-			Why:  "decides what is rotated and whom that interrupts; for a database most take the one that interrupts nobody",
+			Why:  "decides what is rotated and whether clients notice; for a database most take two users, without downtime",
 			Flag: true,
 		},
 		{
@@ -29,7 +29,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
-			Why:   "decides how long the former credential works beside the new one; most take the one that interrupts nobody",
+			Why:   "decides how long the previous credential works beside the new one; most take the one without downtime",
 			First: true,
 		},
 		{

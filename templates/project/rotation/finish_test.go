@@ -389,7 +389,7 @@ func TestReplicasLeaveTimeToCleanUp(t *testing.T) {
 	}
 }
 
-// C12: between the two moves finish waits for the replicas. What is said of them
+// C12: between the two moves finish waits for the replicas. Their status
 // right after the first may be from before. Those that fail, or are not done in
 // time, are reported, each with its reason, and do not stand in the way.
 func TestReplicas(t *testing.T) {

@@ -620,7 +620,7 @@ func TestSecretsManagerReplication(t *testing.T) {
 	}
 }
 
-// What is said of the replicas is behind a move of AWSCURRENT.
+// The status of the replicas lags behind a move of AWSCURRENT.
 func TestSecretsManagerReplicationLag(t *testing.T) {
 	a := newAccount(t)
 	a.ReplicationLag = time.Second

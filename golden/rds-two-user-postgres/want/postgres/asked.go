@@ -8,7 +8,7 @@ import (
 	"example.com/orders-db/rotation"
 )
 
-// What a server asks for in its first message, an AuthenticationRequest.
+// A server's first message, an AuthenticationRequest, asks for one of these.
 // https://www.postgresql.org/docs/current/protocol-message-formats.html
 const (
 	askedMD5  = 5

@@ -57,7 +57,7 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 
 // setup returns the statements that begin a session, the second of which asks.
 // Behind a pooler the process that runs them is not the one that the log-in was
-// answered for: the second fails then, and with it all of them. What they set would
+// answered for: the second fails then, and with it all of them. Their settings would
 // be in force in others' sessions, and the next message might be run in another.
 func setup(version int, backend uint32, limits timeouts) []string {
 	statements := []string{

@@ -50,7 +50,7 @@ func TestTimeoutsOutlastEachOther(t *testing.T) {
 }
 
 // TestSetup: a session is its user's, finds names in the server's own catalogue
-// only, and ends when nobody speaks. (C19, C24, T5)
+// only, and ends when it is idle. (C19, C24, T5)
 func TestSetup(t *testing.T) {
 	statements := setup(18, 4711, timeouts{idle: time.Second, lock: 2 * time.Second, statement: 3 * time.Second})
 	for _, want := range []string{

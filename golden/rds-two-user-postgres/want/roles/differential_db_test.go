@@ -53,7 +53,7 @@ var changes = []string{
 	"GRANT d_group TO %s WITH INHERIT FALSE", "GRANT d_group TO %s WITH SET FALSE", "GRANT d_owner TO %s WITH SET FALSE", "GRANT d_owner TO %s WITH INHERIT FALSE",
 }
 
-// operations are what both users try. What one returns is part of what it can do.
+// operations are what both users try. The rows that one returns count too.
 var operations = []string{
 	"SELECT count(*) FROM s.t", "SELECT count(n) FROM s.u", "SELECT count(m) FROM s.u", "SELECT count(*) FROM t", "SELECT count(*) FROM s.guarded", "INSERT INTO s.t VALUES (1)", "UPDATE s.t SET n = 2",
 	"SELECT nextval('s.q') > 0", "SELECT s.f()", "CREATE TABLE s.made (n int)", "ALTER TABLE s.u ADD COLUMN k int", "CREATE TEMPORARY TABLE scratch (n int)", "SET LOCAL ROLE d_group", "SET LOCAL ROLE d_other",

@@ -90,7 +90,7 @@ func literals(name, value string) string {
 }
 
 // elements returns the names of a list, of which there is at least one: the
-// empty list is that of the empty name. What is not quoted is in lower case.
+// empty list is that of the empty name. Names without quotes are in lower case.
 func elements(list string) []string {
 	var names []string
 	var name strings.Builder

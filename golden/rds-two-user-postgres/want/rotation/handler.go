@@ -57,8 +57,7 @@ const (
 	// lookPause is the time between two looks, and between two tries of a call.
 	lookPause = 500 * time.Millisecond
 	// finishTries is how often finish starts anew after losing a race for
-	// AWSCURRENT. Whoever loses it twice meets somebody who moves labels by
-	// hand.
+	// AWSCURRENT. Losing it twice means that someone moves labels by hand.
 	finishTries = 3
 )
 
@@ -190,8 +189,8 @@ func (h *Handler) step(ctx context.Context, r *Rotation) error {
 	return err
 }
 
-// guard reads the labels and says whether the step may go on (C1). What speaks
-// against it may be the labels of some seconds ago (C22).
+// guard reads the labels and says whether the step may go on (C1). A refusal
+// may rest on the labels of some seconds ago (C22).
 func (h *Handler) guard(ctx context.Context, r *Rotation) (*secretsmanager.DescribeSecretOutput, error) {
 	for began := h.now(); ; {
 		secret, err := r.describeSecret(ctx)
@@ -201,10 +200,16 @@ func (h *Handler) guard(ctx context.Context, r *Rotation) (*secretsmanager.Descr
 		case r.replaced(err):
 			return nil, errPromoted
 		}
-		if h.now().Sub(began) >= readsLag || h.sleep(ctx, lookPause) != nil {
+		if !h.again(ctx, began, readsLag) {
 			return nil, err
 		}
 	}
+}
+
+// again pauses before another look or try. It says no once patience has run out since
+// began, or ctx has ended.
+func (h *Handler) again(ctx context.Context, began time.Time, patience time.Duration) bool {
+	return h.now().Sub(began) < patience && h.sleep(ctx, lookPause) == nil
 }
 
 // create gives the pending version a value, once.
@@ -269,7 +274,7 @@ func (h *Handler) put(ctx context.Context, input *secretsmanager.PutSecretValueI
 	for began := h.now(); ; {
 		_, err = h.store.PutSecretValue(ctx, input, once)
 		unclear = unclear || err != nil && !refused(err)
-		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || h.now().Sub(began) >= readsLag || h.sleep(ctx, lookPause) != nil {
+		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || !h.again(ctx, began, readsLag) {
 			return unclear, err
 		}
 	}
@@ -404,7 +409,7 @@ func (h *Handler) promote(ctx context.Context, r *Rotation) error {
 	return h.strategy.Finish(ctx, r)
 }
 
-// compare refuses a pending value that somebody altered, before anything that
+// compare refuses a pending value that was altered, before anything that
 // stands in it is dialled, and one that would change nothing. It has patience with
 // a value that does not show yet.
 func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Duration) error {
@@ -426,7 +431,7 @@ func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Durati
 	return nil
 }
 
-// forever is the patience of whoever has nothing else to do in the invocation.
+// forever waits as long as the invocation allows.
 const forever = time.Duration(math.MaxInt64)
 
 // await reads a version until it shows: its value as long as patience lasts, and
@@ -449,7 +454,7 @@ func (h *Handler) await(ctx context.Context, r *Rotation, patience time.Duration
 		case !errors.Is(err, errNoValue):
 			return v, err
 		}
-		if h.now().Sub(began) >= limit || h.sleep(ctx, lookPause) != nil {
+		if !h.again(ctx, began, limit) {
 			return Version{}, err
 		}
 	}

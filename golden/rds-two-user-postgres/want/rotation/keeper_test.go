@@ -159,8 +159,8 @@ func TestLabelled(t *testing.T) {
 	b.wantCode(b.deliver(token, rotation.StepSet), rotation.CodeCurrentMoved)
 }
 
-// C22: whoever puts away what no label names goes by labels that are younger than the
-// promotion.
+// C22: a step that puts away what no label names goes by labels that are younger than
+// the promotion.
 func TestLabelledAfterThePromotion(t *testing.T) {
 	b := newBench(t, seed)
 	token := b.created()
@@ -172,6 +172,22 @@ func TestLabelledAfterThePromotion(t *testing.T) {
 		if err != nil || versions[rotation.StageCurrent].ID != token {
 			t.Errorf("AWSCURRENT is %q, %v", versions[rotation.StageCurrent].ID, err)
 		}
+		return nil
+	}
+	b.must(b.deliver(token, rotation.StepFinish))
+}
+
+// C22, K8: where AWSCURRENT went elsewhere after the promotion, no labels are told, so
+// that nothing is put away by them.
+func TestLabelledAfterAnotherPromotion(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	before := b.holder(rotation.StageCurrent)
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Promote(ctx))
+		b.move(rotation.StageCurrent, token, before)
+		_, err := r.Labelled(ctx)
+		b.wantCode(err, rotation.CodeCurrentMoved)
 		return nil
 	}
 	b.must(b.deliver(token, rotation.StepFinish))

@@ -65,7 +65,7 @@ func (r *Rotation) Current(ctx context.Context) (Version, error) {
 	}
 	v, err := r.version(ctx, r.current, StageCurrent)
 	if errors.Is(err, errNoValue) {
-		err = Errorf(CodeNoCurrent, "the version that holds AWSCURRENT has no value: somebody moved the label there").Because(errNoValue)
+		err = Errorf(CodeNoCurrent, "the version that holds AWSCURRENT has no value: someone moved the label there").Because(errNoValue)
 	}
 	return v, err
 }
@@ -144,7 +144,8 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 // are no JSON object and name nothing (C4); one that cannot be read is an error,
 // since whatever it names may be in use. What the step found when it began stays
 // what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older
-// than this delivery's own promotion are not taken for the present ones (C22).
+// than this delivery's own promotion are not taken for the present ones (C22): where
+// they stay without it, [CodeCurrentMoved] says that AWSCURRENT went elsewhere.
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 	stages, err := r.stages(ctx)
 	if err != nil {
@@ -175,12 +176,11 @@ func (r *Rotation) stages(ctx context.Context) (map[string][]string, error) {
 		if err != nil {
 			return nil, storeError(ctx, "DescribeSecret", err)
 		}
-		late := r.promoted() && !slices.Contains(secret.VersionIdsToStages[r.current], StageCurrent)
-		if !late || r.Now().Sub(began) >= readsLag {
+		if !r.promoted() || slices.Contains(secret.VersionIdsToStages[r.current], StageCurrent) {
 			return secret.VersionIdsToStages, nil
 		}
-		if err := r.Wait(ctx, lookPause); err != nil {
-			return nil, Errorf(CodeDeadline, "time ran out while the labels did not show the promotion").Because(err)
+		if !r.h.again(ctx, began, readsLag) {
+			return nil, Errorf(CodeCurrentMoved, "AWSCURRENT is not on this rotation's version any more")
 		}
 	}
 }

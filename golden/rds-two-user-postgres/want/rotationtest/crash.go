@@ -146,7 +146,7 @@ func proveKilled(t *testing.T, fresh func(testing.TB) *World, faults []Fault, re
 	calls := w.Outside.Calls()
 	tally := Tally{Calls: len(calls)}
 	for _, fault := range faults {
-		allowed := 0 // whoever lives has the time to put things right
+		allowed := 0 // a process that lives has the time to put things right
 		if fault.kills() || w.Single {
 			allowed = w.GapPoints
 		}

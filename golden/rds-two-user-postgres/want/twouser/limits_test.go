@@ -10,8 +10,8 @@ import (
 	"example.com/orders-db/twouser"
 )
 
-// C20: applications may hold every connection of both users. What only the right
-// password is told proves it, and the administrator compares the two.
+// C20: applications may hold every connection of both users. A refusal
+// that only the right password gets proves it, and the administrator compares the two.
 func TestUserLimit(t *testing.T) {
 	for name, config := range modes {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
 )
 
-// lifetime is a day less than GitLab allows if nobody changes it: the day counts in the
+// lifetime is a day less than GitLab allows by default: the day counts in the
 // time zone of the instance.
 const lifetime = 364 * 24 * time.Hour
 

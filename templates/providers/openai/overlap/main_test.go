@@ -174,7 +174,7 @@ func (s server) revoke(w http.ResponseWriter, call *http.Request) {
 	answer(w, http.StatusOK, object{"object": "organization.project.api_key.deleted", "id": call.PathValue("id"), "deleted": true})
 }
 
-// describe has the keys of somebody else be another service account's.
+// describe gives foreign keys to another service account.
 func describe(key apikeytest.Key) object {
 	owner := "svc_acct"
 	if key.Label == apikeytest.Foreign {

@@ -9,8 +9,8 @@ import (
 
 // KeyRotation is the secret's key with the record of the rotation that made a version:
 // the version's own id and the id of the one that was AWSCURRENT when the rotation
-// began. In a version that a person wrote the record is somebody else's, because its
-// own id is another, and proves nothing.
+// began. A person who writes a version copies the record of another one: the ids do not
+// match, and it proves nothing.
 const KeyRotation = "rotation"
 
 const replaces = " replaces "

@@ -232,8 +232,8 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 
 // retire ends the newest keys that were AWSCURRENT's when a rotation began, were
 // replaced by it, and that no label names (K8). One that fails does not keep the
-// others. A key that was only supplied, or that a person put and corrected, may be
-// somebody else's.
+// others. A key that was only supplied, or that a person put and corrected, may have
+// another owner.
 func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled map[string]rotation.Version) error {
 	named := slices.Collect(maps.Values(labelled))
 	former, err := r.Deprecated(ctx, formerVersions, func(v rotation.Value) bool { return !isSupply(v) && !s.named(named, v) })

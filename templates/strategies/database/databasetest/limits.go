@@ -55,7 +55,7 @@ func (s *Server) now() time.Time {
 }
 
 // outlast ends what dead processes have left at the server where the
-// user's limit is reached: whoever is refused for it comes again when the server's
+// user's limit is reached: a client that is refused comes again when the server's
 // own time limits have done so.
 func (s *Server) outlast(name string) {
 	s.mu.Lock()

@@ -121,7 +121,7 @@ func (s *Server) SetPasswords(name, primary, secondary string) {
 	s.users[name].password, s.users[name].secondary = primary, secondary
 }
 
-// Bar keeps a user from logging in, for a reason that the server tells nobody but the
+// Bar keeps a user from logging in, for a reason that the server tells only the
 // admin: a log-in is refused as if the password were wrong. nil lets it in again.
 func (s *Server) Bar(name string, why error) {
 	s.mu.Lock()

@@ -180,7 +180,7 @@ func (s *Strategy) create(ctx context.Context, r *rotation.Rotation, account api
 }
 
 // undo revokes a key that the provider made and did not tell as it should: by the id
-// that it gave, or else by the label. What cannot be undone the next step sweeps.
+// that it gave, or else by the label. The next step sweeps the keys that remain.
 func (s *Strategy) undo(ctx context.Context, r *rotation.Rotation, account apikey.Account, made rotation.Value, why error) {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
@@ -312,7 +312,7 @@ func (s *Strategy) Works(ctx context.Context, _ *rotation.Rotation, value rotati
 // and what rotations have left that did not come to their end. AWSPREVIOUS's key
 // lives on unless it is compromised (K5).
 func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
-	labelled, err := promoted(ctx, r)
+	labelled, err := r.Labelled(ctx)
 	if err != nil {
 		return unrevoked(err)
 	}
@@ -340,21 +340,6 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 		return unrevoked(s.endPrevious(ctx, r, account, previous))
 	}
 	return nil
-}
-
-// promoted returns what the labels name as soon as they show the token's version as
-// AWSCURRENT, which it is: an answer that does not is older than that.
-func promoted(ctx context.Context, r *rotation.Rotation) (map[string]rotation.Version, error) {
-	for range looks {
-		labelled, err := r.Labelled(ctx)
-		if err != nil || labelled[rotation.StageCurrent].ID == r.Token() {
-			return labelled, err
-		}
-		if err := r.Wait(ctx, lookPause); err != nil {
-			return nil, err
-		}
-	}
-	return nil, rotation.Errorf(rotation.CodeCurrentMoved, "AWSCURRENT is not on this rotation's version any more")
 }
 
 // endPrevious revokes AWSPREVIOUS's key, which is compromised.

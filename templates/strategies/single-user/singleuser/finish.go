@@ -64,7 +64,7 @@ func (s *Strategy) apply(ctx context.Context, r *rotation.Rotation, found *candi
 	case err == nil:
 		err = r.PromoteWhile(ctx, awake)
 	case failure != nil:
-		return failure // the change is not in force, or nobody knows: the next delivery finds out
+		return failure // the change is not in force, or that is unknown: the next delivery finds out
 	case rotation.CodeOf(err) == rotation.CodeAuthRejected:
 		return s.distrust(ctx, r, found, session)
 	}
@@ -162,7 +162,7 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 }
 
 // retreat makes AWSCURRENT's password the user's again where the rotation cannot go
-// on, so that applications work while somebody finds out why. It does nothing
+// on, so that applications work meanwhile. It does nothing
 // unless it is certain which version AWSCURRENT is and stays on.
 func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, why error) error {
 	ctx, cancel := r.Settling(ctx)
@@ -180,7 +180,7 @@ func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *can
 	}
 	if _, ok := found.session.(Overlapper); ok && found.isPending {
 		if err := s.logsIn(ctx, account.Writer()); rotation.CodeOf(err) != rotation.CodeAuthRejected {
-			return why // both log in, or nobody knows
+			return why // both log in, or that is unknown
 		}
 	}
 	if err := s.putBack(ctx, r, session, account.Writer()); err != nil {

@@ -134,7 +134,7 @@ func TestGapUsesItsTime(t *testing.T) {
 func TestGapEnds(t *testing.T) {
 	r := newRig(t, self, "current", nil)
 	r.inGap(func(r *rig) { r.server.LimitAll(databasetest.Limits{Connections: 1}) })
-	if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got != rotation.CodeOutcomeUnknown { // nobody could be asked
+	if got := rotation.CodeOf(r.deliver(rotation.StepFinish)); got != rotation.CodeOutcomeUnknown { // no server could be asked
 		t.Errorf("ended with code %q", got)
 	}
 	r.wantServer("current")

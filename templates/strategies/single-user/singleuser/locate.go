@@ -74,8 +74,8 @@ type labelled struct {
 // search tries the passwords of versions in their order, then AWSPREVIOUS's, then
 // those of versions that lost their labels, as far as they are of account's user at
 // account's host. Each is tried once and none that was tried before, since servers
-// lock accounts that guess. Only a refused password leads to the next: whoever
-// cannot be reached has said nothing.
+// lock accounts that guess. Only a refused password leads to the next: a server
+// that cannot be reached has said nothing.
 func (s *Strategy) search(ctx context.Context, r *rotation.Rotation, account database.Account, tried []rotation.Sensitive, versions ...labelled) (*candidate, error) {
 	usable := func(v rotation.Value) (database.Account, bool) {
 		a, err := s.account(v)

@@ -101,8 +101,8 @@ func (s *Strategy) Overlaps() bool {
 	return ok && target.Overlaps(s.config.AsAdmin)
 }
 
-// Next is AWSCURRENT with a new password. What setSecret will need of AWSCURRENT is
-// looked at first: a value that is stored keeps what was wrong with it.
+// Next is AWSCURRENT with a new password. It first checks
+// all that setSecret will need of AWSCURRENT: a stored value keeps its faults.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.account(current)
 	if err == nil && s.config.AsAdmin {

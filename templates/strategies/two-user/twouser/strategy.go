@@ -128,8 +128,8 @@ func (*Strategy) Credential() []string {
 func (*Strategy) Overlaps() bool { return true }
 
 // Next is AWSCURRENT with the other user and a new password.
-// What setSecret will need of AWSCURRENT is looked at first: a value that is stored
-// keeps what was wrong with it.
+// It first checks all that setSecret will need of AWSCURRENT: a stored value keeps its
+// faults.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	active, err := s.account(current)
 	if err != nil {

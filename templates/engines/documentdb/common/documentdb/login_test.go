@@ -417,8 +417,8 @@ func TestPasswordPolicy(t *testing.T) {
 	}
 }
 
-// TestUsersOfOthers: a user of the same name in a database of an application's is
-// nobody to a session. (C24)
+// TestUsersOfOthers: a session ignores a user of the same name in an
+// application's database. (C24)
 func TestUsersOfOthers(t *testing.T) {
 	server := documentdbtest.New(t)
 	server.AddUser(orders, password)

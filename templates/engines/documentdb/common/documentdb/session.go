@@ -82,7 +82,7 @@ func (s *Session) Claim(context.Context, string) error {
 		return rotation.Errorf(rotation.CodeNotWriter, "the server takes no changes: the host must be that of the cluster")
 	}
 	err := s.awake()
-	s.heard = time.Now() // whoever claims does not stand still
+	s.heard = time.Now() // a session that claims is not idle
 	return err
 }
 

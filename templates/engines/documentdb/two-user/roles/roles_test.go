@@ -50,7 +50,7 @@ func wantCode(t *testing.T, err error, want rotation.Code) {
 }
 
 // TestParity: a role that only the active user has is one too few, whoever
-// else has it. What a user may do is what its roles say, each in its database.
+// else has it. Only its roles, each in its database, say what a user may do.
 // (T3, T10)
 func TestParity(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -181,7 +181,7 @@ const (
 	partialRevokes = "partial revokes"
 )
 
-// What else there is to a user, and to the server.
+// server are the other columns that describe a user, and the server itself.
 var server = []column{
 	{1, defaultRoles, "(SELECT GROUP_CONCAT(CONCAT('''', REPLACE(d.default_role_user, '''', ''''''), '''@''', REPLACE(d.default_role_host, '''', ''''''), '''')" +
 		" ORDER BY 1 SEPARATOR ', ') FROM mysql.default_roles d WHERE d.user = u.user AND d.host = u.host)"},

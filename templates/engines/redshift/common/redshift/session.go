@@ -57,7 +57,7 @@ func setup(timeout time.Duration) []string {
 // session does not outlive its silence.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
 func (s *Session) Claim(context.Context, string) error {
-	defer s.hear() // whoever claims does not stand still
+	defer s.hear() // a session that claims is not idle
 	return s.awake()
 }
 

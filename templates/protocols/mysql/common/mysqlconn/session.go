@@ -44,7 +44,7 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 // set for its server and its user.
 func settings(limits timeouts) string {
 	return fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1"+
-		// What SHOW GRANTS quotes names with, and what a backslash means.
+		// This decides how SHOW GRANTS quotes names, and how the server reads a backslash.
 		", SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES', SESSION group_concat_max_len = 1048576"+
 		", SESSION wait_timeout = %d, SESSION lock_wait_timeout = %d, SESSION innodb_lock_wait_timeout = %[2]d"+
 		// Each server reads its own of these two and takes the other's for a

@@ -9,7 +9,7 @@ import (
 )
 
 // TestSettings: a session reads and quotes as it is meant to, whatever is set for
-// its server and its user, and ends when nobody speaks. (C19, C24)
+// its server and its user, and ends when it is idle. (C19, C24)
 func TestSettings(t *testing.T) {
 	got := settings(timeouts{idle: time.Second, lock: 2 * time.Second, statement: 3 * time.Second})
 	for _, want := range []string{

@@ -66,7 +66,7 @@ func (p pattern) wild() int {
 // outranks reports whether it is certain that the server goes by p where q fits
 // as well. Of one database it reads only one row: that of the name without a
 // wildcard, or else of the most specific one. MySQL means by that the one whose
-// first wildcard comes last. What MariaDB means is certain only where all names
+// first wildcard comes last. MariaDB's choice is certain only where all names
 // that fit one pattern fit the other as well.
 // https://dev.mysql.com/doc/refman/8.4/en/request-access.html
 func (r Rules) outranks(p, q pattern) bool {

@@ -298,7 +298,7 @@ func set(ctx context.Context, s Server, name string, password rotation.Sensitive
 			return err
 		}
 	}
-	// A secondary password would survive, and it may be one that somebody kept.
+	// A secondary password would survive, and it may have leaked.
 	if u.Secondary {
 		if err := s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s DISCARD OLD PASSWORD", u.Account)); err != nil {
 			return err

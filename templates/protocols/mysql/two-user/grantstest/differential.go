@@ -133,7 +133,7 @@ func (b *Bench) differ(admin twouser.Session, c endowed) (verdict string) {
 			b.t.Logf("%v", b.run("SHOW GRANTS FOR "+user))
 		}
 	}
-	// Who has granted it all can grant it to a clone, and is told so. (C16)
+	// A user that granted it all can grant it to a clone, and is told so. (C16)
 	if err := admin.Rehearse(b.t.Context(), "differ_a", "differ_b"); err != nil {
 		b.t.Errorf("%v:\n%q", err, c)
 	}

@@ -65,10 +65,10 @@ func Hostile(t *testing.T, b *Bench) {
 		t.Error("the application's code ran with the administrator's rights")
 	}
 	if got := b.run("SHOW GRANTS FOR promoted"); len(got) != 1 || !strings.HasPrefix(got[0][0], "GRANT USAGE ON *.* ") {
-		t.Errorf("somebody was given %q", got)
+		t.Errorf("the application gave itself %q", got)
 	}
 
-	// The traps are not blunt: whoever reads the application's view steps into one.
+	// The traps are not blunt: reading the application's view springs one.
 	pool := b.Open(t, b.Admin)
 	if _, err := mysqltest.Run(pool, "SELECT * FROM shop.user"); err != nil || !struck() {
 		t.Errorf("a careless session is not caught: %v", err)

@@ -10,7 +10,7 @@ variable "gitlab_url" {
 }
 
 variable "token_lifetime" {
-  description = "How long a token is valid, such as 4320h: longer than two rotation intervals, and no longer than GitLab allows, which is 365 days of its own time zone if nobody changes it."
+  description = "How long a token is valid, such as 4320h: longer than two rotation intervals, and no longer than GitLab allows, by default 365 days in its own time zone."
   type        = string
   default     = "8736h"
 }

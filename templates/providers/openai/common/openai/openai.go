@@ -1,9 +1,9 @@
 // Package openai makes, proves and deletes API keys of a service account in an OpenAI
 // project.
 //
-// All keys are the same service account's, so its roles and groups hold for each. What a
-// key itself may do, its scopes, no call tells: a new one gets those of the function's
-// configuration, or all that its service account has.
+// All keys are the same service account's, so its roles and groups hold for each. No call
+// tells a key's own scopes: a new one gets those of the function's configuration, or
+// all that its service account has.
 //
 // What OpenAI documents of it:
 //   - https://developers.openai.com/api/reference/resources/admin/subresources/organization/subresources/projects/subresources/service_accounts/subresources/api_keys/methods/create

@@ -32,15 +32,15 @@ SELECT NOT (:{?owner} AND :{?user_a} AND :{?user_b} AND :{?rotator}) AS unnamed 
     \set schema public
 \endif
 
--- What the users may have created must not stand in for the server's own.
+-- Objects that the users created must not stand in for the server's own.
 SET search_path = pg_catalog, pg_temp;
 SET standard_conforming_strings = on;
 SET client_min_messages = warning;
 SET lock_timeout = '5s';
 
--- 1. What cannot be done is said before anything is changed. To the objects that
--- are listed first the user who logged in, or who it acts as, is not the same any
--- more. Once they were looked at, -v seen=1 lets the script go on.
+-- 1. The script refuses before it changes anything. The objects that it lists first
+-- depend on the user that logged in or that it acts as, and that changes. Once you
+-- have looked at them, -v seen=1 lets the script go on.
 
 \if :{?seen}
 \else
@@ -76,28 +76,28 @@ CROSS JOIN LATERAL (VALUES
     ('pg_foreign_data_wrapper'::regclass, true, 'let a superuser own it')) AS c (class, so, cure)
 WHERE r.rolname IN (:'user_a', :'user_b') AND c.class = d.classid AND c.so \gset
 \if :{?immovable}
-    \warn 'These no owner role can own, since nobody logs in as it and it is no superuser (ALTER ... OWNER TO):'
+    \warn 'An owner role cannot own these, since it has no log-in and is no superuser (ALTER ... OWNER TO):'
     \warn :immovable
     DO $$ BEGIN RAISE 'nothing was changed: the users own what cannot be moved'; END $$;
 \endif
 
--- 2. The roles, each only if it is absent. Nobody logs in as the owner.
+-- 2. The roles, each only if it is absent. The owner has no log-in.
 
 SELECT format('CREATE ROLE %I %s', name, traits)
 FROM (VALUES (:'owner', 'NOLOGIN'), (:'user_a', 'LOGIN'), (:'user_b', 'LOGIN'),
              (:'rotator', 'LOGIN CREATEROLE')) AS wanted (name, traits)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
--- 3. What the owner role needs to stand for both users. Whoever hands objects to
--- it must be a member of it.
+-- 3. The rights that the owner role needs to stand for both users. A user that gives
+-- objects to it must be a member of it.
 
 SELECT format('GRANT %I TO CURRENT_USER', :'owner')
 WHERE NOT pg_has_role(:'owner', 'USAGE') \gexec
 GRANT CONNECT, TEMPORARY ON DATABASE :"DBNAME" TO :"owner";
 GRANT CONNECT ON DATABASE :"DBNAME" TO :"rotator";
 
--- 4. What the users own in this database becomes the owner's. Whoever gives away
--- somebody's objects must be a member of him, and is one no longer than it takes.
+-- 4. The owner takes over all that the users own in this database. To give away a
+-- user's objects one must be a member of that user, and is one no longer than it takes.
 -- The owner role must be able to create things where it gets them.
 
 SELECT string_agg(quote_ident(name), ', ') AS others
@@ -129,8 +129,8 @@ REASSIGN OWNED BY :"user_a", :"user_b" TO :"owner";
 COMMIT;
 
 -- 5. Nothing may be left that only one of the users can do: a session that begins
--- as the owner role would lack it. What is left is said as the statements that
--- move it, for who granted it or a superuser to run.
+-- as the owner role would lack it. The script prints statements that
+-- move the rest, for the grantor or a superuser to run.
 
 WITH
 users AS (SELECT oid, rolname FROM pg_roles WHERE rolname IN (:'user_a', :'user_b')),
@@ -189,7 +189,7 @@ statements (position, statement) AS (
     WHERE d.refclassid = 'pg_authid'::regclass AND d.deptype IN ('o', 'a', 'r') AND o.datname <> current_database())
 SELECT string_agg('    ' || statement, E'\n' ORDER BY position, statement) AS leftovers FROM statements \gset
 
--- What has no statement above is named.
+-- The script names whatever has no statement above.
 SELECT string_agg(format('    -- %I %s %s', r.rolname, CASE d.deptype WHEN 'o' THEN 'owns' WHEN 'a' THEN 'holds privileges on' ELSE 'is named by' END,
                          pg_describe_object(d.classid, d.objid, d.objsubid)), E'\n') AS rest
 FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid LEFT JOIN pg_database o ON o.oid = d.dbid
