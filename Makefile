@@ -67,6 +67,7 @@ mutants: ## Plant faults in the emitted rotators, N at the most, and print those
 .PHONY: tidy
 tidy: ## Refuse a go.mod that is not tidy
 	$(timed) go mod tidy -diff
+	@go -C .ci/tools/manual mod tidy -diff
 
 .PHONY: lint
 lint: $(golangci-lint) ## Run golangci-lint; .golangci.yml has the reason for each rule

@@ -99,7 +99,7 @@ func (r *report) preview(yours []string, width int) []byte {
 	for _, line := range append(slices.Clone(yours), "deploying: the project's README leads through it; no AWS account is touched now") {
 		b.WriteString(strings.ReplaceAll("  "+strings.TrimSpace(wrap(line, width-2)), "\n", "\n  ") + "\n")
 	}
-	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n", r.Command)
+	fmt.Fprintf(&b, "\nTo repeat this without prompts:\n  %s\n", r.Command)
 	return b.Bytes()
 }
 
@@ -108,16 +108,16 @@ func (r *report) summary(width int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %d files\n\n", r.Dir, len(r.Files))
 	b.WriteString(tree(r.Files, min(width, treeWidth)))
-	fmt.Fprintf(&b, "\nThe same again, without a question:\n  %s\n\nNext:\n", r.Command)
+	fmt.Fprintf(&b, "\nTo repeat this without prompts:\n  %s\n\nNext:\n", r.Command)
 	for _, line := range r.Next {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	fmt.Fprintf(&b, "%s: rotasmith cost %s\n", r.cost(), generator.ShellQuote(r.Dir))
+	fmt.Fprintf(&b, "%s. Details: rotasmith cost %s\n", r.cost(), generator.ShellQuote(r.Dir))
 	return b.Bytes()
 }
 
 func (r *report) cost() string {
-	return fmt.Sprintf("\nIt costs about %.2f USD a month, and what is not known beforehand", r.Cost)
+	return fmt.Sprintf("\nEstimated cost: about %.2f USD a month plus usage", r.Cost)
 }
 
 // treeWidth is where lines of the tree are broken, in columns, in a window that is not narrower.

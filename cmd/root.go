@@ -32,10 +32,10 @@ func OS() System {
 	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
 }
 
-// Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 asked
-// wrongly, 3 differences found, 130 interrupted.
+// Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 usage
+// error, 3 differences found, 130 interrupted.
 func Main(args []string, sys System) int {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a run is over before a collection pays
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // short-lived process: collect less often
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -63,12 +63,15 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return a.report(root.ExecuteContext(ctx))
 }
 
+// Root returns the commands, for what makes man pages and completions of them. They are run by [Main].
+func Root() *cobra.Command { return (&app{System: OS(), open: openTemplates}).rootCommand() }
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rotasmith",
 		Short: "Write projects that rotate secrets in AWS Secrets Manager",
 		Long: "rotasmith writes a complete project that rotates a secret in AWS Secrets Manager: the rotation function, its tests and its\n" +
-			"Terraform. What is written is yours; it needs rotasmith no more.",
+			"Terraform. The project is yours; it does not depend on rotasmith.",
 		Example:       "  rotasmith new orders-db",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -108,7 +111,7 @@ func helpCommand() *cobra.Command {
 // explain prints a command's help, broken where the window ends.
 func (a *app) explain(cmd *cobra.Command, _ []string) {
 	text := reflow(cmp.Or(cmd.Long, cmd.Short), min(columns(a.Out), helpWidth))
-	_ = a.show([]byte(text + "\n" + cmd.UsageString())) // nobody is told that there is nobody to tell
+	_ = a.show([]byte(text + "\n" + cmd.UsageString())) // stdout is gone; there is nothing to report to
 }
 
 // helpWidth is where paragraphs are broken in a window that is not narrower, in columns.

@@ -10,7 +10,7 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// Fault is one thing that the user asked wrongly. Its text says what, with the user's input quoted; Hint says what to do about it
+// Fault is one usage error: a bad flag, answer or file. Its text says what is wrong, with the user's input quoted; Hint says what to do about it
 // and may be empty. NewSpec joins all faults, so that one run shows them all.
 type Fault struct {
 	At   string // where it stands: "--type", "answers.yaml:3:9", or empty for what was not given at all

@@ -19,7 +19,7 @@ func BaseQuestions() []Question {
 		},
 		{
 			Key: "engine", Prompt: "Database engine", Help: "database engine",
-			Why:  "decides the driver, the statements and the tests; take the one that the database speaks",
+			Why:  "decides the driver, the statements and the tests; choose your database",
 			Flag: true,
 		},
 		{

@@ -278,7 +278,7 @@ func onWeekday(item string) onDay {
 	}
 }
 
-// within returns what reports whether a number is 5, in 1-5, */2 or 1/3; names stand for the numbers from 1 on.
+// within compiles one cron item, such as 5, 1-5, */2 or 1/3, into a predicate; names stand for the numbers from 1 on.
 func within(item, names string) func(n int) bool {
 	number := func(s string) int {
 		if at := strings.Index(names, s); at >= 0 && len(s) == 3 {

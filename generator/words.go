@@ -119,7 +119,7 @@ func collectCalls(node parse.Node, calls map[string]*parse.TemplateNode) {
 	}
 }
 
-// usedIn says where a call stands, below which heading or in which text, and its line: that says best what the text is for.
+// usedIn says where a call stands, below which heading or in which text, and its line, which shows the purpose of the text.
 func usedIn(call *parse.TemplateNode, fsys fs.FS) string {
 	at, _ := new(parse.Tree).ErrorContext(call)
 	source, _, _ := strings.Cut(at, ":")

@@ -85,7 +85,7 @@ func (d *Difference) Diff(folder string) string {
 }
 
 // Compare returns the differences between a project and what its recorded answers give with this template tree, sorted by path. It reads
-// nothing but files that were or would be written, follows no link out of the project, and takes foreign files for none of its business.
+// nothing but files that were or would be written, follows no link out of the project, and ignores files that rotasmith did not write.
 // name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded answers.
 func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, error) {
 	answers, err := readAnswers(project, name)

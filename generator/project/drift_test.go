@@ -95,7 +95,7 @@ func TestCompare(t *testing.T) {
 				p[".gitignore"] = &fstest.MapFile{Data: make([]byte, maxCompared+1)}
 			},
 			want: []string{
-				".gitignore: edited, has 8388609 bytes", "main.go: edited, is a folder", "pair/pair.go: edited, is no plain file",
+				".gitignore: edited, has 8388609 bytes", "main.go: edited, is a folder", "pair/pair.go: edited, is not a regular file",
 				"run.sh: edited, is a symbolic link",
 			},
 		},

@@ -15,7 +15,7 @@ const maxCompared = 8 << 20
 // errTooLong is for a file that is longer than anything that was ever written.
 var errTooLong = fmt.Errorf("longer than %d bytes", maxCompared)
 
-// bounded is a plain file that was read.
+// bounded is a regular file that was read.
 type bounded struct {
 	data []byte
 	mode fs.FileMode
@@ -39,7 +39,7 @@ func openBounded(fsys fs.FS, name string) (b bounded, err error) {
 	}
 	b.mode, b.size = info.Mode(), info.Size()
 	if !b.mode.IsRegular() {
-		return b, errors.New("no plain file")
+		return b, errors.New("not a regular file")
 	}
 	if b.size > maxCompared {
 		return b, errTooLong
@@ -53,7 +53,7 @@ func openBounded(fsys fs.FS, name string) (b bounded, err error) {
 // sight is what stands where a file should be.
 type sight struct {
 	absent     bool
-	strange    string // what it is instead of a plain file
+	strange    string // what it is instead of a regular file
 	executable bool
 	data       []byte
 }
@@ -72,7 +72,7 @@ func (c *comparison) look(file string) (sight, error) {
 	case mode&fs.ModeSymlink != 0:
 		return sight{strange: "is a symbolic link"}, nil
 	case !mode.IsRegular():
-		return sight{strange: "is no plain file"}, nil
+		return sight{strange: "is not a regular file"}, nil
 	}
 	f, err := openBounded(c.project, file)
 	switch {
@@ -102,7 +102,7 @@ func (c *comparison) stat(file string) (fs.FileMode, error) {
 	if e, ok := entries[path.Base(file)]; ok {
 		return e.Type(), nil
 	}
-	info, err := fs.Lstat(c.project, file) // says best what is wrong
+	info, err := fs.Lstat(c.project, file) // Lstat's error is the clearest
 	if err != nil {
 		return 0, err
 	}

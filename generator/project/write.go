@@ -69,7 +69,7 @@ func Fillable(dir string) (exists bool, err error) {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(dir); err == nil {
-			return false, &TargetError{dir, "is a link to nowhere"}
+			return false, &TargetError{dir, "is a dangling symlink"}
 		}
 		return false, nil
 	}
