@@ -105,6 +105,9 @@ func (s *Strategy) Overlaps() bool {
 // all that setSecret will need of AWSCURRENT: a stored value keeps its faults.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.account(current)
+	if err == nil {
+		err = database.Uncopied(current)
+	}
 	if err == nil && s.config.AsAdmin {
 		_, err = s.admin(ctx, r, account)
 	}
@@ -205,6 +208,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
+	checks = append(checks, rotation.NewCheck("AWSCURRENT holds its password once", database.Uncopied(current)))
 	session, err := s.login(ctx, r, account.Writer())
 	checks = append(checks, rotation.NewCheck("AWSCURRENT logs in on the server that takes changes", err))
 	if err != nil {

@@ -863,6 +863,9 @@ func TestPreflight(t *testing.T) {
 		"locked at once": {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0) }, rotation.CodeLocked},
 		"locked later":   {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0) }, ""},
 		"no account":     {self, func(r *rig) { r.put(r.Token(), `{"username": "orders"}`, rotation.StageCurrent) }, rotation.CodeBadSecret},
+		"a copy": {self, func(r *rig) {
+			r.put(r.Token(), strings.Replace(r.value("current"), "{", `{"PGPASSWORD":"current",`, 1), rotation.StageCurrent)
+		}, rotation.CodeBadSecret},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.config, "current", nil)

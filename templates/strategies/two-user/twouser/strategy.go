@@ -139,6 +139,9 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	if err != nil {
 		return rotation.Value{}, err
 	}
+	if err := database.Uncopied(current, active.User, inactive); err != nil {
+		return rotation.Value{}, err
+	}
 	if _, err := s.adminAccount(ctx, r, active); err != nil {
 		return rotation.Value{}, err
 	}
@@ -256,6 +259,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if !note("its users are the function's users", err) {
 		return checks
 	}
+	note("AWSCURRENT holds its password and its user's name once", database.Uncopied(current, active.User, inactive))
 	if !note("AWSCURRENT logs in", s.Works(ctx, r, current)) && !s.config.AllowRecovery {
 		return checks // nor would the admin act on the secret's word
 	}

@@ -585,9 +585,10 @@ func TestVouch(t *testing.T) {
 	}
 }
 
-// C5, T7: an admin secret that is missing or not on the function's list is none, and
-// createSecret says so before it stores what setSecret could not use.
-func TestAdminSecret(t *testing.T) {
+// B4, C4, C5, T7: an admin secret that is missing or not on the function's list is none, a
+// copy of the password or of a user's name would not work any more, and createSecret
+// says so before it stores what setSecret could not use.
+func TestCreateRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		old, new string
 		want     rotation.Code
@@ -595,6 +596,9 @@ func TestAdminSecret(t *testing.T) {
 	}{
 		"missing":     {`"masterarn"`, `"masterArn"`, rotation.CodeBadSecret, `the rotated secret has no key "masterarn"`},
 		"not allowed": {`:secret:admin`, `:secret:other`, rotation.CodeSecretNotAllowed, "admin secret: "},
+		"password":    {`"port"`, `"URL":"postgres://` + firstPassword + `@db","port"`, rotation.CodeBadSecret, `"URL" holds a copy of the password`},
+		"name":        {`"port"`, `"LOGIN":"` + userA + `","port"`, rotation.CodeBadSecret, `"LOGIN" holds a copy of a user's name`},
+		"other name":  {`"port"`, `"URL":"postgres://` + userB + `@db","port"`, rotation.CodeBadSecret, `"URL" holds a copy of a user's name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, preprovisioned, 0)
@@ -921,6 +925,7 @@ func TestPreflight(t *testing.T) {
 		"wrong password":     {preprovisioned, func(r *rig) { r.server.SetPassword(userA, "unknown") }, rotation.CodeAuthRejected},
 		"wrong admin":        {clone, func(r *rig) { r.server.SetPassword(databasetest.Admin, "unknown") }, rotation.CodeAuthRejected},
 		"no admin secret":    {clone, func(r *rig) { r.edit(rotation.StageCurrent, "masterarn", "masterArn") }, rotation.CodeBadSecret},
+		"a copy":             {preprovisioned, func(r *rig) { r.edit(rotation.StageCurrent, `"port"`, `"PGUSER":"`+userA+`","port"`) }, rotation.CodeBadSecret},
 		"no right of the admin": {preprovisioned, func(r *rig) {
 			r.server.Refuse(func(databasetest.Statement) error { return rotation.Errorf(rotation.CodePermission, "no") })
 		}, rotation.CodePermission},
