@@ -47,6 +47,9 @@ func loginError(err error, account database.Account) error {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refusedLogin(refusal, account)
 	}
+	if ours, ok := errors.AsType[*rotation.Error](err); ok {
+		return ours
+	}
 	if ended := wire.LoginError(err, account.Host); ended != nil {
 		return ended
 	}
