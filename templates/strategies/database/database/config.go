@@ -17,11 +17,11 @@ type Config struct {
 	PasswordLength int
 }
 
-// ConfigFromEnv reads DB_CA_FILE and PASSWORD_LENGTH. An engine that Amazon RDS
+// ConfigFromEnv reads DB_CA_FILE, PASSWORD_LENGTH and AWS_REGION, which Lambda sets. An engine that Amazon RDS
 // does not vouch for names its authorities, in PEM form.
 func ConfigFromEnv(env *rotation.Env, authorities ...[]byte) (Config, error) {
 	config := Config{PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength)}
-	roots, err := RootCAs(env.String("DB_CA_FILE", ""), authorities...)
+	roots, err := RootCAs(env.String("AWS_REGION", ""), env.String("DB_CA_FILE", ""), authorities...)
 	if err != nil {
 		env.Refuse("DB_CA_FILE", "cannot be used: "+err.Error())
 	}

@@ -120,11 +120,11 @@ func TestConfigFromEnv(t *testing.T) {
 			return value, ok
 		})
 	}
-	config, err := database.ConfigFromEnv(env(nil))
+	config, err := database.ConfigFromEnv(env(map[string]string{"AWS_REGION": "eu-west-1"}))
 	if err != nil || config.PasswordLength != 32 || config.Roots == nil {
 		t.Errorf("got %+v, %v, want the defaults", config, err)
 	}
-	config, err = database.ConfigFromEnv(env(map[string]string{"PASSWORD_LENGTH": "48"}))
+	config, err = database.ConfigFromEnv(env(map[string]string{"AWS_REGION": "eu-west-1", "PASSWORD_LENGTH": "48"}))
 	if err != nil || config.PasswordLength != 48 {
 		t.Errorf("got %d, %v, want 48", config.PasswordLength, err)
 	}
