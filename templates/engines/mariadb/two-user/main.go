@@ -22,5 +22,6 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine.Text = server.Text
 	return twouser.New(roles.New(engine), config)
 }

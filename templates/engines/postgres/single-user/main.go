@@ -23,6 +23,7 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine.Text = server.Text
 	return singleuser.New(target{engine}, config)
 }
 

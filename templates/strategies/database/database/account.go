@@ -18,7 +18,7 @@ import (
 
 // The keys of a database secret, as AWS's own rotation functions use them.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
-// The last three are this project's additions.
+// The last four are this project's additions.
 const (
 	KeyEngine       = "engine"
 	KeyHost         = "host"
@@ -31,6 +31,7 @@ const (
 	KeyAlternate    = "alternate_username" // two users: the other user's name
 	KeyServerName   = "tls_server_name"    // the name in the certificate, where host is an alias of it
 	KeyDatabaseHost = "database_host"      // the database itself, where applications reach it by a proxy
+	KeyClearText    = "clear_text"         // admin secret: the server may ask for the password itself, as LDAP and PAM make it
 )
 
 // Account is one login as a secret describes it.
@@ -45,8 +46,11 @@ type Account struct {
 	Plaintext bool
 	// ServerName is the name that the server's certificate must carry.
 	ServerName string
-	AdminARN   string // the admin secret, "" if the secret names none
-	Alternate  string // the other user of a pair, "" if the secret names none
+	// ClearText lets the server ask for an administrator's password in clear text,
+	// over TLS. It is true only where the admin secret says so.
+	ClearText bool
+	AdminARN  string // the admin secret, "" if the secret names none
+	Alternate string // the other user of a pair, "" if the secret names none
 	// Admin is true for an administrator. It may change users, and need not be
 	// let into the database.
 	Admin bool
@@ -131,13 +135,21 @@ func port(v rotation.Value) (int, error) {
 }
 
 func plaintext(v rotation.Value) (bool, error) {
-	switch strings.ToLower(text(v, KeyTLS)) {
-	case "", "true":
-		return false, nil
-	case "false":
+	encrypted, err := truth(v, KeyTLS, true)
+	return !encrypted, err
+}
+
+// truth reads a key that says yes or no, fallback if it is missing.
+func truth(v rotation.Value, key string, fallback bool) (bool, error) {
+	switch strings.ToLower(text(v, key)) {
+	case "":
+		return fallback, nil
+	case "true":
 		return true, nil
+	case "false":
+		return false, nil
 	default:
-		return false, bad(KeyTLS, "is neither true nor false")
+		return false, bad(key, "is neither true nor false")
 	}
 }
 
@@ -154,7 +166,8 @@ func (a Account) SameLogin(b Account) bool {
 
 // AsAdmin returns the login of the admin secret v on the server of a. Whoever
 // may write to a's secret must not decide how the admin's password travels: it
-// does so over TLS unless v itself says "ssl": false. Nor where to, if v names a
+// does so over TLS unless v itself says "ssl": false, and never in clear text unless v
+// says "clear_text": true. Nor where to, if v names a
 // host (or database_host): port and tls_server_name beside it count with it.
 // Admin secrets that RDS manages name none, and go where a's secret says; so
 // does one that names a proxy.
@@ -164,6 +177,10 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 		return Account{}, rotation.Errorf(rotation.CodeBadSecret, "the admin secret lacks %q or %q", KeyUser, KeyPassword)
 	}
 	unsafe, err := plaintext(v)
+	if err != nil {
+		return Account{}, rotation.Within("admin secret", err)
+	}
+	clear, err := truth(v, KeyClearText, false)
 	if err != nil {
 		return Account{}, rotation.Within("admin secret", err)
 	}
@@ -177,7 +194,7 @@ func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 		}
 	}
 	admin := Account{
-		User: user, Password: rotation.NewSensitive(password), Admin: true, Plaintext: unsafe,
+		User: user, Password: rotation.NewSensitive(password), Admin: true, Plaintext: unsafe, ClearText: clear,
 		Host: a.Host, Port: a.Port, ServerName: a.ServerName, Database: a.Database,
 	}
 	if host := cmp.Or(text(v, KeyDatabaseHost), text(v, KeyHost)); host != "" && !isProxy(host) {

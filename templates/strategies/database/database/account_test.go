@@ -157,6 +157,8 @@ func TestAsAdmin(t *testing.T) {
 		`, "host": ""`:                      admin,
 		`, "ssl": true`:                     admin,
 		`, "ssl": false`:                    with(func(a *database.Account) { a.Plaintext = true }),
+		`, "clear_text": true`:              with(func(a *database.Account) { a.ClearText = true }),
+		`, "clear_text": "false"`:           admin,
 		`, "dbname": "x"`:                   admin,
 		`, "port": 5432`:                    admin, // of a host that it does not name
 		`, "host": "other"`:                 at("other"),
@@ -175,7 +177,7 @@ func TestAsAdmin(t *testing.T) {
 	for _, text := range []string{
 		`{}`, `{"username": "root"}`, `{"password": "rootpw"}`, `{"username": "", "password": "rootpw"}`, `{"username": "root", "password": null}`,
 		`{"username": "root", "password": "rootpw", "ssl": "no"}`, `{"username": "root", "password": "rootpw", "host": "other", "port": "x"}`,
-		`{"username": "root", "password": "rootpw", "host": "other:5432"}`,
+		`{"username": "root", "password": "rootpw", "host": "other:5432"}`, `{"username": "root", "password": "rootpw", "clear_text": "perhaps"}`,
 	} {
 		if got, err := app.AsAdmin(parse(t, text)); rotation.CodeOf(err) != rotation.CodeBadSecret {
 			t.Errorf("%s: got %+v, %v, want %s", text, got, err, rotation.CodeBadSecret)

@@ -19,10 +19,10 @@ locals {
   admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn if local.admin_acts]))
   admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn if local.admin_acts]))
 
-  database_settings = {
+  database_settings = merge(local.engine_settings, {
     ALLOW_RECOVERY  = tostring(var.allow_recovery)
     PASSWORD_LENGTH = tostring(var.password_length)
-  }
+  })
 
   database_values = {
     for key, secret in var.secrets : key => {

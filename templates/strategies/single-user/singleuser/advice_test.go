@@ -42,7 +42,7 @@ func TestAdvice(t *testing.T) {
 			r.deploy(singleuser.Config{RecoveryVersions: 2})
 		}, false},
 		"locked out, recovery": {admin, "unknown", nothing, rotation.CodeLockedOut, func(r *rig) {
-			r.deploy(singleuser.Config{AsAdmin: true, AllowRecovery: true})
+			r.deploy(singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true})
 		}, false},
 		"the admin is refused": {
 			admin, "current", func(r *rig) { r.server.SetPassword(databasetest.Admin, "changed") }, rotation.CodeAuthRejected,

@@ -28,6 +28,9 @@ const (
 	adminPassword = "admin-password-sentinel-77aa"
 )
 
+// secrets are the function's: one, whose administrator sets one user's password.
+var secrets = database.Mandates{{Secret: "*", Admin: "*", Users: []string{user}}}
+
 // bench is a world with the strategy on a server that has one application user.
 type bench struct {
 	*rotationtest.World
@@ -68,7 +71,7 @@ func subject(w *rotationtest.World, config singleuser.Config) (rotationtest.Subj
 
 var configs = map[string]singleuser.Config{
 	"self":  {RecoveryVersions: singleuser.DefaultRecoveryVersions},
-	"admin": {RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true},
+	"admin": {RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true, Secrets: secrets},
 }
 
 // S2, S8, C11, C18, C19: no fault at any call leaves AWSCURRENT dead.
@@ -123,7 +126,7 @@ func TestNothingBetweenCalls(t *testing.T) {
 
 // S2, S6: where the server keeps both passwords AWSCURRENT is never dead.
 func TestProofOfOverlap(t *testing.T) {
-	config := singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true}
+	config := singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true, Secrets: secrets}
 	rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
 		s, server := subject(w, config)
 		s.GapPoints = 0

@@ -57,6 +57,8 @@ type Config struct {
 	// AsAdmin lets the admin secret that the secret names (key masterarn)
 	// change the password, for servers where users may not change their own.
 	AsAdmin bool
+	// Secrets say, with AsAdmin, which administrator acts for which secret and user.
+	Secrets database.Mandates
 	// AllowRecovery lets the admin set the password when no known version of
 	// the secret logs in any more.
 	AllowRecovery bool
@@ -68,13 +70,18 @@ type Config struct {
 // DefaultRecoveryVersions keeps a lost account from being locked by guessing.
 const DefaultRecoveryVersions = 5
 
-// ConfigFromEnv reads CHANGE_AS, ALLOW_RECOVERY and RECOVERY_VERSIONS.
+// ConfigFromEnv reads CHANGE_AS, ALLOW_RECOVERY, RECOVERY_VERSIONS, and SECRETS if an
+// administrator changes the password.
 func ConfigFromEnv(env *rotation.Env) (Config, error) {
-	return Config{
+	config := Config{
 		AsAdmin:          env.OneOf("CHANGE_AS", "self", "self", "admin") == "admin",
 		AllowRecovery:    env.Bool("ALLOW_RECOVERY", false),
 		RecoveryVersions: env.Int("RECOVERY_VERSIONS", DefaultRecoveryVersions),
-	}, env.Err()
+	}
+	if config.AsAdmin {
+		config.Secrets = database.MandatesFromEnv(env)
+	}
+	return config, env.Err()
 }
 
 // Strategy is a [rotation.Strategy].
@@ -105,6 +112,9 @@ func (s *Strategy) Overlaps() bool {
 // all that setSecret will need of AWSCURRENT: a stored value keeps its faults.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.account(current)
+	if err == nil {
+		err = database.Uncopied(current)
+	}
 	if err == nil && s.config.AsAdmin {
 		_, err = s.admin(ctx, r, account)
 	}
@@ -205,6 +215,7 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
+	checks = append(checks, rotation.NewCheck("AWSCURRENT holds its password once", database.Uncopied(current)))
 	session, err := s.login(ctx, r, account.Writer())
 	checks = append(checks, rotation.NewCheck("AWSCURRENT logs in on the server that takes changes", err))
 	if err != nil {
@@ -285,6 +296,13 @@ func (s *Strategy) changer(ctx context.Context, r *rotation.Rotation, found *can
 func (s *Strategy) admin(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Account, error) {
 	if account.AdminARN == "" {
 		return database.Account{}, rotation.Errorf(rotation.CodeBadSecret, "the rotated secret has no key %q, the ARN of the admin secret, and CHANGE_AS is admin", database.KeyAdmin)
+	}
+	mandate, err := s.config.Secrets.Of(r.SecretARN())
+	if err == nil {
+		err = mandate.Allows(account)
+	}
+	if err != nil {
+		return database.Account{}, err
 	}
 	v, err := r.Secret(ctx, account.AdminARN)
 	if err != nil {

@@ -3,6 +3,7 @@ package singleuser_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ import (
 
 var (
 	self  = singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions}
-	admin = singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true}
+	admin = singleuser.Config{RecoveryVersions: singleuser.DefaultRecoveryVersions, AsAdmin: true, Secrets: secrets}
 )
 
 // rig is a bench whose secret has a history, every version with a password of
@@ -340,7 +341,7 @@ func TestCandidates(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if test.config == (singleuser.Config{}) {
+			if reflect.DeepEqual(test.config, singleuser.Config{}) {
 				test.config = self
 			}
 			r := newRig(t, test.config, test.has, test.edit)
@@ -483,7 +484,7 @@ func TestServerLiesAtTheEnd(t *testing.T) {
 
 // S3, S7: a password that the admin replaced and nobody knew cannot come back.
 func TestServerLiesToTheAdmin(t *testing.T) {
-	r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "unknown", nil)
+	r := newRig(t, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}, "unknown", nil)
 	r.change = func(_ string, do func(string) error) error { return do("truncated") }
 	r.wantOutcome(r.deliver(rotation.StepFinish), rotation.CodeOutcomeUnknown,
 		"current pending previous "+adminPassword+" "+adminPassword+" pending", "admin change orders")
@@ -625,7 +626,7 @@ func TestLabelLost(t *testing.T) {
 // S7: the admin changes the password, and only after the secret has proven that
 // it speaks for the user.
 func TestAsAdmin(t *testing.T) {
-	recovery := singleuser.Config{AsAdmin: true, AllowRecovery: true}
+	recovery := singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}
 	for name, test := range map[string]struct {
 		config singleuser.Config
 		has    string
@@ -639,7 +640,7 @@ func TestAsAdmin(t *testing.T) {
 			stmts: []string{"admin change orders"},
 		},
 		"not proven": {
-			config: singleuser.Config{AsAdmin: true}, has: "unknown", tried: "current pending previous " + adminPassword, code: rotation.CodeLockedOut,
+			config: singleuser.Config{AsAdmin: true, Secrets: secrets}, has: "unknown", tried: "current pending previous " + adminPassword, code: rotation.CodeLockedOut,
 		},
 		"not proven, recovery": {
 			config: recovery, has: "unknown", tried: "current pending previous " + adminPassword + " " + adminPassword + " pending",
@@ -655,6 +656,18 @@ func TestAsAdmin(t *testing.T) {
 		"another admin secret": { // C5
 			config: admin, has: "current", tried: "current", code: rotation.CodeSecretNotAllowed,
 			edit: func(_, value string) string { return strings.Replace(value, ":secret:admin", ":secret:other", 1) },
+		},
+		"another secret's admin": { // B3
+			config: singleuser.Config{AsAdmin: true, Secrets: database.Mandates{{Secret: "*", Admin: "other-AbCdEf"}}}, has: "current", tried: "current",
+			code: rotation.CodeSecretNotAllowed,
+		},
+		"another secret's user": {
+			config: singleuser.Config{AsAdmin: true, Secrets: database.Mandates{{Secret: "*", Admin: "*", Users: []string{"bills"}}}}, has: "current", tried: "current",
+			code: rotation.CodeBadUsers,
+		},
+		"another secret": {
+			config: singleuser.Config{AsAdmin: true, Secrets: database.Mandates{{Secret: "bills-AbCdEf", Admin: "*"}}}, has: "current", tried: "current",
+			code: rotation.CodeSecretNotAllowed,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -675,7 +688,7 @@ func TestAsAdmin(t *testing.T) {
 // the difference, and no recovery is tried on what a password cannot mend.
 func TestExpired(t *testing.T) {
 	for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
-		r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "unknown", nil)
+		r := newRig(t, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}, "unknown", nil)
 		r.why = rotation.Errorf(rotation.CodeExpired, "past its date")
 		r.wantOutcome(r.deliver(step), rotation.CodeExpired, "current pending previous "+adminPassword)
 		r.wantLabels("current", "pending")
@@ -684,7 +697,7 @@ func TestExpired(t *testing.T) {
 
 // S7: unreachable is not rejected: the admin recovers nothing that may work.
 func TestRecoveryNeedsARejection(t *testing.T) {
-	r := newRig(t, singleuser.Config{AsAdmin: true, AllowRecovery: true}, "current", nil)
+	r := newRig(t, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}, "current", nil)
 	r.login = func(a database.Account, do func() error) error {
 		if a.User == user {
 			return errUnreachable
@@ -863,6 +876,9 @@ func TestPreflight(t *testing.T) {
 		"locked at once": {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0) }, rotation.CodeLocked},
 		"locked later":   {self, func(r *rig) { r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0) }, ""},
 		"no account":     {self, func(r *rig) { r.put(r.Token(), `{"username": "orders"}`, rotation.StageCurrent) }, rotation.CodeBadSecret},
+		"a copy": {self, func(r *rig) {
+			r.put(r.Token(), strings.Replace(r.value("current"), "{", `{"PGPASSWORD":"current",`, 1), rotation.StageCurrent)
+		}, rotation.CodeBadSecret},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, test.config, "current", nil)
@@ -934,10 +950,10 @@ func TestConfigFromEnv(t *testing.T) {
 		want singleuser.Config
 	}{
 		"none": {nil, singleuser.Config{RecoveryVersions: 5}},
-		"all":  {map[string]string{"CHANGE_AS": "admin", "ALLOW_RECOVERY": "true", "RECOVERY_VERSIONS": "0"}, singleuser.Config{AsAdmin: true, AllowRecovery: true}},
+		"all":  {map[string]string{"CHANGE_AS": "admin", "SECRETS": `[{"secret":"*","admin":"*","users":["` + user + `"]}]`, "ALLOW_RECOVERY": "true", "RECOVERY_VERSIONS": "0"}, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}},
 		"self": {map[string]string{"CHANGE_AS": "self"}, singleuser.Config{RecoveryVersions: 5}},
 	} {
-		if got, err := singleuser.ConfigFromEnv(env(test.env)); err != nil || got != test.want {
+		if got, err := singleuser.ConfigFromEnv(env(test.env)); err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, test.want)
 		}
 	}

@@ -25,7 +25,14 @@ locals {
     CHANGE_AS         = var.change_as
     MIN_ROTATION_AGE  = var.min_rotation_age
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
-  })
+  }, local.admin_acts ? { SECRETS = jsonencode(local.mandates) } : {})
+
+  # Which administrator acts for which secret and user; of ARNs what follows ":secret:".
+  mandates = [for key, secret in var.secrets : {
+    secret = replace(local.secret_arns[key], "/^.*:secret:/", "")
+    admin  = replace(coalesce(secret.admin_secret_arn, "none"), "/^.*:secret:/", "")
+    users  = compact([secret.username])
+  }]
 
   # To find the former versions.
   secret_actions = ["secretsmanager:ListSecretVersionIds"]

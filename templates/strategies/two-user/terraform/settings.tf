@@ -23,10 +23,17 @@ variable "revoke_extra" {
 locals {
   user_pairs = distinct([for secret in values(var.secrets) : sort([secret.username, secret.alternate_username])])
 
+  # Which administrator acts for which secret and users; of ARNs what follows ":secret:".
+  mandates = [for key, secret in var.secrets : {
+    secret = replace(local.secret_arns[key], "/^.*:secret:/", "")
+    admin  = replace(secret.admin_secret_arn, "/^.*:secret:/", "")
+    users  = [secret.username, secret.alternate_username]
+  }]
+
   settings = merge(local.database_settings, {
     MIN_ROTATION_AGE = var.min_rotation_age
     REVOKE_EXTRA     = tostring(var.revoke_extra)
-    USER_PAIRS       = jsonencode(local.user_pairs)
+    SECRETS          = jsonencode(local.mandates)
     USERS            = var.users
   })
 

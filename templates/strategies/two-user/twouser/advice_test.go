@@ -39,7 +39,7 @@ func TestAdvice(t *testing.T) {
 	}{
 		"locked out, the password set by hand": {lost, rotation.CodeLockedOut, (*rig).setByHand, false},
 		"locked out, recovery": {lost, rotation.CodeLockedOut, func(r *rig) {
-			r.deploy(twouser.Config{Pairs: pairs, AllowRecovery: true})
+			r.deploy(twouser.Config{Secrets: secrets, AllowRecovery: true})
 		}, false},
 		"the admin is refused": {
 			func(r *rig) { r.server.SetPassword(databasetest.Admin, "changed") },
@@ -53,7 +53,9 @@ func TestAdvice(t *testing.T) {
 			}, false,
 		},
 		"users that the function does not know": {
-			func(r *rig) { r.deploy(twouser.Config{Pairs: [][2]string{{"c", "d"}}}) },
+			func(r *rig) {
+				r.deploy(twouser.Config{Secrets: database.Mandates{{Secret: "*", Admin: "*", Users: []string{"c", "d"}}}})
+			},
 			rotation.CodeBadUsers, func(r *rig) { r.deploy(preprovisioned) }, false,
 		},
 		"a right more": {

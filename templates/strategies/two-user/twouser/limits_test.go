@@ -58,7 +58,7 @@ func TestNoWrongPassword(t *testing.T) {
 // could mend. Once its date is put right, the same rotation goes through.
 func TestExpired(t *testing.T) {
 	for _, recovery := range []bool{false, true} {
-		b := newBench(t, twouser.Config{Pairs: pairs, AllowRecovery: recovery})
+		b := newBench(t, twouser.Config{Secrets: secrets, AllowRecovery: recovery})
 		token := b.Token()
 		if err := b.Request(token); err != nil {
 			t.Fatal(err)

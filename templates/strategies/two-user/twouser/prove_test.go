@@ -32,7 +32,8 @@ const (
 // work is what the application needs.
 var work = []string{"read", "write", "owner"}
 
-var pairs = [][2]string{{userA, userB}}
+// secrets are the function's: one, whose users take turns.
+var secrets = database.Mandates{{Secret: "*", Admin: "*", Users: []string{userA, userB}}}
 
 // bench is a world with the strategy on a server that has the pair.
 type bench struct {

@@ -12,7 +12,6 @@ package twouser
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -59,9 +58,9 @@ type Session interface {
 
 // Config is what the strategy is told by the function's environment.
 type Config struct {
-	// Pairs are the users that the function may set, two by two. Whoever can
-	// write to the secret could else have the admin set anybody's password.
-	Pairs [][2]string
+	// Secrets say whose administrator may set which two users' passwords. A writer of
+	// the secret could else have the admin set any user's, or send its password anywhere.
+	Secrets database.Mandates
 	// Clone lets the rotation create the second user and keep its rights
 	// equal. Otherwise both users are made beforehand, and a difference
 	// between them is an error.
@@ -73,36 +72,36 @@ type Config struct {
 	AllowRecovery bool
 }
 
-// ConfigFromEnv reads USER_PAIRS, USERS, REVOKE_EXTRA and ALLOW_RECOVERY.
+// ConfigFromEnv reads SECRETS, USERS, REVOKE_EXTRA and ALLOW_RECOVERY.
 func ConfigFromEnv(env *rotation.Env) (Config, error) {
 	config := Config{
+		Secrets:       database.MandatesFromEnv(env),
 		Clone:         env.OneOf("USERS", "preprovisioned", "preprovisioned", "clone") == "clone",
 		RevokeExtra:   env.Bool("REVOKE_EXTRA", false),
 		AllowRecovery: env.Bool("ALLOW_RECOVERY", false),
 	}
-	var ok bool
-	if config.Pairs, ok = parsePairs(env.String("USER_PAIRS", "")); !ok {
-		env.Refuse("USER_PAIRS", `must be pairs of user names, each name once, such as [["orders_a","orders_b"]]`)
+	if !paired(config.Secrets) {
+		env.Refuse("SECRETS", "must name two users for each secret, and no user beside two others")
 	}
 	return config, env.Err()
 }
 
-// parsePairs reads pairs from JSON. A name in two pairs would make it a matter
-// of chance whose turn is next.
-func parsePairs(text string) (pairs [][2]string, ok bool) {
-	var lists [][]string
-	if err := json.Unmarshal([]byte(text), &lists); err != nil || len(lists) == 0 {
-		return nil, false
-	}
-	seen := map[string]bool{"": true}
-	for _, names := range lists {
-		if len(names) != 2 || seen[names[0]] || seen[names[1]] || names[0] == names[1] {
-			return nil, false
+// paired reports whether all users make pairs. Secrets on several servers may share one;
+// a user in two pairs would make it a matter of chance whose turn is next.
+func paired(secrets database.Mandates) bool {
+	other := map[string]string{}
+	for _, secret := range secrets {
+		if len(secret.Users) != 2 || secret.Users[0] == secret.Users[1] || slices.Contains(secret.Users, "") {
+			return false
 		}
-		seen[names[0]], seen[names[1]] = true, true
-		pairs = append(pairs, [2]string(names))
+		for i, user := range secret.Users {
+			if known, ok := other[user]; ok && known != secret.Users[1-i] {
+				return false
+			}
+			other[user] = secret.Users[1-i]
+		}
 	}
-	return pairs, true
+	return true
 }
 
 // Strategy is a [rotation.Strategy].
@@ -135,8 +134,11 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	inactive, err := s.other(active)
+	inactive, err := s.other(r, active)
 	if err != nil {
+		return rotation.Value{}, err
+	}
+	if err := database.Uncopied(current, active.User, inactive); err != nil {
 		return rotation.Value{}, err
 	}
 	if _, err := s.adminAccount(ctx, r, active); err != nil {
@@ -252,10 +254,11 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if !note("AWSCURRENT describes an account", err) {
 		return checks
 	}
-	inactive, err := s.other(active)
+	inactive, err := s.other(r, active)
 	if !note("its users are the function's users", err) {
 		return checks
 	}
+	note("AWSCURRENT holds its password and its user's name once", database.Uncopied(current, active.User, inactive))
 	if !note("AWSCURRENT logs in", s.Works(ctx, r, current)) && !s.config.AllowRecovery {
 		return checks // nor would the admin act on the secret's word
 	}
@@ -278,18 +281,22 @@ func (s *Strategy) account(v rotation.Value) (database.Account, error) {
 }
 
 // other returns the user that makes a pair with account's, as the function's
-// configuration has it. A secret that names another one is refused.
-func (s *Strategy) other(account database.Account) (string, error) {
-	i := slices.IndexFunc(s.config.Pairs, func(pair [2]string) bool { return pair[0] == account.User || pair[1] == account.User })
-	if i < 0 {
-		return "", rotation.Errorf(rotation.CodeBadUsers, "the secret's user %q is in none of the function's USER_PAIRS", account.User)
+// configuration has it. A secret that names another one, or another administrator, is
+// refused.
+func (s *Strategy) other(r *rotation.Rotation, account database.Account) (string, error) {
+	mandate, err := s.config.Secrets.Of(r.SecretARN())
+	if err == nil {
+		err = mandate.Allows(account)
 	}
-	other := s.config.Pairs[i][0]
+	if err != nil {
+		return "", err
+	}
+	other := mandate.Users[0]
 	if other == account.User {
-		other = s.config.Pairs[i][1]
+		other = mandate.Users[1]
 	}
 	if account.Alternate != "" && account.Alternate != other {
-		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, and the function's USER_PAIRS say %q", database.KeyAlternate, account.Alternate, other)
+		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, and the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
 	}
 	return other, nil
 }
@@ -315,7 +322,7 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 	if inactive, err = s.account(pending.Value); err != nil {
 		return refuse(err)
 	}
-	other, err := s.other(active)
+	other, err := s.other(r, active)
 	if err != nil {
 		return refuse(err)
 	}
@@ -325,7 +332,7 @@ func (s *Strategy) pair(ctx context.Context, r *rotation.Rotation) (active, inac
 	if inactive.User != other {
 		return refuse(rotation.Errorf(rotation.CodeBadUsers, "AWSPENDING names %q, and beside AWSCURRENT's %q only %q may be set", inactive.User, active.User, other))
 	}
-	if _, err := s.other(inactive); err != nil {
+	if _, err := s.other(r, inactive); err != nil {
 		return refuse(err)
 	}
 	return active, inactive, nil

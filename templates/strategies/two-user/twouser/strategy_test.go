@@ -3,6 +3,7 @@ package twouser_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,8 +21,8 @@ import (
 )
 
 var (
-	preprovisioned = twouser.Config{Pairs: pairs}
-	clone          = twouser.Config{Pairs: pairs, Clone: true}
+	preprovisioned = twouser.Config{Secrets: secrets}
+	clone          = twouser.Config{Secrets: secrets, Clone: true}
 	modes          = map[string]twouser.Config{"preprovisioned": preprovisioned, "clone": clone}
 )
 
@@ -377,7 +378,7 @@ func TestDrift(t *testing.T) {
 	})
 	for name, revoke := range map[string]bool{"extra": false, "extra, revoked": true} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, twouser.Config{Pairs: pairs, Clone: true, RevokeExtra: revoke}, 1)
+			r := newRig(t, twouser.Config{Secrets: secrets, Clone: true, RevokeExtra: revoke}, 1)
 			r.server.Grant(userA, "extra")
 			r.must(r.Rotate(r.token, 1))
 			if said := r.Output(); !strings.Contains(said, `"extra":["extra"]`) {
@@ -393,7 +394,7 @@ func TestDrift(t *testing.T) {
 	}
 	t.Run("any error aborts", func(t *testing.T) {
 		for _, op := range []string{"create", "grant write to", "revoke extra from", "activate"} {
-			r := newRig(t, twouser.Config{Pairs: pairs, Clone: true, RevokeExtra: true}, 1)
+			r := newRig(t, twouser.Config{Secrets: secrets, Clone: true, RevokeExtra: true}, 1)
 			r.server.Grant(userA, "extra")
 			r.server.Refuse(func(s databasetest.Statement) error {
 				if s.Op == op {
@@ -420,7 +421,12 @@ func TestNames(t *testing.T) {
 		{"two words", "two  words"}, {"App", "aPP"}, {"x;--", "x\\"}, {"日本", "日本_b"}, {strings.Repeat("n", 63), "n"},
 	}
 	next := func(fields map[string]string) (map[string]string, error) {
-		b := newBench(t, twouser.Config{Pairs: names})
+		i := slices.IndexFunc(names, func(pair [2]string) bool { return pair[0] == fields["username"] || pair[1] == fields["username"] })
+		config := preprovisioned
+		if i >= 0 {
+			config.Secrets = database.Mandates{{Secret: "*", Admin: "*", Users: names[i][:]}}
+		}
+		b := newBench(t, config)
 		initial, err := b.Value(rotation.StageCurrent)
 		if err != nil {
 			t.Fatal(err)
@@ -514,7 +520,7 @@ func TestBadUsers(t *testing.T) {
 	}
 	t.Run("pending, another pair's", func(t *testing.T) {
 		config := clone
-		config.Pairs = append(config.Pairs, [2]string{"bills_a", "bills_b"})
+		config.Secrets = append(slices.Clone(secrets), database.Mandate{Secret: "bills-AbCdEf", Admin: "*", Users: []string{"bills_a", "bills_b"}})
 		r := newRig(t, config, 0)
 		r.must(r.deliver(rotation.StepCreate))
 		r.edit(rotation.StagePending, userB, "bills_b")
@@ -585,9 +591,10 @@ func TestVouch(t *testing.T) {
 	}
 }
 
-// C5, T7: an admin secret that is missing or not on the function's list is none, and
-// createSecret says so before it stores what setSecret could not use.
-func TestAdminSecret(t *testing.T) {
+// B4, C4, C5, T7: an admin secret that is missing or not on the function's list is none, a
+// copy of the password or of a user's name would not work any more, and createSecret
+// says so before it stores what setSecret could not use.
+func TestCreateRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		old, new string
 		want     rotation.Code
@@ -595,6 +602,9 @@ func TestAdminSecret(t *testing.T) {
 	}{
 		"missing":     {`"masterarn"`, `"masterArn"`, rotation.CodeBadSecret, `the rotated secret has no key "masterarn"`},
 		"not allowed": {`:secret:admin`, `:secret:other`, rotation.CodeSecretNotAllowed, "admin secret: "},
+		"password":    {`"port"`, `"URL":"postgres://` + firstPassword + `@db","port"`, rotation.CodeBadSecret, `"URL" holds a copy of the password`},
+		"name":        {`"port"`, `"LOGIN":"` + userA + `","port"`, rotation.CodeBadSecret, `"LOGIN" holds a copy of a user's name`},
+		"other name":  {`"port"`, `"URL":"postgres://` + userB + `@db","port"`, rotation.CodeBadSecret, `"URL" holds a copy of a user's name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, preprovisioned, 0)
@@ -921,6 +931,7 @@ func TestPreflight(t *testing.T) {
 		"wrong password":     {preprovisioned, func(r *rig) { r.server.SetPassword(userA, "unknown") }, rotation.CodeAuthRejected},
 		"wrong admin":        {clone, func(r *rig) { r.server.SetPassword(databasetest.Admin, "unknown") }, rotation.CodeAuthRejected},
 		"no admin secret":    {clone, func(r *rig) { r.edit(rotation.StageCurrent, "masterarn", "masterArn") }, rotation.CodeBadSecret},
+		"a copy":             {preprovisioned, func(r *rig) { r.edit(rotation.StageCurrent, `"port"`, `"PGUSER":"`+userA+`","port"`) }, rotation.CodeBadSecret},
 		"no right of the admin": {preprovisioned, func(r *rig) {
 			r.server.Refuse(func(databasetest.Statement) error { return rotation.Errorf(rotation.CodePermission, "no") })
 		}, rotation.CodePermission},
@@ -1007,23 +1018,30 @@ func TestConfigFromEnv(t *testing.T) {
 			return value, ok
 		}))
 	}
-	config, err := read(map[string]string{"USER_PAIRS": `[["a","b"],["c","d"]]`, "USERS": "clone", "REVOKE_EXTRA": "true", "ALLOW_RECOVERY": "true"})
-	if err != nil || !slices.Equal(config.Pairs, [][2]string{{"a", "b"}, {"c", "d"}}) || !config.Clone || !config.RevokeExtra || !config.AllowRecovery {
-		t.Errorf("got %+v, %v", config, err)
+	one := func(users string) string {
+		return `[{"secret":"s-AbCdEf","admin":"root-AbCdEf","users":` + users + `}]`
 	}
-	config, err = read(map[string]string{"USER_PAIRS": `[["a","b"]]`})
-	if err != nil || config.Clone || config.RevokeExtra || config.AllowRecovery {
+	config, err := read(map[string]string{"SECRETS": one(`["a","b"]`), "USERS": "clone", "REVOKE_EXTRA": "true", "ALLOW_RECOVERY": "true"})
+	want := twouser.Config{Secrets: database.Mandates{{Secret: "s-AbCdEf", Admin: "root-AbCdEf", Users: []string{"a", "b"}}}, Clone: true, RevokeExtra: true, AllowRecovery: true}
+	if err != nil || !reflect.DeepEqual(config, want) {
+		t.Errorf("got %+v, %v, want %+v", config, err, want)
+	}
+	two := func(first, second string) string {
+		return strings.TrimSuffix(one(first), "]") + "," + strings.TrimPrefix(strings.Replace(one(second), "s-AbCdEf", "t-AbCdEf", 1), "[")
+	}
+	config, err = read(map[string]string{"SECRETS": two(`["a","b"]`, `["b","a"]`)})
+	if err != nil || len(config.Secrets) != 2 || config.Clone || config.RevokeExtra || config.AllowRecovery {
 		t.Errorf("got %+v, %v, want the careful defaults", config, err)
 	}
 	for _, value := range []string{
-		"", "[]", "null", `["a","b"]`, `[["a"]]`, `[["a",""]]`, `[["a","a"]]`, `[["a","b","c"]]`, `[["a","b"],["b","c"]]`, `[["a","b"],["b","a"]]`, `a,b`, `[["a","b"]] x`, `[[1,2]]`,
+		"", "[]", "null", one(`[]`), one(`["a"]`), one(`["a",""]`), one(`["a","a"]`), one(`["a","b","c"]`), two(`["a","b"]`, `["b","c"]`), one(`["a","b"]`) + " x", one(`[1,2]`),
 	} {
-		if config, err := read(map[string]string{"USER_PAIRS": value}); err == nil || !strings.Contains(err.Error(), "USER_PAIRS") {
-			t.Errorf("%s: got %v, %v, want it refused", value, config.Pairs, err)
+		if config, err := read(map[string]string{"SECRETS": value}); err == nil || !strings.Contains(err.Error(), "SECRETS") {
+			t.Errorf("%s: got %v, %v, want it refused", value, config.Secrets, err)
 		}
 	}
 	_, err = read(map[string]string{"USERS": "both", "REVOKE_EXTRA": "some", "ALLOW_RECOVERY": "perhaps"})
-	for _, name := range []string{"USER_PAIRS", "USERS", "REVOKE_EXTRA", "ALLOW_RECOVERY"} {
+	for _, name := range []string{"SECRETS", "USERS", "REVOKE_EXTRA", "ALLOW_RECOVERY"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

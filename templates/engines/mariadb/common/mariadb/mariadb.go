@@ -1,8 +1,9 @@
 // Package mariadb changes passwords on MariaDB. RDS and servers of one's own are
 // alike to it.
 //
-// A new password reaches the server only as the hash that the server would have
-// stored: MariaDB writes what it is told into its logs.
+// A new password reaches the server as the hash that the server would have stored:
+// MariaDB writes what it is told into its logs. Servers with a plugin that validates
+// passwords may take text only.
 package mariadb
 
 import (
@@ -28,7 +29,12 @@ const Plugin = "mysql_native_password"
 const MaxName mysqlconn.NameLimit = 128
 
 // Target opens sessions.
-type Target struct{ *mysqlconn.Target }
+type Target struct {
+	*mysqlconn.Target
+	// Text has new passwords sent as text and not as hashes, for servers that take no
+	// other. Their logs may then hold them.
+	Text bool
+}
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters. What it cannot work
@@ -38,7 +44,7 @@ func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{conn}, nil
+	return &Target{Target: conn}, nil
 }
 
 // Engines returns the words that a secret's key "engine" may have for this
@@ -56,16 +62,27 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 		conn.Close()
 		return nil, rotation.Errorf(rotation.CodeServer, "the server at %q is %s: use that engine", account.Host, version)
 	}
-	return &Session{conn}, nil
+	return &Session{conn, t.Text}, nil
 }
 
 // Session is a session on MariaDB. It is for one goroutine.
-type Session struct{ *mysqlconn.Session }
+type Session struct {
+	*mysqlconn.Session
+	text bool // see [Target.Text]
+}
 
 var (
 	_ database.Session   = (*Session)(nil)
 	_ database.Diagnoser = (*Session)(nil)
 )
+
+// Form returns what takes password's place in a statement, its hash as a rule.
+func (s *Session) Form(password rotation.Sensitive) string {
+	if s.text {
+		return "PASSWORD(" + mysqlconn.Literal(password.Reveal()) + ")"
+	}
+	return Hash(password)
+}
 
 // Hash returns what the server stores for password, as a quoted text.
 func Hash(password rotation.Sensitive) string {
@@ -103,14 +120,8 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 		return err
 	}
 	doing := fmt.Sprintf("try a change of the password of %q", user)
-	rows, err := s.Query(ctx, doing, "SELECT @@global.strict_password_validation, COUNT(*) FROM information_schema.plugins"+
-		" WHERE plugin_type = 'PASSWORD VALIDATION' AND plugin_status = 'ACTIVE'")
-	if err != nil {
+	if err := s.TakesHashes(ctx, doing); err != nil {
 		return err
-	}
-	if rows[0][0] == "1" && rows[0][1] != "0" {
-		return rotation.Errorf(rotation.CodePermission, "%s: with a password validation plugin and strict_password_validation on, the server takes no hash: "+
-			"switch that off, passwords from here meet the rules by themselves", doing)
 	}
 	if err := s.Diagnose(ctx, user); err != nil {
 		return err
@@ -120,7 +131,22 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 		return mysqlconn.Sole(s.Name(), names, err)
 	}
 	nobody := mysqlconn.Name{User: "nobody by this name", Host: "localhost"}
-	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER IF EXISTS %s IDENTIFIED VIA %s USING %s", nobody, Plugin, Hash(password)))
+	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER IF EXISTS %s IDENTIFIED VIA %s USING %s", nobody, Plugin, s.Form(password)))
+}
+
+// TakesHashes is [rotation.CodeNoHash] if the session sends hashes and its server takes
+// none.
+// https://mariadb.com/kb/en/server-system-variables/#strict_password_validation
+func (s *Session) TakesHashes(ctx context.Context, doing string) error {
+	if s.text {
+		return nil
+	}
+	rows, err := s.Query(ctx, doing, "SELECT COUNT(*) FROM information_schema.plugins p JOIN information_schema.global_variables v"+
+		" ON v.variable_name = 'STRICT_PASSWORD_VALIDATION' AND v.variable_value = 'ON' WHERE p.plugin_type = 'PASSWORD VALIDATION' AND p.plugin_status = 'ACTIVE'")
+	if err == nil && rows[0][0] != "0" {
+		return mysqlconn.NoHash(doing)
+	}
+	return err
 }
 
 // Change implements [database.Session]. Of two passwords the user itself changes
@@ -128,7 +154,7 @@ func (s *Session) Try(ctx context.Context, user string, password rotation.Sensit
 func (s *Session) Change(ctx context.Context, user string, password rotation.Sensitive) error {
 	doing := fmt.Sprintf("change the password of %q", user)
 	if user == s.Name().User { // which may do so without any right
-		return s.Alter(ctx, doing, "SET PASSWORD = "+Hash(password))
+		return s.Alter(ctx, doing, "SET PASSWORD = "+s.Form(password))
 	}
 	return s.Identify(ctx, doing, user, password)
 }
@@ -141,7 +167,7 @@ func (s *Session) Identify(ctx context.Context, doing, user string, passwords ..
 	}
 	methods := make([]string, len(passwords))
 	for i, password := range passwords {
-		methods[i] = Plugin + " USING " + Hash(password)
+		methods[i] = Plugin + " USING " + s.Form(password)
 	}
 	return s.Alter(ctx, doing, fmt.Sprintf("ALTER USER %s IDENTIFIED VIA %s", name, strings.Join(methods, " OR ")))
 }

@@ -64,6 +64,9 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 
 // Rehearse implements [twouser.Session].
 func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
+	if err := s.TakesHashes(ctx, "rehearse a clone"); err != nil {
+		return err
+	}
 	return grants.Rehearse(ctx, s, active, inactive)
 }
 
@@ -81,8 +84,8 @@ func (s *Session) Activate(ctx context.Context, user string, password rotation.S
 func (*Session) CheckName(name string) error { return mariadb.MaxName.Check(name) }
 
 // Identified implements [grants.Server]. There is but one plugin.
-func (*Session) Identified(_ string, password rotation.Sensitive) string {
-	return "IDENTIFIED VIA " + mariadb.Plugin + " USING " + mariadb.Hash(password)
+func (s *Session) Identified(_ string, password rotation.Sensitive) string {
+	return "IDENTIFIED VIA " + mariadb.Plugin + " USING " + s.Form(password)
 }
 
 // SetDefaultRoles implements [grants.Server].

@@ -44,7 +44,7 @@ type model struct {
 
 func newModel(t testing.TB, asAdmin bool) *model {
 	t.Helper()
-	m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, RecoveryVersions: 5}}
+	m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, Secrets: database.Mandates{{Secret: "*", Admin: "*"}}, RecoveryVersions: 5}}
 	m.World = rotationtest.NewWorld(t, m.subject)
 	return m
 }
@@ -184,7 +184,7 @@ func TestProof(t *testing.T) {
 			t.Run(mode+", "+before, func(t *testing.T) {
 				var worlds []*model
 				rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
-					m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, RecoveryVersions: 5}, abandoned: abandoned}
+					m := &model{t: t, config: singleuser.Config{AsAdmin: asAdmin, Secrets: database.Mandates{{Secret: "*", Admin: "*"}}, RecoveryVersions: 5}, abandoned: abandoned}
 					worlds = append(worlds, m)
 					return m.subject(w)
 				})

@@ -26,6 +26,7 @@ type Session struct {
 	passwordEncryption string
 	scramIterations    int
 	asked              *asked // for the password that the user logs in with until it is changed here
+	text               bool   // see [Target.Text]
 }
 
 // begin makes the session independent of what is set for its user, and learns
@@ -130,8 +131,8 @@ func claimKey(user string) int64 {
 
 // Try implements [database.Session] with a transaction that is rolled back. It
 // also fails, as [Session.Diagnose] does, if another user could not log in with
-// any password. What it sets is the verifier of no password at all: the server
-// cannot tell, and whatever it logs is worth nothing.
+// any password. What it sets is the verifier of no password at all, or a text that
+// nobody comes to know: the server cannot tell, and whatever it logs is worth nothing.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
 	if user != s.User() {
 		if err := s.Diagnose(ctx, user); err != nil {
@@ -139,7 +140,10 @@ func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) er
 		}
 	}
 	verifier := postgresconn.MD5Verifier(user, rotation.NewSensitive(rand.Text()))
-	if s.usesSCRAM(rotation.Sensitive{}) {
+	switch {
+	case s.text:
+		verifier = Nobodys()
+	case s.usesSCRAM(rotation.Sensitive{}):
 		verifier = scramOfNothing()
 	}
 	return s.alter(ctx, user, verifier, "try a change of the password of", func(alter string) []string {
@@ -178,11 +182,26 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 	// The user is named even if it is the session's own: what CURRENT_USER
 	// means depends on who set which role.
 	alter := fmt.Sprintf("ALTER ROLE %s PASSWORD %s", postgresconn.Identifier(user), postgresconn.Literal(verifier.Reveal()))
-	return s.Alter(ctx, doing, statements(alter)...)
+	all := statements(alter)
+	if s.text { // the server makes the verifier
+		form := "md5"
+		if s.usesSCRAM(verifier) {
+			form = "scram-sha-256"
+		}
+		all = append([]string{fmt.Sprintf("SET password_encryption = '%s'", form)}, all...)
+	}
+	return s.Alter(ctx, doing, all...)
 }
+
+// Nobodys returns a password that nobody comes to know, and that meets the rules
+// there may be for passwords.
+func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 
 // Verifier returns what takes password's place in a statement.
 func (s *Session) Verifier(user string, password rotation.Sensitive) (rotation.Sensitive, error) {
+	if s.text {
+		return password, nil
+	}
 	if !s.usesSCRAM(password) {
 		return postgresconn.MD5Verifier(user, password), nil
 	}

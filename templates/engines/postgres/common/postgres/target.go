@@ -57,6 +57,10 @@ func (t timeouts) within(ctx context.Context) timeouts {
 // Target opens sessions.
 type Target struct {
 	*postgresconn.Target
+	// Text has new passwords sent as text and not as verifiers, for servers that take no
+	// other. Their logs may then hold them.
+	Text bool
+
 	timeouts timeouts
 	asked    atomic.Pointer[asked] // at the last log-in of a user
 }
@@ -93,6 +97,6 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 	if err != nil {
 		return nil, err
 	}
-	s.asked = cmp.Or(t.asked.Load(), &asked{})
+	s.asked, s.text = cmp.Or(t.asked.Load(), &asked{}), t.Text
 	return s, nil
 }

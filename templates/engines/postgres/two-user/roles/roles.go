@@ -16,11 +16,9 @@ package roles
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/common/postgres"
-	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
@@ -62,7 +60,7 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	}
 	// Without a password the user would be one whose first password somebody
 	// else could come to know: NOLOGIN alone says nothing about it.
-	verifier, err := s.Verifier(user, rotation.NewSensitive(rand.Text()))
+	verifier, err := s.Verifier(user, postgres.Nobodys())
 	if err != nil {
 		return err
 	}
@@ -71,8 +69,7 @@ func (s *Session) Create(ctx context.Context, user string) error {
 		// The admin is to administer the user and not to become it.
 		statements = append([]string{"SET createrole_self_grant = ''"}, statements...)
 	}
-	_, err = s.Exec(ctx, doing, statements...)
-	return err
+	return s.Alter(ctx, doing, statements...)
 }
 
 // Rehearse implements [twouser.Session] with a transaction that is rolled back.
@@ -87,6 +84,6 @@ func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
 		if err := s.Parity(ctx, active, inactive); err != nil {
 			return err
 		}
-		return s.Activate(ctx, inactive, rotation.NewSensitive(rand.Text()))
+		return s.Activate(ctx, inactive, postgres.Nobodys())
 	})
 }

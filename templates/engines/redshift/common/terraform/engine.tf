@@ -1,4 +1,5 @@
 locals {
-  engine       = "redshift"
-  default_port = 5439
+  engine          = "redshift"
+  default_port    = 5439
+  engine_settings = {}
 }

@@ -197,12 +197,21 @@ func changeError(err error, doing string) error {
 	if !ok {
 		return statementError(err, doing)
 	}
+	if refusal.Number == numberOptionPrevents && strings.Contains(refusal.Message, "strict-password-validation") {
+		return NoHash(doing)
+	}
 	switch refusal.Number {
 	case numberWeakPassword, numberHistory:
 		return rotation.Errorf(rotation.CodePolicy, "%s: the server's password rules refuse it (error %d)", doing, refusal.Number).Because(refusal)
 	default:
 		return statementError(err, doing)
 	}
+}
+
+// NoHash is why a server with a password validation plugin refuses hashes.
+func NoHash(doing string) error {
+	return rotation.Errorf(rotation.CodeNoHash, "%s: with a password validation plugin and strict_password_validation on, the server takes passwords as text only: "+
+		"switch that off, or set PASSWORD_FORM to text", doing)
 }
 
 // NotPrimary reports whether err is the server's answer that the password to

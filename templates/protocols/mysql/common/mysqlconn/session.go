@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
@@ -135,7 +138,21 @@ func (s *Session) Alter(ctx context.Context, doing, statement string) error {
 		return err
 	}
 	_, err := s.conn.ExecContext(ctx, statement, nil)
+	if isNumber(err, numberCannotUser) {
+		err = s.first(ctx, err)
+	}
 	return changeError(err, doing)
+}
+
+// first returns the first error of a statement on users that failed with err. MariaDB
+// answers the last, which says of every such failure that there was one.
+func (s *Session) first(ctx context.Context, err error) error {
+	rows, asking := s.Select(ctx, "ask what was wrong", "SHOW ERRORS")
+	if asking != nil || len(rows) == 0 {
+		return err
+	}
+	number, _ := strconv.ParseUint(rows[0][1], 10, 16)
+	return &mysql.MySQLError{Number: uint16(number), Message: rows[0][2]}
 }
 
 // Rows are a query's rows as text. NULL is "".

@@ -155,7 +155,7 @@ func subject(w *rotationtest.World, drifted bool) rotationtest.Subject {
 		Initial: `{"engine":"` + databasetest.Engine + `","host":"db","username":"` + userA +
 			`","password":"` + firstPassword + `","masterarn":"` + admin + `"}`,
 		Strategy: func(p *rotationtest.Process) (rotation.Strategy, error) {
-			return twouser.New(target{server.Target(p)}, twouser.Config{Pairs: [][2]string{{userA, userB}}, Clone: true, RevokeExtra: drifted})
+			return twouser.New(target{server.Target(p)}, twouser.Config{Secrets: database.Mandates{{Secret: "*", Admin: "*", Users: []string{userA, userB}}}, Clone: true, RevokeExtra: drifted})
 		},
 		Works: func(value rotation.Value) error {
 			name, _ := value.Get(database.KeyUser)

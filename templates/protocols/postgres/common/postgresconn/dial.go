@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
@@ -50,4 +51,20 @@ func (t *Target) startTLS(ctx context.Context, conn net.Conn, serverName string)
 		return nil, wire.ErrNoTLS
 	}
 	return wire.Handshake(ctx, conn, t.roots, serverName)
+}
+
+// discreet is an administrator's connection. It takes every proof of the password and
+// not the password itself, however often and in whatever guise the server asks.
+type discreet struct {
+	net.Conn
+	account database.Account
+}
+
+func (d discreet) Write(p []byte) (int, error) {
+	var message pgproto3.PasswordMessage
+	if len(p) > 5 && p[0] == 'p' && message.Decode(p[5:]) == nil && message.Password == d.account.Password.Reveal() {
+		return 0, rotation.Errorf(rotation.CodeBadSecret, "the server at %q asks for the administrator's password in clear text: if it is yours and has to, as with LDAP or PAM, "+
+			"let key %q of the admin secret be true", d.account.Host, database.KeyClearText)
+	}
+	return d.Conn.Write(p)
 }

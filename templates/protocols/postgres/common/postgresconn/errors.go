@@ -35,6 +35,7 @@ const (
 	stateReadOnly         = "25006"
 	stateBadParameter     = "22023"
 	stateDividedByZero    = "22012"
+	stateInternal         = "XX000"
 )
 
 // loginError classifies what went wrong between the first byte and the end of
@@ -46,6 +47,9 @@ func loginError(err error, account database.Account) error {
 	}
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refusedLogin(refusal, account)
+	}
+	if ours, ok := errors.AsType[*rotation.Error](err); ok {
+		return ours
 	}
 	if ended := wire.LoginError(err, account.Host); ended != nil {
 		return ended
@@ -152,6 +156,10 @@ func refused(refusal *pgconn.PgError, doing string) error {
 // verdict of a password check (passwordcheck, credcheck).
 func changeError(err error, doing string) error {
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if refusal.Routine == hashCheck && slices.Contains([]string{stateBadAuthorization, stateInternal}, refusal.Code) {
+			return rotation.Errorf(rotation.CodeNoHash, "%s: the server takes passwords as text only, as with credcheck (SQLSTATE %s): "+
+				"let it take others (credcheck.encrypted_password_allowed), or set PASSWORD_FORM to text", doing, refusal.Code).Because(refusal)
+		}
 		switch refusal.Code {
 		case stateBadParameter, stateBadAuthorization, stateBadPassword:
 			return rotation.Errorf(rotation.CodePolicy, "%s: the server's password rules refuse it (SQLSTATE %s)", doing, refusal.Code).Because(refusal)
@@ -159,6 +167,11 @@ func changeError(err error, doing string) error {
 	}
 	return statementError(err, doing)
 }
+
+// hashCheck is the function in which credcheck refuses a password that is hashed. In
+// others it judges those that are not.
+// https://github.com/MigOpsRepos/credcheck/blob/master/credcheck.c
+const hashCheck = "check_password"
 
 // DividedByZero reports whether that is why the server refused a statement.
 func DividedByZero(err error) bool {

@@ -35,8 +35,8 @@ type Kind struct {
 	NameLimit int
 	// Methods are the ways in which a server may ask for a password other than
 	// in clear text, in the words of the driver's require_auth. In clear text it
-	// may over TLS only. It never may ask for none: having logged in would then
-	// prove nothing.
+	// may over TLS only, and an administrator's only if the admin secret says so.
+	// It never may ask for none: having logged in would then prove nothing.
 	Methods string
 	// Attend stands between the driver and the connection for account, where a
 	// kind of server asks what the driver does not know. It may be nil.
@@ -126,6 +126,9 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	config.RequireAuth = t.kind.Methods
 	if !account.Plaintext {
 		config.RequireAuth += ",password"
+	}
+	if account.Admin && !account.ClearText {
+		conn = discreet{conn, account}
 	}
 	if t.kind.Attend != nil {
 		conn = t.kind.Attend(conn, account)
