@@ -150,7 +150,7 @@ func (s *Server) order(ctx context.Context, order string, listens bool) error {
 		case (err == nil) == listens:
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 }
 
