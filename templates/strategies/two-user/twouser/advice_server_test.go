@@ -1,6 +1,7 @@
 package twouser_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -55,12 +56,17 @@ func TestAdviceOnTheServer(t *testing.T) {
 // C25: where AWSCURRENT's user has expired, the same rotation goes through once its date
 // is put right.
 func TestAdviceOnExpired(t *testing.T) {
-	r := newRig(t, preprovisioned, 0)
-	r.server.Bar(userA, rotation.Errorf(rotation.CodeExpired, "past its date"))
-	if got := rotation.CodeOf(r.deliver(rotationtest.Steps...)); got != rotation.CodeExpired {
+	b := newBench(t, preprovisioned)
+	token := b.Token()
+	if err := b.Request(token); err != nil {
+		t.Fatal(err)
+	}
+	b.server.Bar(userA, rotation.Errorf(rotation.CodeExpired, "past its date"))
+	if got := rotation.CodeOf(b.Rotate(token, 1)); got != rotation.CodeExpired {
 		t.Errorf("got code %q, want %q", got, rotation.CodeExpired)
 	}
-	r.server.Bar(userA, nil)
-	r.must(r.Rotate(r.token, 1))
-	r.must(r.Settled(r.token))
+	b.server.Bar(userA, nil)
+	if err := errors.Join(b.Rotate(token, 1), b.Settled(token)); err != nil {
+		t.Error(err)
+	}
 }
