@@ -42,7 +42,7 @@ func TestAdviceOnAReplacedKey(t *testing.T) {
 	if err := b.GiveUp(token); err != nil {
 		t.Fatal(err)
 	}
-	b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value { return v.With(apikey.KeyValue, key.Secret) })
+	b.put(func(v rotation.Value) rotation.Value { return v.With(apikey.KeyValue, key.Secret) })
 	token = b.requested()
 	wantCode(t, b.Rotate(token, 1), rotation.CodeQuota)
 	b.ledger.Lose("first")
@@ -135,7 +135,7 @@ func TestAdviceOnNotFound(t *testing.T) {
 func TestAdviceOnIdentity(t *testing.T) {
 	b := newBench(t, kind{plain, func(p apikeytest.Provider) overlap.Provider { return knowing{p} }}, overlap.Config{})
 	name := func(id string) {
-		b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value { return v.With(apikey.KeyID, id) })
+		b.put(func(v rotation.Value) rotation.Value { return v.With(apikey.KeyID, id) })
 	}
 	name("foreign")
 	token := b.requested()
