@@ -469,6 +469,19 @@ func TestKnownLate(t *testing.T) {
 	}
 }
 
+// K7: a key that is not known when the time is up fails setSecret already, and stays.
+func TestNotKnownInTime(t *testing.T) {
+	b := newBench(t, kind{func(l *apikeytest.Ledger) { l.Lag = 5 * time.Minute }, labelled}, overlap.Config{})
+	token := b.requested()
+	if err := b.deliver(token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, b.deliver(token, rotation.StepSet), rotation.CodeAuthRejected)
+	if holder := b.Holder(rotation.StagePending); holder != token {
+		t.Errorf("AWSPENDING is on %q, want %q", holder, token)
+	}
+}
+
 // K7: nothing is promoted that may do less, or that ends before it is replaced.
 func TestWorthLess(t *testing.T) {
 	for name, test := range map[string]struct {
