@@ -1,11 +1,14 @@
 package mysqlconn
 
 import (
+	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
@@ -21,5 +24,14 @@ func TestRefusedWithTheRightPassword(t *testing.T) {
 		if text := statementError(refused, "do it").Error(); strings.Contains(text, told) {
 			t.Errorf("%d at a statement: %q", number, text)
 		}
+	}
+}
+
+// TestDialErrorsStay: a server that was never reached is not taken for one whose TLS
+// failed. (C7)
+func TestDialErrorsStay(t *testing.T) {
+	unreachable := rotation.Errorf(rotation.CodeUnreachable, "nothing listens").Because(syscall.ECONNREFUSED)
+	if err := loginError(unreachable, database.Account{User: "orders"}, "db.test:3306"); !errors.Is(err, error(unreachable)) || rotation.CodeOf(err) != rotation.CodeUnreachable {
+		t.Errorf("got %v, want %v", err, unreachable)
 	}
 }
