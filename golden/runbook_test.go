@@ -97,13 +97,9 @@ var notOfOneKey = map[string][]string{
 // TestRunbookKnowsEveryCode holds the runbook to the codes that the code makes
 // errors of, both ways.
 func TestRunbookKnowsEveryCode(t *testing.T) {
-	constant := regexp.MustCompile(`(?m)^\t(Code[A-Za-z]+) +Code = "([a-z-]+)"`)
 	heading := regexp.MustCompile("(?m)^### `([a-z-]+)`$")
 	everyProject(t, func(t *testing.T, files tree) {
-		values := make(map[string]string)
-		for _, found := range constant.FindAllStringSubmatch(files["rotation/errors.go"], -1) {
-			values[found[1]] = found[2]
-		}
+		values := codesOf(files)
 		var codes, headings []string
 		calls(t, files, func(call *ast.CallExpr) {
 			for _, arg := range call.Args {

@@ -104,8 +104,8 @@ func TestKilled(t *testing.T) { keys.Killed(t, wire, SINGLE) }
 // labels: this Secrets Manager is never out of date, and there are thousands of looks.
 func hurry(t *testing.T, project string) {
 	t.Helper()
-	const pause, short = "const Staleness = 5 * time.Second", "const Staleness = time.Millisecond"
-	file := filepath.Join(project, "apikey", "apikey.go")
+	const pause, short = "const ReadsLag = 10 * time.Second", "const ReadsLag = time.Millisecond"
+	file := filepath.Join(project, "rotation", "handler.go")
 	source, err := os.ReadFile(file)
 	if err != nil || strings.Count(string(source), pause) != 1 {
 		t.Fatalf("%s has no %q (%v)", file, pause, err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -123,10 +122,15 @@ func (d *database) hold(user, password string) (release func(), err error) {
 // inTheGap is what begins as soon as the server has taken a change. It returns a channel
 // that is closed when it is over, and what becomes of the change's answer.
 var inTheGap = map[string]func(*bench) (over <-chan struct{}, answer error){
-	"the connection ends and the server is away": func(b *bench) (<-chan struct{}, error) {
-		closes := func(client net.Conn) { _ = client.Close() }
-		b.proxy.instead.Store(&closes)
-		return afterwards(func() { b.proxy.instead.Store(nil) }), rehearsal.ErrDrop
+	"the server restarts": func(b *bench) (<-chan struct{}, error) {
+		if err := b.db.Halt(b.t.Context()); err != nil {
+			b.t.Error(err)
+		}
+		return afterwards(func() {
+			if err := b.db.Resume(b.t.Context()); err != nil {
+				b.t.Error(err)
+			}
+		}), rehearsal.ErrDrop
 	},
 	"the server is full": func(b *bench) (<-chan struct{}, error) {
 		return afterwards(b.db.fill()), nil

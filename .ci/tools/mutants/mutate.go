@@ -13,8 +13,8 @@ import (
 
 // mutant is a file with one fault in it.
 type mutant struct {
-	project string // folder
-	file    string // relative to project
+	project *project
+	file    string // relative to its folder
 	where   string // the function
 	what    string // the fault, with the code that it takes the place of
 	source  []byte // the whole file, with the fault
@@ -24,8 +24,8 @@ type mutant struct {
 func (m mutant) String() string { return fmt.Sprintf("%s %s: %s", m.file, m.where, m.what) }
 
 // mutants returns every fault that can be planted in a file, one a mutant.
-func mutants(project, file string) ([]mutant, error) {
-	source, err := os.ReadFile(filepath.Join(project, file))
+func mutants(p *project, file string) ([]mutant, error) {
+	source, err := os.ReadFile(filepath.Join(p.dir, file))
 	if err != nil {
 		return nil, err
 	}
@@ -34,16 +34,16 @@ func mutants(project, file string) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := planter{fset: fset, source: source, mutant: mutant{project: project, file: filepath.ToSlash(file)}}
+	planter := planter{fset: fset, source: source, mutant: mutant{project: p, file: filepath.ToSlash(file)}}
 	for _, decl := range parsed.Decls {
-		p.mutant.where = "package"
+		planter.mutant.where = "package"
 		if fn, ok := decl.(*ast.FuncDecl); ok {
-			p.mutant.where = fn.Name.Name
-			p.fails = lastIsError(fn.Type)
+			planter.mutant.where = fn.Name.Name
+			planter.fails = lastIsError(fn.Type)
 		}
-		ast.Inspect(decl, p.visit)
+		ast.Inspect(decl, planter.visit)
 	}
-	return p.planted, nil
+	return planter.planted, nil
 }
 
 // planter collects the mutants of one file.

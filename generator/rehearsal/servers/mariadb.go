@@ -21,16 +21,12 @@ if [ "$(id -u)" = 0 ]; then
 	chown -R mysql "$dir"
 fi
 mariadb-install-db --no-defaults $user --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db >"$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
-mariadbd --no-defaults $user --datadir="$dir/data" --port="$port" --bind-address=127.0.0.1 --socket="$dir/socket" --pid-file="$dir/pid" \
-	--ssl-ca="$dir/ca.pem" --ssl-cert="$dir/server.crt" --ssl-key="$dir/server.key" \
-	--general-log=ON --general-log-file="$dir/log" --skip-name-resolve --init-file="$dir/init.sql" \
-	--innodb-flush-log-at-trx-commit=0 2>&1 &
-server=$!
-exec >/dev/null 2>&1
-cat
-kill -KILL $server
-wait $server
-`
+up() {
+	exec mariadbd --no-defaults $user --datadir="$dir/data" --port="$port" --bind-address=127.0.0.1 --socket="$dir/socket" --pid-file="$dir/pid" \
+		--ssl-ca="$dir/ca.pem" --ssl-cert="$dir/server.crt" --ssl-key="$dir/server.key" \
+		--general-log=ON --general-log-file="$dir/log" --skip-name-resolve --innodb-flush-log-at-trx-commit=0 "$@" 2>&1
+}
+` + serveSQL
 
 func launchMariaDB(ctx context.Context, s *Server, root, dir string) error {
 	return s.launchSQL(ctx, mariadbScript, commonRights, root, dir)

@@ -49,13 +49,26 @@ run() {
 }
 if [ -n "$root" ]; then chroot "$root" chown -R daemon "$dir"; fi
 (run --initialize-insecure) >"$root$dir/out" 2>&1 || { cat "$root$dir/out"; exit 1; }
-run --port="$port" --bind-address=127.0.0.1 --mysqlx=OFF --secure-file-priv=NULL --socket="$dir/socket" --pid-file="$dir/pid" \
-	--ssl-ca="$dir/ca.pem" --ssl-cert="$dir/server.crt" --ssl-key="$dir/server.key" \
-	--general-log=ON --general-log-file="$dir/log" --skip-name-resolve --skip-log-bin --partial-revokes=ON --init-file="$dir/init.sql" \
-	--innodb-flush-log-at-trx-commit=0 2>&1 &
+up() {
+	run --port="$port" --bind-address=127.0.0.1 --mysqlx=OFF --secure-file-priv=NULL --socket="$dir/socket" --pid-file="$dir/pid" \
+		--ssl-ca="$dir/ca.pem" --ssl-cert="$dir/server.crt" --ssl-key="$dir/server.key" \
+		--general-log=ON --general-log-file="$dir/log" --skip-name-resolve --skip-log-bin --partial-revokes=ON \
+		--innodb-flush-log-at-trx-commit=0 "$@" 2>&1
+}
+` + serveSQL
+
+// serveSQL is the end of both scripts. up runs the server; the first time it makes the
+// users.
+const serveSQL = `
+up --init-file="$dir/init.sql" &
 server=$!
 exec >/dev/null 2>&1
-cat
+while read -r order; do
+	case $order in
+	halt) kill $server; wait $server ;;
+	resume) up & server=$! ;;
+	esac
+done
 kill -KILL $server
 wait $server
 `

@@ -91,9 +91,15 @@ lc_messages = 'C'
 END
 "$bin/postgres" --single -D "$dir/data" postgres <"$dir/admin.sql" >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 : >"$dir/log"
-"$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >/dev/null 2>&1 || { cat "$dir/log"; exit 1; }
+up() { "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >/dev/null 2>&1; }
+up || { cat "$dir/log"; exit 1; }
 echo ready
-cat >/dev/null
+while read -r order; do
+	case $order in
+	halt) "$bin/pg_ctl" -D "$dir/data" -m fast -w stop >/dev/null 2>&1 ;;
+	resume) up ;;
+	esac
+done
 "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1
 `
 

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// process is a script that serves until its standard input ends, and then cleans up
-// after the server. This program holds the other end of that input, so that not even
+// process is a script that serves until its standard input ends, halting and resuming
+// when that says so, and then cleans up after the server. This program holds the other end of that input, so that not even
 // its being killed leaves a server.
 type process struct {
-	alive io.Closer
+	alive io.WriteCloser
 	ended chan struct{} // closed with the script's end
 }
 

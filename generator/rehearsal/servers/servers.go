@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // Kind is a server of one release or another.
@@ -122,6 +123,36 @@ func Start(ctx context.Context, kind Kind, dir string) (_ *Server, err error) {
 // Stop stops the server and removes what it wrote. If ctx ends first, Stop does not
 // wait for that.
 func (s *Server) Stop(ctx context.Context) error { return s.process.stop(ctx) }
+
+// Halt ends the server as for a restart, in good order but for its clients, and
+// returns when it listens no more. FerretDB cannot be halted.
+func (s *Server) Halt(ctx context.Context) error { return s.order(ctx, "halt", false) }
+
+// Resume starts a server anew that was halted, with all that it had, and returns when
+// it listens. It may still refuse log-ins because it is starting.
+func (s *Server) Resume(ctx context.Context) error { return s.order(ctx, "resume", true) }
+
+// order tells the server's script what to do and waits until the server listens, or
+// does not.
+func (s *Server) order(ctx context.Context, order string, listens bool) error {
+	if _, err := fmt.Fprintln(s.process.alive, order); err != nil {
+		return err
+	}
+	var dialer net.Dialer
+	for {
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)))
+		if err == nil {
+			_ = conn.Close()
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case (err == nil) == listens:
+			return nil
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
 
 // URL returns where and as whom to log in, as a connection string that also names
 // the certificate authority. database may be "".

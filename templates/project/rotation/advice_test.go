@@ -3,12 +3,14 @@ package rotation_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
@@ -163,6 +165,73 @@ func TestAdvice(t *testing.T) {
 			}
 			b.must(b.steps(token), b.Settled(token))
 		})
+	}
+}
+
+// C25: an event that is none is answered with what README.md shows: a preflight, and
+// rotations are left to Secrets Manager.
+func TestAdviceOnBadEvent(t *testing.T) {
+	b := newBench(t, seed)
+	for _, event := range []string{`{"Step": "finishSecret"}`, `{"Step": "finishSecret", "SecretId": "` + b.Secret + `"}`, `["preflight"]`} {
+		_, err := b.handler().Handle(b.Invocation(t.Context()), json.RawMessage(event))
+		b.wantCode(err, rotation.CodeBadEvent)
+	}
+	answer, err := b.handler().Handle(b.Invocation(t.Context()), json.RawMessage(`{"Preflight": true, "SecretId": "`+b.Secret+`"}`))
+	if report, ok := answer.(rotation.Preflight); err != nil || !ok || !report.OK {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+	token := b.requested()
+	b.must(b.steps(token), b.Settled(token))
+}
+
+// C25: a setting that cannot be used is named, and the function that has it right
+// rotates.
+func TestAdviceOnBadConfig(t *testing.T) {
+	b := newBench(t, seed)
+	environment := map[string]string{"ALLOWED_SECRETS": b.Secret, "MIN_ROTATION_AGE": "65"}
+	read := func() (rotation.Config, error) {
+		return rotation.ConfigFromEnv(rotation.NewEnv(func(name string) (string, bool) {
+			value, ok := environment[name]
+			return value, ok
+		}))
+	}
+	_, err := read()
+	b.wantCode(err, rotation.CodeBadConfig)
+	for name := range environment {
+		if strings.Contains(err.Error(), name) != (name == "MIN_ROTATION_AGE") {
+			t.Errorf("%v: is %s named?", err, name)
+		}
+	}
+	environment["MIN_ROTATION_AGE"] = "65m"
+	b.Config, err = read()
+	b.must(err)
+	token := b.requested()
+	b.must(b.steps(token), b.Settled(token))
+}
+
+// C12, C25: a replica that failed leaves the rotation as it is. Once it has been
+// replicated to anew, the next rotation tells of none.
+func TestAdviceOnAReplica(t *testing.T) {
+	b := newBench(t, seed)
+	replica := func(status types.StatusType) {
+		b.must(b.Store.ScriptReplication(b.Secret, []types.ReplicationStatusType{{Region: new("us-east-1"), Status: status, StatusMessage: new("no right on the key")}}))
+	}
+	told := func() (n int) {
+		for _, line := range b.said(true) {
+			if line["code"] == string(rotation.CodeReplicaFailed) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, status := range []types.StatusType{types.StatusTypeFailed, types.StatusTypeInSync} {
+		replica(status)
+		b.Pass(time.Minute)
+		token := b.requested()
+		b.must(b.steps(token), b.Settled(token))
+		if told() != 1 {
+			t.Errorf("with a replica that is %s, replicas are told of %d times, want 1", status, told())
+		}
 	}
 }
 

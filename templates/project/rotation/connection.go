@@ -48,7 +48,7 @@ func failedTLS(err error) bool {
 func neverDialled(err error) bool {
 	_, unknown := errors.AsType[*net.DNSError](err)
 	operation, network := errors.AsType[*net.OpError](err)
-	return unknown || network && operation.Op == "dial"
+	return unknown || network && (operation.Op == "dial" || operation.Op == "proxyconnect") // to the proxy, by net/http
 }
 
 func silent(err error) bool {

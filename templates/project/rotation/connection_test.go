@@ -26,6 +26,7 @@ func TestConnectionCode(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, rotation.CodeUnreachable},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}, rotation.CodeUnreachable},
 		{&net.DNSError{IsTimeout: true}, rotation.CodeUnreachable},
+		{&net.OpError{Op: "proxyconnect", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, rotation.CodeUnreachable},
 		{context.DeadlineExceeded, rotation.CodeNoAnswer},
 		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, rotation.CodeNoAnswer},
 		{io.EOF, rotation.CodeDisconnected},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -253,6 +254,48 @@ func TestPromoteConflictsAlways(t *testing.T) {
 	}
 	b.wantHolder(rotation.StageCurrent, holders[1])
 	b.wantHolder(rotation.StagePending, token)
+}
+
+// C1, C11: whatever else stands in the way of a move says so itself.
+func TestPromoteKeepsTheReason(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.on(promote, func(func() error) error {
+		_, err := b.Store.CancelRotateSecret(t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: &b.Secret})
+		b.must(err)
+		return &types.InvalidParameterException{}
+	})
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeRotationOff)
+}
+
+// C11: a rotation that is given up right after it lost AWSCURRENT to another is told
+// that, and asks nothing more.
+func TestGivenUpAfterAConflict(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	looks := -1 // since the move was refused
+	b.around = func(_ context.Context, call string, do func() error) error {
+		switch {
+		case call == promote:
+			b.move(rotation.StageCurrent, b.Holder(rotation.StageCurrent), other(b))
+			looks = 0
+		case call == describe && looks >= 0:
+			if looks++; looks == 2 {
+				b.must(b.GiveUp(token))
+				b.calls = nil
+			}
+		}
+		return do()
+	}
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeCurrentMoved)
+	b.wantNoCall("Finish", getPending)
+}
+
+// other is a version beside those of rotations.
+func other(b *bench) string {
+	token := b.Token()
+	b.put(token, seed, "MINE")
+	return token
 }
 
 // C11: AWSCURRENT went elsewhere and the token is not pending any more, because

@@ -47,13 +47,14 @@ const (
 	stepAge       = "age"
 )
 
+// ReadsLag is how old a read of Secrets Manager may be. AWS calls it eventually
+// consistent and gives no number; some seconds have been seen.
+const ReadsLag = 10 * time.Second
+
 const (
 	// settleMargin is kept of the invocation's time for putting things right
 	// and for saying what happened.
 	settleMargin = 4 * time.Second
-	// readsLag is how old a read of Secrets Manager may be. AWS gives no bound for
-	// it; some seconds have been seen.
-	readsLag = 10 * time.Second
 	// lookPause is the time between two looks, and between two tries of a call.
 	lookPause = 500 * time.Millisecond
 	// finishTries is how often finish starts anew after losing a race for
@@ -200,7 +201,7 @@ func (h *Handler) guard(ctx context.Context, r *Rotation) (*secretsmanager.Descr
 		case r.replaced(err):
 			return nil, errPromoted
 		}
-		if !h.again(ctx, began, readsLag) {
+		if !h.again(ctx, began, ReadsLag) {
 			return nil, err
 		}
 	}
@@ -217,7 +218,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	refusal := h.mayBegin(secret)
 	patience := time.Duration(0) // a value that was stored already makes storing another fail
 	if refusal != nil {
-		patience = readsLag // but nothing makes giving up fail
+		patience = ReadsLag // but nothing makes giving up fail
 	}
 	_, err := h.await(ctx, r, patience, r.Pending)
 	switch {
@@ -229,7 +230,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	case refusal != nil:
 		return r.GiveUp(ctx, refusal)
 	}
-	current, err := h.await(ctx, r, readsLag, r.Current)
+	current, err := h.await(ctx, r, ReadsLag, r.Current)
 	if err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 	}
 	if exists {
 		// Another delivery stored its value first. That one counts.
-		_, err := h.await(ctx, r, readsLag, r.Pending)
+		_, err := h.await(ctx, r, ReadsLag, r.Pending)
 		return cmp.Or(err, left)
 	}
 	return storeError(ctx, "PutSecretValue", err)
@@ -274,7 +275,7 @@ func (h *Handler) put(ctx context.Context, input *secretsmanager.PutSecretValueI
 	for began := h.now(); ; {
 		_, err = h.store.PutSecretValue(ctx, input, once)
 		unclear = unclear || err != nil && !refused(err)
-		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || !h.again(ctx, began, readsLag) {
+		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || !h.again(ctx, began, ReadsLag) {
 			return unclear, err
 		}
 	}
@@ -331,7 +332,7 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 // step alone, on a version that is a copy of AWSCURRENT or empty: it then says
 // whether AWSCURRENT works.
 func (h *Handler) test(ctx context.Context, r *Rotation, _ *secretsmanager.DescribeSecretOutput) error {
-	err := h.compare(ctx, r, readsLag)
+	err := h.compare(ctx, r, ReadsLag)
 	switch CodeOf(err) {
 	case "":
 		return h.strategy.Test(ctx, r)
@@ -344,7 +345,7 @@ func (h *Handler) test(ctx context.Context, r *Rotation, _ *secretsmanager.Descr
 
 // works proves that AWSCURRENT works.
 func (h *Handler) works(ctx context.Context, r *Rotation) error {
-	current, err := h.await(ctx, r, readsLag, r.Current)
+	current, err := h.await(ctx, r, ReadsLag, r.Current)
 	if err != nil {
 		return err
 	}
@@ -417,7 +418,7 @@ func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Durati
 	if err != nil {
 		return err
 	}
-	current, err := h.await(ctx, r, readsLag, r.Current)
+	current, err := h.await(ctx, r, ReadsLag, r.Current)
 	if err != nil {
 		return err
 	}
@@ -443,7 +444,7 @@ func (h *Handler) await(ctx context.Context, r *Rotation, patience time.Duration
 		limit := patience
 		switch {
 		case errors.Is(err, errNoLabel):
-			limit = readsLag
+			limit = ReadsLag
 			guard := r.describe(ctx)
 			if r.promoted() && !known || r.replaced(guard) {
 				return Version{}, errPromoted

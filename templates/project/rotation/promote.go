@@ -45,7 +45,7 @@ func (r *Rotation) PromoteWhile(ctx context.Context, meanwhile func()) error {
 			return notPending(guard)
 		case secret != nil && r.current != holder:
 			return errConflict
-		case !passing(failure) && r.Now().Sub(r.checked) >= readsLag, r.Wait(ctx, lookPause) != nil:
+		case !passing(failure) && r.Now().Sub(r.checked) >= ReadsLag, r.Wait(ctx, lookPause) != nil:
 			return failure
 		}
 		meanwhile()
@@ -74,7 +74,7 @@ func (r *Rotation) Decided(ctx context.Context) bool {
 	case guard != nil:
 		return r.current != r.held || !r.unclear
 	default:
-		return r.current == r.held && !r.unclear && r.Now().Sub(r.checked) >= readsLag
+		return r.current == r.held && !r.unclear && r.Now().Sub(r.checked) >= ReadsLag
 	}
 }
 

@@ -26,11 +26,11 @@ func (h *Handler) patience(ctx context.Context) (context.Context, context.Cancel
 
 // awaitReplicas waits until every replica has the new version. A status does not
 // say which version it is of, and one from before the promotion may be read for
-// readsLag: until then none is believed.
+// ReadsLag: until then none is believed.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicationStatusType.html
 func (h *Handler) awaitReplicas(ctx context.Context, r *Rotation) error {
 	for began := h.now(); ; {
-		known := h.now().Sub(began) >= readsLag
+		known := h.now().Sub(began) >= ReadsLag
 		out, err := h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 		if err != nil {
 			return storeError(ctx, "DescribeSecret", err)

@@ -179,7 +179,7 @@ func (r *Rotation) stages(ctx context.Context) (map[string][]string, error) {
 		if !r.promoted() || slices.Contains(secret.VersionIdsToStages[r.current], StageCurrent) {
 			return secret.VersionIdsToStages, nil
 		}
-		if !r.h.again(ctx, began, readsLag) {
+		if !r.h.again(ctx, began, ReadsLag) {
 			return nil, Errorf(CodeCurrentMoved, "AWSCURRENT is not on this rotation's version any more")
 		}
 	}

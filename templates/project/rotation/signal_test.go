@@ -119,6 +119,12 @@ func TestMetrics(t *testing.T) {
 	if said := b.Output(); !strings.Contains(said, `"code":"permission","detail":"one password at a time"`) {
 		t.Errorf("the log does not say what the step did less:\n%s", said)
 	}
+	for _, line := range b.said(true) {
+		_, told := line["candidate"]
+		if want := line["step"] == rotation.StepSet && line["msg"] == "step done"; told != want {
+			t.Errorf("%v names a candidate: %t, want %t", line["msg"], told, want)
+		}
+	}
 	lines := b.said(false)
 	if len(lines) != 3 {
 		t.Fatalf("%d sets of metrics after 3 steps", len(lines))

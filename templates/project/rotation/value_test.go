@@ -2,6 +2,7 @@ package rotation_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -149,5 +150,32 @@ func TestValueDifferences(t *testing.T) {
 		if got := parse(t, text).Differences(parse(t, doc), "d"); !slices.Equal(got, want) {
 			t.Errorf("%s, the other way: got %q, want %q", text, got, want)
 		}
+	}
+}
+
+// A function that serves many secrets keeps the values that it reads, and forgets them
+// before they are too many.
+func TestForgetsValues(t *testing.T) {
+	b := newBench(t, seed)
+	handler := b.handler()
+	reads := func(secret string) (n int) {
+		b.calls = nil
+		_, err := handler.Handle(b.Invocation(t.Context()), json.RawMessage(`{"Preflight": true, "SecretId": "`+secret+`"}`))
+		b.must(err)
+		for _, call := range b.calls {
+			if strings.HasPrefix(call, "GetSecretValue") {
+				n++
+			}
+		}
+		return n
+	}
+	if first, second := reads(b.Secret), reads(b.Secret); first != 1 || second != 0 {
+		t.Errorf("read %d times, and then %d, want once", first, second)
+	}
+	for i := range 100 {
+		reads(b.Seed(fmt.Sprint("secret-", i), seed))
+	}
+	if again := reads(b.Secret); again != 1 {
+		t.Errorf("after 100 other secrets the first is read %d times, want once", again)
 	}
 }

@@ -39,6 +39,9 @@ func TestServersComeAndGo(t *testing.T) {
 			if kind == servers.MySQL || kind == servers.MariaDB {
 				serves(t, Server{server})
 			}
+			if kind != servers.FerretDB {
+				haltsAndResumes(t, server, address)
+			}
 			if err := server.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -51,6 +54,27 @@ func TestServersComeAndGo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// haltsAndResumes holds a server to be away between the two, and to stand still in
+// neither.
+func haltsAndResumes(t *testing.T, server *servers.Server, address string) {
+	t.Helper()
+	if err := server.Halt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("it listens although it is halted")
+	}
+	if err := server.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
 }
 
 // A start that is given up leaves nothing.

@@ -161,10 +161,6 @@ type AdminTrier interface {
 	TryAdmin(ctx context.Context, account Account) error
 }
 
-// Staleness is how long what Secrets Manager answers may be out of date. AWS calls it
-// eventually consistent and gives no number.
-const Staleness = 5 * time.Second
-
 // Verifier is what every provider can do, whoever makes the keys.
 type Verifier interface {
 	// Credential are the keys of the secret that make up the credential:

@@ -303,3 +303,20 @@ func TestRequest(t *testing.T) {
 		}
 	}
 }
+
+// Providers answer in JSON where they are asked for it, unless a call asks for something
+// else.
+func TestAsksForJSON(t *testing.T) {
+	var got string
+	a := newAPI(t, func(_ http.ResponseWriter, call *http.Request) { got = call.Header.Get("Accept") })
+	for want, header := range map[string]http.Header{
+		"application/json":            nil,
+		"application/vnd.github+json": {"Accept": {"application/vnd.github+json"}},
+	} {
+		request := get()
+		request.Header = header
+		if err := a.Do(t.Context(), request, nil); err != nil || got != want {
+			t.Errorf("asked for %q, want %q (%v)", got, want, err)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	labelled, err := r.Labelled(ctx)
 	if _, ok := labelled[LabelSupplied]; err == nil && !ok { // perhaps it is only not to be seen yet
-		if err := r.Wait(ctx, apikey.Staleness); err != nil {
+		if err := r.Wait(ctx, rotation.ReadsLag); err != nil {
 			return rotation.Value{}, err
 		}
 		labelled, err = r.Labelled(ctx)
@@ -187,7 +187,7 @@ func (s *Strategy) Test(ctx context.Context, r *rotation.Rotation) error {
 		return err
 	}
 	if apikey.Replaced(pending) != current.ID {
-		err := errors.Join(r.Wait(ctx, apikey.Staleness), r.Recheck(ctx)) // the labels may have been read too soon
+		err := errors.Join(r.Wait(ctx, rotation.ReadsLag), r.Recheck(ctx)) // the labels may have been read too soon
 		if err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled ma
 	if len(replaced) == 0 {
 		return nil
 	}
-	if err := r.Wait(ctx, apikey.Staleness); err != nil { // what is read now is newer than what was
+	if err := r.Wait(ctx, rotation.ReadsLag); err != nil { // what is read now is newer than what was
 		return err
 	}
 	var errs []error

@@ -343,7 +343,7 @@ func TestCurrentWithoutID(t *testing.T) {
 	b.ledger.Lose("first")
 	b.Pass(time.Hour)
 	key, _ := b.ledger.Create("", "made by hand")
-	b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value {
+	b.put(func(v rotation.Value) rotation.Value {
 		return v.With(apikey.KeyID, "").With(apikey.KeyValue, key.Secret)
 	})
 	wantCode(t, b.Rotate(b.requested(), 1), rotation.CodeQuota)
@@ -411,27 +411,27 @@ func TestPreviousIsNoObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.store(rotation.StageCurrent, "the bare key")
-	b.store(rotation.StageCurrent, value.Text().Reveal())
+	b.store("the bare key")
+	b.store(value.Text().Reveal())
 	b.rotate()
 	b.wantAlive("first", "key1")
 }
 
-// put stores an altered copy of what a label names.
-func (b *bench) put(stage string, alter func(rotation.Value) rotation.Value) {
+// put stores an altered copy of AWSCURRENT.
+func (b *bench) put(alter func(rotation.Value) rotation.Value) {
 	b.t.Helper()
-	value, err := b.Value(stage)
+	value, err := b.Value(rotation.StageCurrent)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.store(stage, alter(value).Text().Reveal())
+	b.store(alter(value).Text().Reveal())
 }
 
-func (b *bench) store(stage, text string) {
+func (b *bench) store(text string) {
 	b.t.Helper()
 	token := b.Token()
 	if _, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: &b.Secret, ClientRequestToken: &token, SecretString: &text, VersionStages: []string{stage},
+		SecretId: &b.Secret, ClientRequestToken: &token, SecretString: &text, VersionStages: []string{rotation.StageCurrent},
 	}); err != nil {
 		b.t.Fatal(err)
 	}
@@ -466,6 +466,19 @@ func TestKnownLate(t *testing.T) {
 		if err := b.Rotate(token, 9); err != nil {
 			t.Errorf("the key is never known: %v", err)
 		}
+	}
+}
+
+// K7: a key that is not known when the time is up fails setSecret already, and stays.
+func TestNotKnownInTime(t *testing.T) {
+	b := newBench(t, kind{func(l *apikeytest.Ledger) { l.Lag = 5 * time.Minute }, labelled}, overlap.Config{})
+	token := b.requested()
+	if err := b.deliver(token, rotation.StepCreate); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, b.deliver(token, rotation.StepSet), rotation.CodeAuthRejected)
+	if holder := b.Holder(rotation.StagePending); holder != token {
+		t.Errorf("AWSPENDING is on %q, want %q", holder, token)
 	}
 }
 
@@ -530,7 +543,7 @@ func TestAdminIsAllowed(t *testing.T) {
 // anything is made, and a preflight says so.
 func TestCopyOfTheKey(t *testing.T) {
 	b := newBench(t, kind{plain, labelled}, overlap.Config{})
-	b.put(rotation.StageCurrent, func(v rotation.Value) rotation.Value {
+	b.put(func(v rotation.Value) rotation.Value {
 		return v.With("authorization", "Bearer "+apikeytest.FirstKey)
 	})
 	err := b.deliver(b.requested(), rotation.StepCreate)

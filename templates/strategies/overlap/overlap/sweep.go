@@ -55,7 +55,7 @@ func (s *Strategy) revoke(ctx context.Context, r *rotation.Rotation, account api
 	if err != nil || len(keys) == 0 {
 		return "", err
 	}
-	if err := r.Wait(ctx, apikey.Staleness); err != nil {
+	if err := r.Wait(ctx, rotation.ReadsLag); err != nil {
 		return "", err
 	}
 	count := 0

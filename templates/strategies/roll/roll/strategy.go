@@ -84,7 +84,7 @@ func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotat
 // rolled returns what another delivery has stored after it replaced the key, nothing if
 // none has. It looks twice, so far apart that no stale answer is the same both times.
 func rolled(ctx context.Context, r *rotation.Rotation) (stored rotation.Value, err error) {
-	if err := errors.Join(r.Recheck(ctx), r.Wait(ctx, apikey.Staleness)); err != nil {
+	if err := errors.Join(r.Recheck(ctx), r.Wait(ctx, rotation.ReadsLag)); err != nil {
 		return stored, err
 	}
 	if err := r.Recheck(ctx); err != nil {

@@ -25,11 +25,12 @@ func TestParse(t *testing.T) {
 		`{"bases": "x"}`:                 "bases",
 		`{"auth": {"scheme": "magic"}}`:  `"magic" is none of`,
 		`{"auth": {"scheme": "header"}}`: "auth.header",
-		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id", "key": "key"}, "revoke": {}}`:          "could not be found again",
-		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id"}, "revoke": {}, "orphans": "accepted"}`: "where id and key stand",
-		`{"auth": {"scheme": "bearer"}, "verify": {}, "roll": {}, "list": {"paging": {"by": "guess"}}}`:             `"guess" is none of`,
-		`{"auth": {"scheme": "bearer"}, "verify": {}}`:                                                              "neither roll nor create",
-		`{"auth": {"scheme": "bearer"}, "verify": {"path": "/bot{api_key}/me"}, "roll": {}}`:                        "verify.path holds the key",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id", "key": "key"}, "revoke": {}}`:                                       "could not be found again",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "create": {"id": "id"}, "revoke": {}, "orphans": "accepted"}`:                              "where id and key stand",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "roll": {}, "list": {"paging": {"by": "guess"}}}`:                                          `"guess" is none of`,
+		`{"auth": {"scheme": "bearer"}, "verify": {}}`:                                                                                           "neither roll nor create",
+		`{"auth": {"scheme": "bearer"}, "verify": {"path": "/bot{api_key}/me"}, "roll": {}}`:                                                     "verify.path holds the key",
+		`{"auth": {"scheme": "bearer"}, "verify": {}, "roll": {}, "list": {"path": "/{api_key}", "id": "id", "label": "name", "created": "at"}}`: "list.path holds the key",
 	} {
 		if _, err := generic.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", text, err, want)
