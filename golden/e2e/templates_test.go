@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,7 +45,7 @@ func postgresEngine(kind servers.Kind) func(*testing.T) {
 
 func runPostgresTests(t *testing.T, server serverstest.Server, login servers.Login, engine string) {
 	t.Helper()
-	runTests(t, []string{"./templates/protocols/postgres/...", "./templates/engines/" + engine + "/..."},
+	runTests(t, []string{"protocols/postgres", "engines/" + engine},
 		"ROTATION_TEST_POSTGRES_URL="+server.URL(login, "postgres"), "ROTATION_TEST_POSTGRES_LOG="+server.LogFile)
 }
 
@@ -50,7 +54,7 @@ func runPostgresTests(t *testing.T, server serverstest.Server, login servers.Log
 func mysqlEngines(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		t.Parallel()
-		runMySQLTests(t, serverstest.Own(t, servers.MySQL), "./templates/protocols/mysql/...", "./templates/engines/mysql/...")
+		runMySQLTests(t, serverstest.Own(t, servers.MySQL))
 	})
 	t.Run("without partial revokes", func(t *testing.T) {
 		t.Parallel()
@@ -63,32 +67,77 @@ func mysqlEngines(t *testing.T) {
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		runMySQLTests(t, server, "./templates/engines/mysql/two-user/roles", "-run=TestTwoUsers/differential")
+		goTest(t, []string{"test", "-count=1", "-tags=db", "-run=TestTwoUsers/differential", "./templates/engines/mysql/two-user/roles"}, mysqlEnv(server)...)
 	})
 }
 
 func mariadbEngine(t *testing.T) {
 	t.Parallel()
-	runMySQLTests(t, serverstest.Own(t, servers.MariaDB), "./templates/protocols/mysql/...", "./templates/engines/mariadb/...")
+	runMySQLTests(t, serverstest.Own(t, servers.MariaDB))
 }
 
-func runMySQLTests(t *testing.T, server serverstest.Server, args ...string) {
+func runMySQLTests(t *testing.T, server serverstest.Server) {
 	t.Helper()
-	runTests(t, args, "ROTATION_TEST_MYSQL_URL="+server.URL(server.Admin, ""), "ROTATION_TEST_MYSQL_LOG="+server.LogFile)
+	runTests(t, []string{"protocols/mysql", "engines/" + string(server.Kind)}, mysqlEnv(server)...)
+}
+
+func mysqlEnv(server serverstest.Server) []string {
+	return []string{"ROTATION_TEST_MYSQL_URL=" + server.URL(server.Admin, ""), "ROTATION_TEST_MYSQL_LOG=" + server.LogFile}
 }
 
 func documentdbEngine(t *testing.T) {
 	t.Parallel()
 	server := serverstest.Own(t, servers.FerretDB)
-	runTests(t, []string{"./templates/engines/documentdb/..."}, "ROTATION_TEST_DOCUMENTDB_URL="+server.URL(server.Admin, "admin"))
+	runTests(t, []string{"engines/documentdb"}, "ROTATION_TEST_DOCUMENTDB_URL="+server.URL(server.Admin, "admin"))
 }
 
-// runTests runs the tests of packages that take a real server, one package at a time:
-// the server has one list of users, and some tests read what it logged meanwhile.
-func runTests(t *testing.T, args []string, env ...string) {
+// runTests runs the tests in folders of templates/ that take a real server, one package
+// at a time: the server has one list of users, and some tests read what it logged
+// meanwhile. Tests that take none run with the rest of templates/.
+func runTests(t *testing.T, folders []string, env ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"test", "-count=1", "-p=1", "-tags=db"}, args...)...)
-	cmd.Dir = "../.."
+	packages, names := onServers(t, folders)
+	args := []string{"test", "-count=1", "-p=1", "-tags=db", "-run=^(" + strings.Join(names, "|") + ")$"}
+	goTest(t, append(args, packages...), env...)
+}
+
+var testName = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+
+// onServers returns the packages in folders of templates/ that have tests behind the
+// build tag db, and the names of those tests.
+func onServers(t *testing.T, folders []string) (packages, names []string) {
+	t.Helper()
+	for _, folder := range folders {
+		err := filepath.WalkDir(filepath.Join("..", "..", "templates", folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !strings.HasPrefix(string(text), "//go:build db\n") {
+				return err
+			}
+			if pkg, _ := filepath.Rel(filepath.Join("..", ".."), filepath.Dir(path)); !slices.Contains(packages, "./"+pkg) {
+				packages = append(packages, "./"+pkg)
+			}
+			for _, found := range testName.FindAllStringSubmatch(string(text), -1) {
+				names = append(names, found[1])
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(names) == 0 {
+		t.Fatalf("no test in %s takes a server", folders)
+	}
+	return packages, names
+}
+
+func goTest(t *testing.T, args []string, env ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
