@@ -172,6 +172,9 @@ func (c golden) passes(t testing.TB, r result, of scope) (string, error) {
 		// links none: a package's test does that.
 		packages, build = own(t, r.plan), []string{"list", "-export", "-deps", "-test", "-tags", "db", "./..."}
 	}
+	if len(packages) == 0 {
+		return goCommands(t, dir, build)
+	}
 	sound := [][]string{build, append([]string{"vet"}, packages...), append([]string{"vet", "-tags", "db"}, packages...)}
 	test := append([]string{"test"}, packages...)
 	if len(c.fails) > 0 {
@@ -199,21 +202,23 @@ var (
 )
 
 // own returns the packages of a project that are not, file by file, a package of
-// templates/. Prose counts for nothing: no code reads it.
+// templates/. Prose counts for nothing: no code reads it. Neither does what is not Go in
+// the project's own folder: nothing of that stands beside the package in templates/,
+// whose tests pass there.
 func own(t testing.TB, plan string) (packages []string) {
 	t.Helper()
 	from := make(map[string][]string) // folders of sources by package
 	files := make(map[string]int)
 	for _, e := range entriesOf(plan) {
-		if path.Ext(e.path) == ".md" {
+		dir, kind := path.Dir(e.path), path.Ext(e.path)
+		if kind == ".md" || dir == "." && kind != ".go" {
 			continue
 		}
-		dir := path.Dir(e.path)
 		files[dir]++
 		if e.copied() {
 			from[dir] = append(from[dir], path.Dir(e.source))
 		}
-		if path.Ext(e.path) == ".go" && !slices.Contains(packages, dir) {
+		if kind == ".go" && !slices.Contains(packages, dir) {
 			packages = append(packages, dir)
 		}
 	}

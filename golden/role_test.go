@@ -180,6 +180,24 @@ var recordedSchema = sync.OnceValues(func() (*hclcheck.Schema, error) {
 // everyRole calls f for each type and mode and each pair of answers, and for every
 // other target with the usual answers: once for those that come to the same.
 func everyRole(t *testing.T, f func(t *testing.T, r role)) {
+	if len(roles) == 0 {
+		roles = rolesOf(t)
+	}
+	for _, r := range roles {
+		t.Run(r.name, func(t *testing.T) { f(t, r.role) })
+	}
+}
+
+// roles are those that everyRole has found, which every test of them asks for.
+var roles []namedRole
+
+type namedRole struct {
+	name string
+	role
+}
+
+func rolesOf(t *testing.T) (all []namedRole) {
+	t.Helper()
 	c, err := generator.Open(templates.FS, templates.Root)
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +205,9 @@ func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 	renderer := generator.NewRenderer(c)
 	rows := c.Combinations()
 	for _, base := range space.Bases(c) {
+		if testing.Short() {
+			break // the defaults of each combination
+		}
 		choices, err := space.Choices(c, base)
 		if err != nil {
 			t.Fatal(err)
@@ -207,9 +228,10 @@ func everyRole(t *testing.T, f func(t *testing.T, r role)) {
 		r := roleOf(t, spec.Strategy, terraform(t, renderer, answers))
 		if same := fmt.Sprintf("%s %v %v", r.strategy, r.policy, r.settings); !seen[same] {
 			seen[same] = true
-			t.Run(name, func(t *testing.T) { f(t, r) })
+			all = append(all, namedRole{name, r})
 		}
 	}
+	return all
 }
 
 // terraform returns the emitted files of that folder.

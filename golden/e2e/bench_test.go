@@ -36,7 +36,7 @@ type scenario struct {
 	on string
 	// args are those of rotasmith.
 	args []string
-	// own is a server that other tests do not use, if it is not nil.
+	// own is a server that is prepared for the test, if it is not nil.
 	own *serverstest.Server
 	// env are the settings that are the scenario's own.
 	env []string

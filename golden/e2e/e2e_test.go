@@ -16,7 +16,6 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
-	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
@@ -30,19 +29,19 @@ const (
 	rotators   = "rotator-password-sentinel-8d01"
 )
 
-// groups are all that is tried, by server. The tests of one server run one after the
-// other, for it has one list of users; the servers do not wait for one another.
+// groups are all that is tried, by server. Since a server has one list of users, what
+// runs at the same time has a server of its own.
 var groups = []struct {
 	kind servers.Kind
 	// engines runs the tests that emitted projects have behind the build tag db.
-	engines   func(*testing.T, serverstest.Server)
+	engines   func(*testing.T)
 	faults    func(*testing.T)
 	scenarios []scenario
 }{
 	{servers.Postgres, postgresEngines, postgresFaults, slices.Concat(postgresScenarios, redshiftScenarios)},
-	{servers.Postgres18, postgres18Engine, nil, postgres18Scenarios},
+	{servers.Postgres18, postgresEngine(servers.Postgres18), nil, postgres18Scenarios},
 	{servers.MySQL, mysqlEngines, mysqlFaults(mysqlEngine{}), mysqlScenarios},
-	{servers.MariaDB, mysqlEngines, mysqlFaults(mysqlEngine{mariadb: true}), mariadbScenarios},
+	{servers.MariaDB, mariadbEngine, mysqlFaults(mysqlEngine{mariadb: true}), mariadbScenarios},
 	{servers.FerretDB, documentdbEngine, nil, ferretScenarios},
 }
 
@@ -54,8 +53,7 @@ func TestEndToEnd(t *testing.T) {
 	for _, g := range groups {
 		t.Run(string(g.kind), func(t *testing.T) {
 			t.Parallel()
-			server := serverstest.Start(t, g.kind)
-			t.Run("engines", func(t *testing.T) { g.engines(t, server) })
+			t.Run("engines", g.engines)
 			for _, s := range g.scenarios {
 				t.Run(s.server()+", "+s.name, func(t *testing.T) { walk(t, s) })
 			}
@@ -67,6 +65,7 @@ func TestEndToEnd(t *testing.T) {
 }
 
 func walk(t *testing.T, s scenario) {
+	t.Parallel()
 	b := newBench(t, s)
 	t.Run("only asks", b.onlyAsks)
 	t.Run("rotates ten times", b.rotatesTenTimes)

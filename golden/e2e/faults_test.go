@@ -37,6 +37,7 @@ const stepTimeout = 9 * time.Second
 // leaves AWSCURRENT as it was, and the same rotation goes through once it is mended.
 // (C7, C8)
 func postgresFaults(t *testing.T) {
+	t.Parallel()
 	server, disk := serverstest.OnSmallDisk(t, servers.Postgres)
 	admin := server.Admin.User
 	withFaults(t, scenario{engine: postgres{servers.Postgres}, own: &server, prepare: prepareSingle, reset: resetSingle}, []fault{
@@ -51,6 +52,7 @@ func postgresFaults(t *testing.T) {
 func mysqlFaults(engine mysqlEngine) func(*testing.T) {
 	user, admin := "'"+userOrders+"'@'%'", "'"+rotator+"'@'%'"
 	return func(t *testing.T) {
+		t.Parallel()
 		withFaults(t, scenario{engine: engine, prepare: prepareAdministered, reset: resetMySQL, admin: narrowAdmin}, []fault{
 			{"locked account", statements("ALTER USER "+user+" ACCOUNT LOCK", "ALTER USER "+user+" ACCOUNT UNLOCK"), rotation.CodeLocked, "is locked"},
 			{"expired password", expiredPassword(user), rotation.CodeExpired, "has expired"},

@@ -16,6 +16,8 @@ const mariadbScript = `
 trap '' INT
 dir=$2 port=$3 user=
 trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/tmp"
+export TMPDIR="$dir/tmp" # a server that starts removes the temporary tables that it finds
 if [ "$(id -u)" = 0 ]; then
 	user=--user=mysql
 	chown -R mysql "$dir"

@@ -42,6 +42,8 @@ const mysqlScript = `
 trap '' INT
 root=$1 dir=$2 port=$3
 trap 'rm -rf "$root$dir"' EXIT
+mkdir "$root$dir/tmp"
+export TMPDIR="$dir/tmp" # a server that starts removes the temporary tables that it finds
 run() {
 	set -- mysqld --no-defaults --datadir="$dir/data" "$@"
 	if [ -n "$root" ]; then set -- chroot --userspec=daemon:daemon "$root" "$@"; fi

@@ -1,5 +1,5 @@
-// Package serverstest starts the servers of package servers for tests: each once for
-// a test binary, which shares it, and takes back what a test has left there.
+// Package serverstest starts the servers of package servers for tests, which use one
+// after the other, and takes back what a test has left there.
 //
 // Where a server is missing, tests are skipped with a hint. Where the environment
 // variable [Require] is set they fail instead, for a skip would go unnoticed.
@@ -19,27 +19,45 @@ import (
 // Require names the environment variable that makes a missing server a failure.
 const Require = "ROTASMITH_REQUIRE_SERVERS"
 
-// Server is a running server that tests share.
+// Server is a running server.
 type Server struct{ *servers.Server }
 
-// shared are the servers of this test binary by kind. They end with it: nothing
-// needs to stop them.
-var shared sync.Map
+// idle are the servers of this test binary that no test uses at present. They end with
+// it: nothing needs to stop them.
+var idle = struct {
+	sync.Mutex
+	servers map[servers.Kind][]*servers.Server
+}{servers: make(map[servers.Kind][]*servers.Server)}
 
-// Start returns the server of this test binary, which the first call starts.
+// Start returns a server that no other test uses before this one ends: one that another
+// test has left, with all that it made there, or a new one. So there are as many servers
+// of a kind as tests at once.
 func Start(t testing.TB, kind servers.Kind) Server {
 	t.Helper()
 	if err := servers.Missing(kind); err != nil {
 		missing(t, err)
 	}
-	once, _ := shared.LoadOrStore(kind, sync.OnceValues(func() (*servers.Server, error) {
-		return servers.Start(context.Background(), kind, "")
-	}))
-	server, err := once.(func() (*servers.Server, error))()
+	server, err := next(kind)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		idle.Lock()
+		defer idle.Unlock()
+		idle.servers[kind] = append(idle.servers[kind], server)
+	})
 	return Server{server}
+}
+
+func next(kind servers.Kind) (*servers.Server, error) {
+	idle.Lock()
+	if left := idle.servers[kind]; len(left) > 0 {
+		idle.servers[kind] = left[:len(left)-1]
+		idle.Unlock()
+		return left[len(left)-1], nil
+	}
+	idle.Unlock()
+	return servers.Start(context.Background(), kind, "")
 }
 
 // missing ends a test that something is missing for.
@@ -70,7 +88,8 @@ func OnSmallDisk(t testing.TB, kind servers.Kind) (server Server, disk string) {
 	return own(t, kind, disk), disk
 }
 
-// Own starts a server that no other test uses, for tests that fill or limit it.
+// Own starts a server that no other test has used or will use, for tests that fill or
+// limit it or read all of its log.
 func Own(t testing.TB, kind servers.Kind) Server {
 	t.Helper()
 	if err := servers.Missing(kind); err != nil {

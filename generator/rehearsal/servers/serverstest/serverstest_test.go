@@ -130,8 +130,8 @@ func TestMissing(t *testing.T) {
 }
 
 // serves holds a server of MySQL's family to what tests of engines need of it:
-// verified TLS, an admin that makes users and is no superuser, a general log, and a
-// way back to the beginning.
+// verified TLS, an admin that makes users and is no superuser, a folder of its own for
+// temporary tables, a general log, and a way back to the beginning.
 func serves(t *testing.T, server Server) {
 	login := servers.Login{User: "it's", Password: "one-password"}
 	open := func(login servers.Login, database string) *sql.DB {
@@ -159,6 +159,10 @@ func serves(t *testing.T, server Server) {
 	var cipher, name string
 	if err := open(login, "orders").QueryRowContext(t.Context(), "SHOW STATUS LIKE 'Ssl_cipher'").Scan(&name, &cipher); err != nil || cipher == "" {
 		t.Errorf("cipher %q, %v", cipher, err)
+	}
+	var temporary string // a server that starts removes the temporary tables of others that it finds
+	if err := admin.QueryRowContext(t.Context(), "SELECT @@tmpdir").Scan(&temporary); err != nil || !strings.HasSuffix(temporary, filepath.Base(filepath.Dir(server.LogFile))+"/tmp") {
+		t.Errorf("temporary tables are in %q, %v", temporary, err)
 	}
 	log, err := os.ReadFile(server.LogFile)
 	if err != nil || !strings.Contains(string(log), "CREATE DATABASE orders") {
