@@ -170,13 +170,16 @@ func (r replaced) Open(name string) (fs.File, error) {
 
 func TestTree(t *testing.T) {
 	var files []generator.File
-	for _, p := range []string{".gitignore", "a/x.go", "a/y.go", "b/" + strings.Repeat("long", 15), "b/" + strings.Repeat("name", 5), "main.go"} {
+	for _, p := range []string{".gitignore", "a/x.go", "a/y.go", "b/" + strings.Repeat("long", 15), "b/" + strings.Repeat("name", 5), "internal/a/x.go", "internal/b/x.go", "internal/b/y.go", "main.go"} {
 		files = append(files, generator.File{Entry: generator.Entry{Path: p}})
 	}
-	want := `      .gitignore main.go
-  a/  x.go y.go
-  b/  ` + strings.Repeat("long", 15) + `
-      ` + strings.Repeat("name", 5) + "\n"
+	want := `               .gitignore main.go
+  a/           x.go y.go
+  b/           ` + strings.Repeat("long", 15) + `
+               ` + strings.Repeat("name", 5) + `
+  internal/a/  1 file
+  internal/b/  2 files
+`
 	if got := tree(files, treeWidth); got != want {
 		t.Errorf("tree\n%swant\n%s", got, want)
 	}

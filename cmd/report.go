@@ -120,10 +120,17 @@ func (r *report) cost() string {
 	return fmt.Sprintf("\nEstimated cost: about %.2f USD a month plus usage", r.Cost)
 }
 
+func counted(files int) string {
+	if files == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", files)
+}
+
 // treeWidth is where lines of the tree are broken, in columns, in a window that is not narrower.
 const treeWidth = 80
 
-// tree lists files, which are sorted, below their folders.
+// tree lists files, which are sorted, below their folders, and counts those of the packages that need not be known to begin with.
 func tree(files []generator.File, width int) string {
 	var dirs []string
 	names := make(map[string][]string)
@@ -140,9 +147,13 @@ func tree(files []generator.File, width int) string {
 		names[dir] = append(names[dir], path.Base(f.Path))
 	}
 	slices.Sort(dirs) // the project's own folder first
-	margin = min(margin, width/3) + 2
+	margin = min(margin, width/2) + 2
 	var b strings.Builder
 	for _, dir := range dirs {
+		if strings.HasPrefix(dir, generator.Internal) {
+			fmt.Fprintf(&b, "  %-*s%s\n", margin, dir, counted(len(names[dir])))
+			continue
+		}
 		line := fmt.Sprintf("  %-*s", margin, dir)
 		for _, name := range names[dir] {
 			if len(line)+len(name) > width && len(strings.TrimSpace(line)) > 0 {

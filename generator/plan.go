@@ -53,7 +53,7 @@ func newPlan(fsys fs.FS, layers []string) (Plan, error) {
 	}
 	for _, layer := range layers {
 		err := fs.WalkDir(fsys, layer, func(source string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || isManifest(layer, source) {
+			if err != nil || d.IsDir() || isManifest(layer, source) || staysHere(source) {
 				return err
 			}
 			plan = append(plan, newEntry(layer, source))
@@ -63,6 +63,7 @@ func newPlan(fsys fs.FS, layers []string) (Plan, error) {
 			return nil, fmt.Errorf("layer %s: %w", layer, err)
 		}
 	}
+	plan.place()
 	slices.SortStableFunc(plan, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 	return plan, plan.verify()
 }

@@ -28,22 +28,59 @@ copy   .gitlab-ci.yml < features/ci/gitlab/.gitlab-ci.yml
 record .rotasmith/answers.schema.json < answers
 record .rotasmith/lock.json < answers
 expand README.md < project/README.md.tmpl
-rehome alpha/alpha.go < engines/alpha/common/alpha/alpha.go
 expand go.mod < engines/alpha/common/go.mod.tmpl
+rehome internal/alpha/alpha.go < engines/alpha/common/alpha/alpha.go
+rehome internal/pair/pair.go < strategies/pair/pair/pair.go
+rehome internal/rotation/rotation.go < project/rotation/rotation.go
+copy   internal/rotation/testdata/broken.go < project/rotation/testdata/broken.go
+rehome internal/shared/shared.go < strategies/common/shared/shared.go
+rehome internal/wire/wire.go < protocols/wire/common/wire/wire.go
 rehome main.go < engines/alpha/pair/main.go
-rehome pair/pair.go < strategies/pair/pair/pair.go
 record rotasmith.yaml < answers
-rehome rotation/rotation.go < project/rotation/rotation.go
-copy   rotation/testdata/broken.go < project/rotation/testdata/broken.go
 copy   run.sh < project/run.sh
-rehome shared/shared.go < strategies/common/shared/shared.go
 copy   terraform/main.tf < project/terraform/main.tf
 expand terraform/main.tfvars < project/terraform/main.tfvars.tmpl
-rehome wire/wire.go < protocols/wire/common/wire/wire.go
 copy   x.md < engines/alpha/features/ci/gitlab/x.md
 `
 	if diff := cmp.Diff(want, plan.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// Go packages stand below internal/ with all that is in their folders, but for those of the owner; what proves the templates is in no project.
+func TestPlanPlacesPackages(t *testing.T) {
+	const source = "package x\n"
+	plan, err := planOf(t, map[string]string{
+		"project/tools/main.go":                       source,
+		"engines/alpha/common/custom/custom.go":       source,
+		"project/rotation/page.md":                    "x\n",
+		"strategies/pair/rotation/deep/deep_test.go":  source,
+		"project/rotation/rotationtest/crash.go":      source,
+		"project/rotation/rotationtest/crash_test.go": source,
+		"project/rotation/random_proof_test.go":       source,
+		"project/latest/latest_test.go":               source,
+		"project/docs/page.md":                        "x\n",
+	}, pairAnswers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]bool)
+	for _, e := range plan {
+		got[e.Path] = true
+	}
+	want := []string{
+		"tools/main.go", "custom/custom.go", "internal/rotation/page.md", "internal/rotation/deep/deep_test.go",
+		"internal/rotation/rotationtest/crash.go", "internal/latest/latest_test.go", "docs/page.md",
+	}
+	for _, path := range want {
+		if !got[path] {
+			t.Errorf("%s is missing", path)
+		}
+	}
+	for _, path := range []string{"internal/rotation/rotationtest/crash_test.go", "internal/rotation/random_proof_test.go"} {
+		if got[path] {
+			t.Errorf("%s is in the project", path)
+		}
 	}
 }
 

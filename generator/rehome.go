@@ -118,7 +118,7 @@ func (p *project) home(importPath string) (string, error) {
 	}
 	for _, layer := range p.spec.Layers {
 		if sub, ok := strings.CutPrefix(rest, layer+"/"); ok {
-			return p.spec.Module + "/" + sub, nil
+			return p.spec.Module + "/" + placePackage(sub), nil
 		}
 	}
 	return "", fmt.Errorf("imports %s, which is no part of this project", importPath)

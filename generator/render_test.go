@@ -20,18 +20,18 @@ import (
 
 	"github.com/acme/driver"
 
-	"example.com/orders/alpha"
-	roles "example.com/orders/pair"
-	"example.com/orders/rotation"
+	"example.com/orders/internal/alpha"
+	roles "example.com/orders/internal/pair"
+	"example.com/orders/internal/rotation"
 )
 
 // The path "example.org/smith" in a comment stays.
 func main() { fmt.Println(driver.X, alpha.X, rotation.Run, roles.X) }
 `,
-		"shared/shared.go":            "package shared\n\nimport \"example.com/orders/rotation\"\n\nvar _ = rotation.Run\n",
-		"go.mod":                      "module example.com/orders\n\ngo 1.26\n",
-		"terraform/main.tfvars":       "name     = \"prod/orders_db\"\nschedule = \"rate(30 days)\"\n",
-		"rotation/testdata/broken.go": "not Go at all\n",
+		"internal/shared/shared.go":            "package shared\n\nimport \"example.com/orders/internal/rotation\"\n\nvar _ = rotation.Run\n",
+		"go.mod":                               "module example.com/orders\n\ngo 1.26\n",
+		"terraform/main.tfvars":                "name     = \"prod/orders_db\"\nschedule = \"rate(30 days)\"\n",
+		"internal/rotation/testdata/broken.go": "not Go at all\n",
 		"README.md": "# orders\n\n    rotasmith new orders --type db-pair --engine alpha --set secret_name=prod/orders_db --no-input\n" +
 			"README.md RUNBOOK.md terraform/*.tfvars .github/workflows/* .gitlab-ci.yml \nmade A pair Alpha DB github\n",
 	}

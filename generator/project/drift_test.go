@@ -82,8 +82,8 @@ func TestCompare(t *testing.T) {
 		},
 		{
 			name:  "missing",
-			plant: func(p fstest.MapFS) { delete(p, "pair/pair.go") },
-			want:  []string{"pair/pair.go: missing"},
+			plant: func(p fstest.MapFS) { delete(p, "internal/pair/pair.go") },
+			want:  []string{"internal/pair/pair.go: missing"},
 		},
 		{
 			name: "something else in its place",
@@ -91,11 +91,11 @@ func TestCompare(t *testing.T) {
 				delete(p, "main.go")
 				p["main.go/x"] = &fstest.MapFile{}
 				p["run.sh"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("main.go")}
-				p["pair/pair.go"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
+				p["internal/pair/pair.go"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
 				p[".gitignore"] = &fstest.MapFile{Data: make([]byte, maxCompared+1)}
 			},
 			want: []string{
-				".gitignore: edited, has 8388609 bytes", "main.go: edited, is a folder", "pair/pair.go: edited, is not a regular file",
+				".gitignore: edited, has 8388609 bytes", "internal/pair/pair.go: edited, is not a regular file", "main.go: edited, is a folder",
 				"run.sh: edited, is a symbolic link",
 			},
 		},
@@ -108,7 +108,7 @@ func TestCompare(t *testing.T) {
 				"project/terraform/main.tf":    "#!\n",
 			},
 			want: []string{
-				".rotasmith/lock.json:11: template-moved", "new.md: template-moved, is new", "pair/pair.go:1: template-moved",
+				".rotasmith/lock.json:10: template-moved", "internal/pair/pair.go:1: template-moved", "new.md: template-moved, is new",
 				"run.sh:1: template-moved, is not written any more", "terraform/main.tf:1: template-moved",
 			},
 		},
@@ -116,12 +116,12 @@ func TestCompare(t *testing.T) {
 			name: "the template has moved on and it was edited",
 			tree: tree{"strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n", "project/run.sh": ""},
 			plant: func(p fstest.MapFS) {
-				edit(p, "pair/pair.go", "package", "// Mine.\npackage")
+				edit(p, "internal/pair/pair.go", "package", "// Mine.\npackage")
 				edit(p, "run.sh", "0", "1")
 				edit(p, "main.go", "driver.X, ", "")
 			},
 			want: []string{
-				"main.go:14: edited", "pair/pair.go:1: edited, and the template has moved on", "run.sh:1: edited, is not written any more",
+				"internal/pair/pair.go:1: edited, and the template has moved on", "main.go:14: edited", "run.sh:1: edited, is not written any more",
 			},
 		},
 		{
@@ -164,13 +164,13 @@ func TestCompare(t *testing.T) {
 			name: "kept",
 			tree: tree{"project/README.md.tmpl": "other\n"},
 			plant: func(p fstest.MapFS) {
-				edit(p, "rotasmith.yaml", "  - README.md", "  - README.md\n  - pair/*")
-				edit(p, "pair/pair.go", "package", "// Mine.\npackage")
+				edit(p, "rotasmith.yaml", "  - README.md", "  - README.md\n  - internal/pair/*")
+				edit(p, "internal/pair/pair.go", "package", "// Mine.\npackage")
 				delete(p, "terraform/main.tf")
 				edit(p, "rotasmith.yaml", "  - README.md", "  - README.md\n  - terraform/*.tf")
 			},
 			want: []string{
-				"README.md:1: kept template-moved", "pair/pair.go:1: kept edited", "terraform/main.tf: kept missing",
+				"README.md:1: kept template-moved", "internal/pair/pair.go:1: kept edited", "terraform/main.tf: kept missing",
 			},
 		},
 		{
@@ -196,7 +196,7 @@ func TestCompare(t *testing.T) {
 				edit(p, generator.LockFile, `"path":"run.sh"`, `"path":"../run.sh"`)
 				p["../run.sh"] = &fstest.MapFile{}
 			},
-			want: []string{".rotasmith/lock.json:15: edited, records other files than are here"},
+			want: []string{".rotasmith/lock.json:17: edited, records other files than are here"},
 		},
 	}
 	for _, test := range tests {
@@ -287,7 +287,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 	dir := t.TempDir()
 	for name, f := range written(t, generator.Texts(generatortest.Pair())) {
 		folder := dir
-		if strings.HasPrefix(name, "pair/") {
+		if strings.HasPrefix(name, "internal/pair/") {
 			folder = outside
 		}
 		writeFile(t, filepath.Join(folder, filepath.FromSlash(name)), string(f.Data))
@@ -295,7 +295,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "run.sh"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(outside, "pair"), filepath.Join(dir, "pair")); err != nil {
+	if err := os.Symlink(filepath.Join(outside, "internal", "pair"), filepath.Join(dir, "internal", "pair")); err != nil {
 		t.Skip(err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -304,7 +304,7 @@ func TestCompareStaysInTheProject(t *testing.T) {
 	}
 	defer root.Close()
 	found, err := Compare(openTree(t, nil), root.FS(), dir)
-	if err != nil || len(found) != 1 || found[0].Path != "pair/pair.go" || found[0].Kind != Edited {
+	if err != nil || len(found) != 1 || found[0].Path != "internal/pair/pair.go" || found[0].Kind != Edited {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -315,7 +315,7 @@ func TestDiffsApply(t *testing.T) {
 	project := written(t, generator.Texts(generatortest.Pair()))
 	edit(project, "main.go", "driver.X, ", "")
 	edit(project, "terraform/main.tf", "}\n", "}") // no newline at its end
-	delete(project, "pair/pair.go")
+	delete(project, "internal/pair/pair.go")
 	moved := openTree(t, map[string]string{
 		"project/new.md": "new\n", "project/new.sh": "#!/bin/sh\n", "project/run.sh": "",
 		"strategies/common/shared/shared.go": "package shared\n", "strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n",
@@ -334,7 +334,7 @@ func TestDiffsApply(t *testing.T) {
 		}
 	}
 	want := []string{
-		"main.go edited", "new.sh template-moved", "pair/pair.go missing", "terraform/main.tf edited",
+		"internal/pair/pair.go missing", "main.go edited", "new.sh template-moved", "terraform/main.tf edited",
 	}
 	if diff := cmp.Diff(want, left); diff != "" {
 		t.Errorf("not to be applied (-want +got):\n%s", diff)
