@@ -68,7 +68,7 @@ func TestAdvice(t *testing.T) {
 // connect does what engines do before they log in.
 func connect(t *testing.T, account database.Account, trust authority, patience time.Duration) error {
 	t.Helper()
-	roots, err := database.RootCAs(trust.file)
+	roots, err := database.RootCAs("eu-west-1", trust.file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestClearText(t *testing.T) {
 				if err != nil {
 					return
 				}
-				_, _ = conn.Write(greeting())
+				_, _ = conn.Write(authSwitchGreeting())
 				packet(conn) // the log-in, in which the plugin of the greeting answers
 				_, _ = conn.Write(append([]byte{byte(len(plugin) + 2), 0, 0, 2, 0xfe}, append([]byte(plugin), 0)...))
 				rest, _ := io.ReadAll(conn)
@@ -53,9 +53,9 @@ func TestClearText(t *testing.T) {
 	}
 }
 
-// greeting is a server's first packet.
+// authSwitchGreeting is a server's first packet.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
-func greeting() []byte {
+func authSwitchGreeting() []byte {
 	body := append([]byte{10}, "8.4.0\x00\x01\x00\x00\x00saltsalt\x00"...)
 	body = append(body, 0xff, 0xf7, 45, 2, 0, 0xff, 0xdf, 21) // what it can do, character set, state, length of the salt
 	body = append(body, make([]byte, 10)...)
