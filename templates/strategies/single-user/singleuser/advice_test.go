@@ -64,6 +64,7 @@ func TestAdvice(t *testing.T) {
 		},
 		"policy":      {self, "current", refusing(rotation.CodePolicy), rotation.CodePolicy, well, true},
 		"permission":  {self, "current", refusing(rotation.CodePermission), rotation.CodePermission, well, false},
+		"no hash":     {self, "current", refusing(rotation.CodeNoHash), rotation.CodeNoHash, well, false},
 		"no space":    {self, "current", refusing(rotation.CodeNoSpace), rotation.CodeNoSpace, well, false},
 		"not writer":  {self, "current", refusing(rotation.CodeNotWriter), rotation.CodeNotWriter, well, false},
 		"locked":      {self, "current", shut(rotation.CodeLocked), rotation.CodeLocked, well, false},

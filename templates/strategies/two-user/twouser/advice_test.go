@@ -67,6 +67,7 @@ func TestAdvice(t *testing.T) {
 		"unreachable": {shut(rotation.CodeUnreachable), rotation.CodeUnreachable, (*rig).repair, false},
 		"policy":      {refusing(rotation.CodePolicy), rotation.CodePolicy, (*rig).repair, true},
 		"permission":  {refusing(rotation.CodePermission), rotation.CodePermission, (*rig).repair, false},
+		"no hash":     {refusing(rotation.CodeNoHash), rotation.CodeNoHash, (*rig).repair, false},
 		"no space":    {refusing(rotation.CodeNoSpace), rotation.CodeNoSpace, (*rig).repair, false},
 		"not writer":  {refusing(rotation.CodeNotWriter), rotation.CodeNotWriter, (*rig).repair, false},
 	} {
