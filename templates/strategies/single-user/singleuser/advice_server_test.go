@@ -66,7 +66,7 @@ func TestAdviceOnTheServer(t *testing.T) {
 // C25: an account that has expired takes the password that AWSCURRENT has, once its date
 // is put right, and the same rotation goes through.
 func TestAdviceOnExpired(t *testing.T) {
-	r := newRig(t, singleuser.Config{AsAdmin: true}, "unknown", nil)
+	r := newRig(t, singleuser.Config{AsAdmin: true, Secrets: secrets}, "unknown", nil)
 	r.why = rotation.Errorf(rotation.CodeExpired, "past its date")
 	if got := rotation.CodeOf(r.steps(whole...)); got != rotation.CodeExpired {
 		t.Errorf("got code %q, want %q", got, rotation.CodeExpired)
