@@ -390,7 +390,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.wait("users        clone", "", false)
 	c.wait("about 6.0", "", false) // rotated each day
 	c.wait("Not done for you:", "", false)
-	c.wait("seed.sh", "", false)
+	c.wait("make deploy asks for it", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)
 	c.line("Write it", "maybe")
 	c.line(`not accepted: unknown answer "maybe"`, "4")

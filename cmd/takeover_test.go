@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -134,8 +135,9 @@ func TestCheckOffersWhatLeavesNoDifference(t *testing.T) {
 		},
 		"a mode, which a diff does not say": func() {
 			lock := string(read(t, "orders/.rotasmith/lock.json"))
-			write(t, "orders/.rotasmith/lock.json", strings.Replace(lock, `"path":"seed.sh","mode":"0755"`, `"path":"seed.sh","mode":"0644"`, 1))
-			if err := os.Chmod("orders/seed.sh", 0o644); err != nil {
+			program := regexp.MustCompile(`"path":"([^"]+)","mode":"0755"`).FindStringSubmatch(lock)
+			write(t, "orders/.rotasmith/lock.json", strings.Replace(lock, program[0], strings.Replace(program[0], "0755", "0644", 1), 1))
+			if err := os.Chmod("orders/"+program[1], 0o644); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -53,7 +53,7 @@ func newPlan(fsys fs.FS, layers []string) (Plan, error) {
 	}
 	for _, layer := range layers {
 		err := fs.WalkDir(fsys, layer, func(source string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || isManifest(layer, source) || staysHere(source) {
+			if err != nil || d.IsDir() || isManifest(layer, source) || staysHere(source) || forOtherStrategy(fsys, source, layers) {
 				return err
 			}
 			plan = append(plan, newEntry(layer, source))
@@ -82,6 +82,15 @@ func newEntry(layer, source string) Entry {
 
 func isManifest(layer, source string) bool {
 	return slices.Contains([]string{layer + "/" + strategyFile, layer + "/" + wordsFile, layer + "/" + costFile}, source)
+}
+
+// forOtherStrategy reports whether a Go file is for projects of a strategy that is not among the layers. As a file NAME_linux.go is for
+// Linux, NAME_assisted.go and its test are for the strategy in strategies/assisted.
+func forOtherStrategy(fsys fs.FS, source string, layers []string) bool {
+	name, isGo := strings.CutSuffix(path.Base(source), ".go")
+	name = strings.TrimSuffix(name, "_test")
+	strategy := "strategies/" + name[strings.LastIndexByte(name, '_')+1:]
+	return isGo && strings.Contains(name, "_") && isFolder(fsys, strategy) && !slices.Contains(layers, strategy)
 }
 
 // verify reports every path that is supplied twice, or that some file system would refuse or fold into another.

@@ -84,6 +84,25 @@ func TestPlanPlacesPackages(t *testing.T) {
 	}
 }
 
+// A Go file that is named for a strategy is in the projects of that strategy alone, and so is its test.
+func TestFilesOfAStrategy(t *testing.T) {
+	changes := map[string]string{
+		"project/rotation/mine_pair.go":      "package rotation\n",
+		"project/rotation/mine_pair_test.go": "package rotation\n",
+		"project/rotation/mine_single.go":    "package rotation\n",
+		"project/rotation/mine_linux.go":     "package rotation\n",
+	}
+	plan, err := planOf(t, changes, pairAnswers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"mine_pair.go": true, "mine_pair_test.go": true, "mine_single.go": false, "mine_linux.go": true} {
+		if got := strings.Contains(plan.String(), "rotation/"+name+" "); got != want {
+			t.Errorf("%s is in the plan of a pair: %t", name, got)
+		}
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -37,3 +37,8 @@ output "first_values" {
     error_message = "admin_kms_key_arn is the ARN of a key in ${local.region}; an alias is none."
   }
 }
+
+output "seed_keys" {
+  description = "Keys of a first value that \"make seed\" asks for."
+  value       = ["key_id", "api_key"]
+}

@@ -95,10 +95,10 @@ func (s *Strategy) supplied(ctx context.Context, r *rotation.Rotation, current r
 	}
 	supply, ok := labelled[LabelSupplied]
 	if !ok {
-		return rotation.Value{}, rotation.Errorf(rotation.CodeAwaitingOperator, "no version holds %s: make a key at the provider and supply it with ./supply.sh", LabelSupplied)
+		return rotation.Value{}, rotation.Errorf(rotation.CodeAwaitingOperator, "no version holds %s: make a key at the provider and supply it with make supply", LabelSupplied)
 	}
 	if !isSupply(supply.Value) {
-		return rotation.Value{}, rotation.Errorf(rotation.CodeBadSecret, "the version that holds %s has no %q: supply the key with ./supply.sh", LabelSupplied, KeySupplied)
+		return rotation.Value{}, rotation.Errorf(rotation.CodeBadSecret, "the version that holds %s has no %q: supply the key with make supply", LabelSupplied, KeySupplied)
 	}
 	for label, version := range labelled {
 		taken := version.ID == supply.ID || version.ID == r.Token() // by another delivery

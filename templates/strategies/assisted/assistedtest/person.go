@@ -34,7 +34,7 @@ func Supply(w *rotationtest.World, ledger *apikeytest.Ledger) error {
 	return Put(w, key.ID, key.Secret)
 }
 
-// Put stores a supply as supply.sh does.
+// Put stores a supply as make supply does.
 func Put(w *rotationtest.World, id, secret string) error {
 	value, err := json.Marshal(map[string]string{assisted.KeySupplied: "true", apikey.KeyID: id, apikey.KeyValue: secret})
 	if err != nil {

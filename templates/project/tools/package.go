@@ -1,13 +1,10 @@
-// Command package builds the function for Lambda and puts it into dist/function.zip, with the same bytes on every
-// machine that has the same version of Go: Terraform deploys anew whenever the bytes differ.
-//
-//	go run ./package
 package main
 
 import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -16,19 +13,14 @@ import (
 	"time"
 )
 
-// The runtime provided.al2023 starts the executable of this name.
+// executable is what the runtime provided.al2023 starts.
 const executable = "bootstrap"
 
-func main() {
-	if err := run("dist"); err != nil {
-		fmt.Fprintln(os.Stderr, "package:", err)
-		os.Exit(1)
-	}
-}
-
-func run(dir string) error {
-	bootstrap := filepath.Join(dir, executable)
-	if err := build(bootstrap); err != nil {
+// buildPackage builds the function for Lambda and puts it into dist/function.zip, with the same bytes on every machine that
+// has the same version of Go: Terraform deploys anew whenever the bytes differ.
+func buildPackage(ctx context.Context, _ []string) error {
+	bootstrap, function := filepath.Join("dist", executable), filepath.Join("dist", "function.zip")
+	if err := build(ctx, bootstrap); err != nil {
 		return err
 	}
 	binary, err := os.ReadFile(bootstrap)
@@ -39,25 +31,28 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	function := filepath.Join(dir, "function.zip")
 	if err := os.WriteFile(function, archive, 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(os.Stdout, "%s: %.2f MB, unpacked %.2f MB\n", function, megabytes(archive), megabytes(binary))
-	return err
+	fmt.Fprintf(os.Stdout, "%s: %.2f MB, unpacked %.2f MB\n", function, megabytes(archive), megabytes(binary))
+	return nil
 }
 
-// build compiles the program of the working directory for Lambda on arm64. Whatever a machine's own settings could
-// change in the result is set here.
-func build(output string) error {
-	compiler := exec.Command("go", "build",
+// build compiles the program of the working directory for Lambda on arm64. Settings of the machine, a workspace around the
+// project among them, change nothing in the result.
+func build(ctx context.Context, output string) error {
+	modules := "-mod=readonly"
+	if _, err := os.Stat("vendor/modules.txt"); err == nil {
+		modules = "-mod=vendor"
+	}
+	compiler := exec.CommandContext(ctx, "go", "build",
 		"-trimpath", "-buildvcs=false",
 		"-tags", "lambda.norpc", // leaves out the interface of Lambda's former Go runtime
 		"-ldflags", "-s -w -buildid=",
 		"-o", output, ".")
 	compiler.Env = append(os.Environ(),
 		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0",
-		"GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
+		"GOFLAGS="+modules, "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
 	compiler.Stdout, compiler.Stderr = os.Stdout, os.Stderr
 	if err := compiler.Run(); err != nil {
 		return fmt.Errorf("go build: %w", err)
@@ -73,7 +68,6 @@ func pack(binary []byte) ([]byte, error) {
 		Modified: time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC), // the earliest that the format knows
 	}
 	header.SetMode(0o755)
-
 	var archive bytes.Buffer
 	writer := zip.NewWriter(&archive)
 	writer.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
