@@ -1,3 +1,20 @@
+variable "secrets" {
+  description = "The secrets that the function rotates, by short keys of your choice, which \"make\" takes as KEY."
+  type = map(object({
+    name = optional(string) # in Secrets Manager, the key if null
+    arn  = optional(string) # of a secret that exists
+
+    host          = optional(string) # as the database's certificate has it
+    database_host = optional(string) # of the database itself, where host is an RDS Proxy: the rotation goes there. Register the secret with the proxy
+    port          = optional(number) # the engine's usual one if null
+    dbname        = optional(string)
+    username      = optional(string) # whose password the secret holds
+
+    admin_secret_arn  = optional(string) # of the administrator's secret, with change_as = "admin"
+    admin_kms_key_arn = optional(string) # of the customer managed key that encrypts that one, if one does
+  }))
+}
+
 variable "change_as" {
   description = "Who changes the password: self, the user itself, or admin, the administrator of admin_secret_arn."
   type        = string

@@ -1,4 +1,27 @@
-# What is rotated and how stands in secrets.tf and the files that it refers to. This folder needs of them:
+terraform {
+  required_version = ">= 1.7"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.region
+}
+
+# settings.tf and the files that it refers to declare what is rotated and how. The other files need of them:
 #
 #   var.secrets              the secrets by a short key; each has at least name and arn, of which one may be null
 #   local.settings           environment variables of the function
@@ -89,4 +112,13 @@ resource "aws_lambda_permission" "secrets_manager" {
   principal      = "secretsmanager.amazonaws.com"
   source_account = local.account_id
   source_arn     = each.value
+}
+
+# Created before the function: Lambda would create it itself, without a retention. CloudWatch encrypts it with a key of
+# its own; no secret is ever logged.
+#tfsec:ignore:aws-cloudwatch-log-group-customer-key
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_in_days
+  kms_key_id        = local.log_kms_key_arn
 }
