@@ -48,6 +48,17 @@ variable "rotate_immediately" {
   default     = false
 }
 
+variable "min_rotation_age" {
+  description = "How old the last rotation must be before the next may begin: clients may hold the previous credential in their caches until then. 0 switches the guard off."
+  type        = string
+  default     = "65m"
+
+  validation {
+    condition     = can(regex("^(0|([0-9]+h)?([0-9]+m)?([0-9]+s)?)$", var.min_rotation_age)) && var.min_rotation_age != ""
+    error_message = "min_rotation_age is a duration such as 65m or 1h30m, or 0."
+  }
+}
+
 locals {
   # The hours at which windows open: those of a cron, else midnight.
   spans = [
@@ -71,6 +82,7 @@ locals {
   ]
 
   rate_hours     = try(tonumber(regex("^rate\\(([0-9]+) hours\\)$", var.schedule_expression)[0]), 24)
+  shortest_gap   = try(24 * tonumber(regex("^rate\\(([0-9]+) days?\\)$", var.schedule_expression)[0]), min(local.rate_hours, local.hours_apart...))
   longest_window = min(24 - max(local.opening_hours...), local.rate_hours, local.hours_apart...)
   window_hours   = try(tonumber(trimsuffix(var.window, "h")), local.longest_window)
 
@@ -96,6 +108,13 @@ output "schedules" {
   precondition {
     condition     = min(local.hours_apart...) >= 4
     error_message = "The schedule opens windows more often than every 4 hours."
+  }
+
+  precondition {
+    condition = sum([
+      for unit, seconds in { h = 3600, m = 60, s = 1 } : seconds * try(tonumber(regex("([0-9]+)${unit}", var.min_rotation_age)[0]), 0)
+    ]) < local.shortest_gap * 3600
+    error_message = "min_rotation_age is shorter than the time between two rotations, or each is refused: with this schedule below ${local.shortest_gap}h."
   }
 
   precondition {

@@ -26,21 +26,19 @@ variable "change_as" {
 }
 
 variable "recovery_versions" {
-  description = "How many former versions of the secret to try when none of the labelled ones can log in."
+  description = "How many previous versions of the secret to try when none of the labelled ones can log in."
   type        = number
   default     = 5
-}
 
-variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin, where the server lets the former password log in until then: a client may hold it in its cache. 0 switches the guard off."
-  type        = string
-  default     = "65m"
+  validation {
+    condition     = contains(range(101), var.recovery_versions)
+    error_message = "recovery_versions is 0 to 100, the most versions that Secrets Manager keeps."
+  }
 }
 
 locals {
   settings = merge(local.database_settings, {
     CHANGE_AS         = var.change_as
-    MIN_ROTATION_AGE  = var.min_rotation_age
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
   })
 

@@ -31,12 +31,6 @@ variable "users" {
   }
 }
 
-variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin: a client may hold the former user's credential in its cache. 0 switches the guard off."
-  type        = string
-  default     = "65m"
-}
-
 variable "revoke_extra" {
   description = "With users = \"clone\", whether the clone loses rights that the other user does not have. They are only reported otherwise."
   type        = bool
@@ -47,10 +41,9 @@ locals {
   user_pairs = distinct([for secret in values(var.secrets) : sort([secret.username, secret.alternate_username])])
 
   settings = merge(local.database_settings, {
-    MIN_ROTATION_AGE = var.min_rotation_age
-    REVOKE_EXTRA     = tostring(var.revoke_extra)
-    USER_PAIRS       = jsonencode(local.user_pairs)
-    USERS            = var.users
+    REVOKE_EXTRA = tostring(var.revoke_extra)
+    USER_PAIRS   = jsonencode(local.user_pairs)
+    USERS        = var.users
   })
 
   secret_actions = []

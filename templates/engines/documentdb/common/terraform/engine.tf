@@ -1,4 +1,5 @@
 locals {
-  engine       = "mongo"
-  default_port = 27017
+  engine              = "mongo"
+  default_port        = 27017
+  max_password_length = 100
 }

@@ -1,4 +1,5 @@
 locals {
-  engine       = "mysql"
-  default_port = 3306
+  engine              = "mysql"
+  default_port        = 3306
+  max_password_length = 41
 }

@@ -1,4 +1,5 @@
 locals {
-  engine       = "postgres"
-  default_port = 5432
+  engine              = "postgres"
+  default_port        = 5432
+  max_password_length = 128
 }

@@ -1,4 +1,5 @@
 locals {
-  engine       = "redshift"
-  default_port = 5439
+  engine              = "redshift"
+  default_port        = 5439
+  max_password_length = 64
 }

@@ -74,9 +74,11 @@ resource "aws_cloudwatch_event_target" "failed" {
   depends_on = [aws_sns_topic_policy.alerts]
 }
 
+# Messages name a secret and hold no value. The keys of AWS are of no use here: SNS's own does not let EventBridge publish.
+#tfsec:ignore:aws-sns-enable-topic-encryption
 resource "aws_sns_topic" "alerts" {
   name              = "${var.name}-alerts"
-  kms_master_key_id = aws_kms_key.topics[0].arn
+  kms_master_key_id = local.topic_kms_key_arn
 }
 
 resource "aws_sns_topic_policy" "alerts" {
@@ -100,8 +102,12 @@ resource "aws_sns_topic_policy" "alerts" {
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.alerts.arn
         Condition = {
-          ArnLike = {
-            "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"
+          ArnEquals = {
+            "aws:SourceArn" = concat(
+              values(aws_cloudwatch_metric_alarm.function)[*].arn,
+              values(aws_cloudwatch_metric_alarm.overdue)[*].arn,
+              values(aws_cloudwatch_metric_alarm.replica)[*].arn,
+            )
           }
         }
       },
@@ -120,13 +126,29 @@ resource "aws_sns_topic_subscription" "alerts" {
 output "alert_topic_arn" {
   description = "ARN of the topic that tells of failures: subscribe chat and pagers to it."
   value       = aws_sns_topic.alerts.arn
+
+  precondition {
+    condition     = var.overdue_after_days > local.days_apart
+    error_message = "overdue_after_days is more than ${local.days_apart}, the days between two rotations, or the alarm fires although nothing is wrong."
+  }
 }
 
-# What no event tells, or only with a trail: the function's own failures, and that a rotation did not come at all.
+# Alarms tell of what no event does, or only with a trail: the function's own failures, and a rotation that did not come.
 
 variable "overdue_after_days" {
   description = "Age of the last successful rotation, in days, that is an alarm: the longest time between two of schedule_expression, and some for retries."
   type        = number
+}
+
+locals {
+  # Days between two rotations, as far as the schedule shows them at a glance: of a rate exactly, of a cron with one day of the
+  # week or of the month at least.
+  days_apart = try(
+    tonumber(regex("^rate\\(([0-9]+) days?\\)$", var.schedule_expression)[0]),
+    regex("^cron\\(0 [^ ]+ \\? [^ ]+ [1-7A-Z]+ ", var.schedule_expression) != "" ? 7 : 0,
+    regex("^cron\\(0 [^ ]+ (?:L|[0-9]+W?) ", var.schedule_expression) != "" ? 31 : 0,
+    1,
+  )
 }
 
 locals {
@@ -230,11 +252,19 @@ resource "aws_lambda_permission" "age" {
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   principal     = "events.amazonaws.com"
-  source_arn    = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/${var.name}-*"
+  source_arn    = "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/${var.name}.*"
+}
+
+variable "dashboard" {
+  description = "Whether to make a dashboard, which costs 3 USD a month beyond an account's first three."
+  type        = bool
+  default     = false
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.name
+  count = var.dashboard ? 1 : 0
+
+  dashboard_name = "${var.name}-${local.region}" # dashboards belong to the account, not to a region
 
   dashboard_body = jsonencode({
     widgets = concat(
