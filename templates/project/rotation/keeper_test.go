@@ -177,7 +177,7 @@ func TestLabelledAfterThePromotion(t *testing.T) {
 	b.must(b.deliver(token, rotation.StepFinish))
 }
 
-// C22, K8: where AWSCURRENT went elsewhere after the promotion, no labels are told, so
+// C22: where AWSCURRENT went elsewhere after the promotion, no labels are told, so
 // that nothing is put away by them.
 func TestLabelledAfterAnotherPromotion(t *testing.T) {
 	b := newBench(t, seed)
