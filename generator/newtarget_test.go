@@ -55,14 +55,14 @@ func TestAnEngineOrAProviderIsOneFolder(t *testing.T) {
 		"engine of two users": {
 			"engines/toy", map[string]string{"name": "x", "type": "rds-two-user", "engine": "toy"},
 			map[string]string{"engine.yaml": "name: toy\ntitle: Toy DB\n", "two-user/main.go": toyMain, "common/go.mod.tmpl": "module {{.Module}}\n\ngo {{.GoVersion}}\n"},
-			[]string{"uses local.engine, which no file of terraform/ declares", "uses local.default_port, which no file of terraform/ declares"},
-			map[string]string{"common/terraform/engine.tf": "locals {\n  engine          = \"toy\"\n  default_port    = 7\n  engine_settings = {}\n}\n"},
+			[]string{"uses local.engine, which no file of terraform/ declares", "uses local.default_port, which no file of terraform/ declares", "uses local.max_password_length, which no file of terraform/ declares"},
+			map[string]string{"common/terraform/engine.tf": "locals {\n  engine              = \"toy\"\n  default_port        = 7\n  max_password_length = 64\n  engine_settings     = {}\n}\n"},
 		},
 		"engine of one user": {
 			"engines/toy", map[string]string{"name": "x", "type": "rds-single-user", "engine": "toy"},
 			map[string]string{
 				"engine.yaml": "name: toy\ntitle: Toy DB\n", "single-user/main.go": toyMain, "common/go.mod.tmpl": "module {{.Module}}\n\ngo {{.GoVersion}}\n",
-				"common/terraform/engine.tf": "locals {\n  engine          = \"toy\"\n  default_port    = 7\n  engine_settings = {}\n}\n",
+				"common/terraform/engine.tf": "locals {\n  engine              = \"toy\"\n  default_port        = 7\n  max_password_length = 64\n  engine_settings     = {}\n}\n",
 			}, nil, nil,
 		},
 		"provider": {

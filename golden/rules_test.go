@@ -127,8 +127,8 @@ func TestOnlyRulesMaySend(t *testing.T) {
 				rule := map[string]string{"alerts": "failed", "refresh": "refresh"}[name]
 				want := map[string]map[string]any{"events.amazonaws.com": {"ArnEquals": map[string]any{"aws:SourceArn": []any{"arn of rule " + rule}}}}
 				if name == "alerts" {
-					alarms := "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:orders-db-*"
-					want["cloudwatch.amazonaws.com"] = map[string]any{"ArnLike": map[string]any{"aws:SourceArn": alarms}}
+					alarms := []any{"arn of alarm function", "arn of alarm overdue", "arn of alarm replica"}
+					want["cloudwatch.amazonaws.com"] = map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": alarms}}
 				}
 				got := make(map[string]map[string]any)
 				for _, statement := range policy.Statement {
@@ -271,18 +271,27 @@ func evaluate(t *testing.T, expr hclsyntax.Expression) cty.Value {
 		return cty.ObjectVal(all)
 	}
 	arn := func(of string) cty.Value { return object("arn", "arn of "+of) }
-	rule := func(name string) cty.Value { return cty.ObjectVal(map[string]cty.Value{"main": arn("rule " + name)}) }
+	each := func(kind string, names ...string) cty.Value {
+		all := make(map[string]cty.Value)
+		for _, name := range names {
+			all[name] = cty.ObjectVal(map[string]cty.Value{"main": arn(kind + " " + name)})
+		}
+		return cty.ObjectVal(all)
+	}
 	value, diags := expr.Value(&hcl.EvalContext{
 		Variables: map[string]cty.Value{
-			"each":                      object("value", secretARN),
-			"local":                     object("partition", "aws", "region", "eu-west-1", "account_id", "111122223333"),
-			"var":                       object("name", "orders-db", "runbook_url", "https://example.com/RUNBOOK.md"),
-			"aws_lambda_function":       cty.ObjectVal(map[string]cty.Value{"this": object("function_name", "orders-db")}),
-			"aws_cloudwatch_event_rule": cty.ObjectVal(map[string]cty.Value{"failed": rule("failed"), "refresh": rule("refresh")}),
-			"aws_sns_topic":             cty.ObjectVal(map[string]cty.Value{"alerts": arn("alerts"), "refresh": arn("refresh")}),
-			"aws_sqs_queue":             cty.ObjectVal(map[string]cty.Value{"refresh": arn("refresh")}),
+			"each":                        object("value", secretARN),
+			"local":                       object("partition", "aws", "region", "eu-west-1", "account_id", "111122223333"),
+			"var":                         object("name", "orders-db", "runbook_url", "https://example.com/RUNBOOK.md"),
+			"aws_lambda_function":         cty.ObjectVal(map[string]cty.Value{"this": object("function_name", "orders-db")}),
+			"aws_cloudwatch_event_rule":   each("rule", "failed", "refresh"),
+			"aws_cloudwatch_metric_alarm": each("alarm", "function", "overdue", "replica"),
+			"aws_sns_topic":               cty.ObjectVal(map[string]cty.Value{"alerts": arn("alerts"), "refresh": arn("refresh")}),
+			"aws_sqs_queue":               cty.ObjectVal(map[string]cty.Value{"refresh": arn("refresh")}),
 		},
-		Functions: map[string]function.Function{"join": stdlib.JoinFunc, "jsonencode": stdlib.JSONEncodeFunc, "values": stdlib.ValuesFunc},
+		Functions: map[string]function.Function{
+			"concat": stdlib.ConcatFunc, "join": stdlib.JoinFunc, "jsonencode": stdlib.JSONEncodeFunc, "values": stdlib.ValuesFunc,
+		},
 	})
 	if diags.HasErrors() {
 		t.Fatal(diags)

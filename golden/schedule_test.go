@@ -83,7 +83,9 @@ func TestSchedulesAreJudgedAlike(t *testing.T) {
 	} {
 		t.Run(test.schedule+" "+test.window, func(t *testing.T) {
 			asked := map[string]string{"schedule": test.schedule, "window": test.window}
-			given := map[string]cty.Value{"schedule_expression": cty.StringVal(test.schedule), "window": cty.StringVal(test.window)}
+			given := map[string]cty.Value{
+				"schedule_expression": cty.StringVal(test.schedule), "window": cty.StringVal(test.window), "overdue_after_days": cty.NumberIntVal(1001),
+			}
 			if test.window == "" {
 				delete(asked, "window")
 				given["window"] = cty.NullVal(cty.String)

@@ -18,6 +18,7 @@ const madeUp = "made-up-"
 
 // arns are what the ARNs of resources look like; %s is the resource's name.
 var arns = map[string]string{
+	"aws_cloudtrail":              "cloudtrail:" + Region + ":" + Account + ":trail/%s",
 	"aws_cloudwatch_event_rule":   "events:" + Region + ":" + Account + ":rule/%s",
 	"aws_cloudwatch_log_group":    "logs:" + Region + ":" + Account + ":log-group:%s",
 	"aws_cloudwatch_metric_alarm": "cloudwatch:" + Region + ":" + Account + ":alarm:%s",

@@ -243,3 +243,17 @@ func (m *Module) Creates(kind string) bool {
 	}
 	return false
 }
+
+// Kinds are the types of what the module creates and, with "data." before them, of
+// what it reads, sorted.
+func (m *Module) Kinds() []string {
+	kinds := make(map[string]bool)
+	for _, r := range m.resources {
+		kind := r.block.Labels[0]
+		if r.data {
+			kind = "data." + kind
+		}
+		kinds[kind] = true
+	}
+	return slices.Sorted(maps.Keys(kinds))
+}

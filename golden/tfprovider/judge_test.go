@@ -195,6 +195,20 @@ func TestEmittedTerraformRefuses(t *testing.T) {
 		{"a window beyond the day", single, map[string]string{"schedule_expression": "cron(0 20 * * ? *)", "window": "5h"}, "at most 4h"},
 		{"days for a schedule", single, map[string]string{"schedule_expression": "30d"}, "The schedule is a rate"},
 		{"minutes for a window", single, map[string]string{"window": "30m"}, "number of hours"},
+		// B17
+		{"a guard that outlasts the schedule", two, map[string]string{"min_rotation_age": "4h", "schedule_expression": "rate(4 hours)", "overdue_after_days": "3"}, "min_rotation_age is shorter than the time between two rotations"},
+		{"a guard that is none", two, map[string]string{"min_rotation_age": "65 minutes"}, "such as 65m"},
+		{"a short password", two, map[string]string{"password_length": "12"}, "16 to"},
+		{"a long password", two, map[string]string{"password_length": "4000"}, "16 to"},
+		{"overdue before it is due", two, map[string]string{"schedule_expression": "rate(90 days)"}, "overdue_after_days is more than 90"},
+		{"overdue before the week is over", two, map[string]string{"schedule_expression": "cron(0 4 ? * SUN *)", "overdue_after_days": "6"}, "overdue_after_days is more than 7"},
+		{"no versions to look through", single, map[string]string{"recovery_versions": "-1"}, "0 to 100"},
+		{"a path without slashes", two, map[string]string{"path": "rotation"}, "begins and ends with a slash"},
+		// R11
+		{"a key of secrets that was renamed", two, map[string]string{"seeded": `["invoices"]`}, "terraform state mv"},
+		{"a key that was renamed, of a secret that exists", existing, map[string]string{"secrets": `{orders={arn="` + adminARN + `"}}`, "seeded": `["invoices"]`}, "terraform state mv"},
+		// B14
+		{"a package from two places", two, map[string]string{"package_path": "function.zip", "package_s3": `{bucket="b",key="k"}`}, "either package_path or package_s3"},
 		{"a name that AWS refuses", single, map[string]string{"name": "Orders DB"}, "lower-case letters"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

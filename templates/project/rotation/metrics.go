@@ -58,8 +58,13 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 	if r.Report.Gap != nil {
 		metrics = append(metrics, metric{"CredentialGap", "Milliseconds", milliseconds(*r.Report.Gap)})
 	}
-	directives := []directive{{Namespace, [][]string{{"SecretId", "Step"}}, metrics}}
-	if r.Report.Age != nil { // whoever asked for it: an alarm reads it by the secret alone
+	directives := []directive{}
+	if r.event.Age {
+		metrics = nil // nothing reads these of it, and each costs
+	} else {
+		directives = append(directives, directive{Namespace, [][]string{{"SecretId", "Step"}}, metrics})
+	}
+	if r.Report.Age != nil { // an alarm reads it by the secret alone
 		age := metric{"RotationAge", "Seconds", r.Report.Age.Seconds()}
 		directives = append(directives, directive{Namespace, [][]string{{"SecretId"}}, []metric{age}})
 		metrics = append(metrics, age) // for its value

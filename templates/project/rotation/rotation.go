@@ -254,6 +254,16 @@ func (r *Rotation) dueAfter(out *secretsmanager.DescribeSecretOutput) time.Time 
 	return due
 }
 
+// age is how long ago the last rotation succeeded. A secret that was never rotated
+// may be old when its rotation is switched on: its own age counts from when the
+// first rotation is due.
+func (r *Rotation) age(out *secretsmanager.DescribeSecretOutput) time.Duration {
+	if out.LastRotatedDate == nil && aws.ToTime(out.NextRotationDate).After(r.h.now()) {
+		return 0
+	}
+	return r.h.now().Sub(*cmp.Or(out.LastRotatedDate, out.CreatedDate, new(r.h.now())))
+}
+
 // Now is the function's clock.
 func (r *Rotation) Now() time.Time { return r.h.now() }
 
@@ -290,7 +300,7 @@ func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.Describe
 		}
 	}
 	if r.event.ClientRequestToken == "" { // the event is about no version
-		r.Report.Age = new(r.h.now().Sub(*cmp.Or(out.LastRotatedDate, out.CreatedDate, new(r.h.now()))))
+		r.Report.Age = new(r.age(out))
 		return out, nil
 	}
 	stages, known := out.VersionIdsToStages[r.event.ClientRequestToken]

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
@@ -179,8 +180,51 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// C15: whoever asks for no rotation learns how old the last one is, or the
-// secret if there was none. Nothing but the labels and dates is read.
+// scheduled answers as Secrets Manager does of a secret that was made long ago,
+// was never rotated, and whose first rotation is due at next.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+type scheduled struct {
+	store
+	next *time.Time
+}
+
+func (s scheduled) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, how ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+	out, err := s.store.DescribeSecret(ctx, in, how...)
+	if err == nil {
+		out.LastRotatedDate, out.NextRotationDate = nil, s.next
+		out.CreatedDate = new(s.b.Store.Now().AddDate(-2, 0, 0))
+	}
+	return out, err
+}
+
+// C15: a secret that exists already and was never rotated is not overdue before its
+// first rotation is due; from then on its own age counts.
+func TestAgeBeforeTheFirstRotation(t *testing.T) {
+	b := newBench(t, seed)
+	twoYears := b.Store.Now().Sub(b.Store.Now().AddDate(-2, 0, 0)).Seconds()
+	for name, test := range map[string]struct {
+		next *time.Time
+		want float64
+	}{
+		"due in a month":     {new(b.Store.Now().AddDate(0, 1, 0)), 0},
+		"was due yesterday":  {new(b.Store.Now().AddDate(0, 0, -1)), twoYears},
+		"rotation is not on": {nil, twoYears},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(b.said(false))
+			handler := rotation.New(scheduled{store{b}, test.next}, strategy{b}, b.Config, rotation.WithOutput(b), rotation.WithClock(b.Store.Now, b.pause))
+			_, err := handler.Handle(t.Context(), json.RawMessage(`{"Age": true, "SecretId": "`+b.Secret+`"}`))
+			b.must(err)
+			if got := b.said(false)[before]["RotationAge"].(float64); got < test.want || got > test.want+5 {
+				t.Errorf("age is %g s, want %g s", got, test.want)
+			}
+		})
+	}
+}
+
+// C15: an event that asks for no rotation learns how old the last one is, or the
+// secret if there was none. Nothing but the labels and dates is read, and the age
+// is all that an event for it writes as a metric: each metric costs.
 func TestAge(t *testing.T) {
 	b := newBench(t, seed)
 	age := func(event string) (seconds float64) {
@@ -192,7 +236,11 @@ func TestAge(t *testing.T) {
 		line := b.said(false)[before]
 		text, err := json.Marshal(line["_aws"])
 		b.must(err)
-		if want := `{"Dimensions":[["SecretId"]],"Metrics":[{"Name":"RotationAge","Unit":"Seconds"}],"Namespace":"Rotasmith"}`; !strings.Contains(string(text), want) {
+		want := `{"Dimensions":[["SecretId"]],"Metrics":[{"Name":"RotationAge","Unit":"Seconds"}],"Namespace":"Rotasmith"}`
+		if event == "Age" {
+			want = `"CloudWatchMetrics":[` + want + `]`
+		}
+		if !strings.Contains(string(text), want) {
 			t.Errorf("got %s, want %s in it", text, want)
 		}
 		return line["RotationAge"].(float64)

@@ -93,6 +93,7 @@ type Report struct {
 	// Replicas says what kept a replica from the new version, if anything did.
 	Replicas error
 	// Age is how long ago the last rotation succeeded, or the secret was
-	// created if none has; nil in a step of a rotation, which may change it.
+	// created if none has, once the first is due; nil in a step of a
+	// rotation, which may change it.
 	Age *time.Duration
 }

@@ -1,19 +1,24 @@
+variable "secrets" {
+  description = "The secrets that the function rotates, by short keys of your choice, which \"make\" takes as KEY."
+  type = map(object({
+    name = optional(string) # in Secrets Manager, the key if null
+    arn  = optional(string) # of a secret that exists
+
+    account = optional(map(string), {}) # what the provider has to be told, such as an account's id
+
+    admin_secret_arn  = optional(string) # of the secret with which keys are made and revoked
+    admin_kms_key_arn = optional(string) # of the customer managed key that encrypts that one, if one does
+  }))
+}
+
 # What the function and the first values need to know. account and admin_secret_arn of a secret only make the document
 # that "make seed" stores: from then on the secret is what counts, and a change of them here does not reach it.
-
-variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin, where the former key lives on until then: a client may hold it in its cache. 0 switches the guard off."
-  type        = string
-  default     = "65m"
-}
 
 locals {
   admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn]))
   admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn]))
 
-  settings = merge(local.mode_settings, local.provider_settings, {
-    MIN_ROTATION_AGE = var.min_rotation_age
-  })
+  settings = merge(local.mode_settings, local.provider_settings)
 
   secret_actions = local.mode_actions
 

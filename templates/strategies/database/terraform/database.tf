@@ -42,6 +42,11 @@ output "first_values" {
   value       = { for key, values in local.first_values : key => { for name, value in values : name => value if value != null } }
 
   precondition {
+    condition     = contains(range(16, local.max_password_length + 1), var.password_length)
+    error_message = "password_length is 16 to ${local.max_password_length}, the most that the engine takes."
+  }
+
+  precondition {
     condition     = alltrue([for arn in local.admin_secret_arns : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))])
     error_message = "admin_secret_arn is the ARN of a secret in full, with the six characters at its end."
   }

@@ -1,3 +1,20 @@
+variable "secrets" {
+  description = "The secrets that the function rotates, by short keys of your choice, which \"make\" takes as KEY."
+  type = map(object({
+    name = optional(string) # in Secrets Manager, the key if null
+    arn  = optional(string) # of a secret that exists
+
+    host          = optional(string) # as the database's certificate has it
+    database_host = optional(string) # of the database itself, where host is an RDS Proxy: the rotation goes there. Register the secret with the proxy
+    port          = optional(number) # the engine's usual one if null
+    dbname        = optional(string)
+    username      = optional(string) # whose password the secret holds
+
+    admin_secret_arn  = optional(string) # of the administrator's secret, with change_as = "admin"
+    admin_kms_key_arn = optional(string) # of the customer managed key that encrypts that one, if one does
+  }))
+}
+
 variable "change_as" {
   description = "Who changes the password: self, the user itself, or admin, the administrator of admin_secret_arn."
   type        = string
@@ -9,21 +26,19 @@ variable "change_as" {
 }
 
 variable "recovery_versions" {
-  description = "How many former versions of the secret to try when none of the labelled ones can log in."
+  description = "How many previous versions of the secret to try when none of the labelled ones can log in."
   type        = number
   default     = 5
-}
 
-variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin, where the server lets the former password log in until then: a client may hold it in its cache. 0 switches the guard off."
-  type        = string
-  default     = "65m"
+  validation {
+    condition     = contains(range(101), var.recovery_versions)
+    error_message = "recovery_versions is 0 to 100, the most versions that Secrets Manager keeps."
+  }
 }
 
 locals {
   settings = merge(local.database_settings, {
     CHANGE_AS         = var.change_as
-    MIN_ROTATION_AGE  = var.min_rotation_age
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
   }, local.admin_acts ? { SECRETS = jsonencode(local.mandates) } : {})
 

@@ -1,7 +1,8 @@
 locals {
-  engine          = "mariadb"
-  default_port    = 3306
-  engine_settings = { PASSWORD_FORM = var.password_form }
+  engine              = "mariadb"
+  default_port        = 3306
+  max_password_length = 41
+  engine_settings     = { PASSWORD_FORM = var.password_form }
 }
 
 variable "password_form" {

@@ -1,5 +1,6 @@
 locals {
-  engine          = "mysql"
-  default_port    = 3306
-  engine_settings = {}
+  engine              = "mysql"
+  default_port        = 3306
+  max_password_length = 41
+  engine_settings     = {}
 }

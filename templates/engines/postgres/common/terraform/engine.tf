@@ -1,7 +1,8 @@
 locals {
-  engine          = "postgres"
-  default_port    = 5432
-  engine_settings = { PASSWORD_FORM = var.password_form }
+  engine              = "postgres"
+  default_port        = 5432
+  max_password_length = 128
+  engine_settings     = { PASSWORD_FORM = var.password_form }
 }
 
 variable "password_form" {

@@ -1,5 +1,6 @@
 locals {
-  engine          = "redshift"
-  default_port    = 5439
-  engine_settings = {}
+  engine              = "redshift"
+  default_port        = 5439
+  max_password_length = 64
+  engine_settings     = {}
 }

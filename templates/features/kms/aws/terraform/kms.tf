@@ -3,5 +3,6 @@
 locals {
   kms_key_arn              = null
   log_kms_key_arn          = null
+  topic_kms_key_arn        = null
   new_replica_kms_key_arns = {}
 }

@@ -17,9 +17,16 @@ variable "encrypt_log" {
   default     = false
 }
 
+variable "encrypt_topics" {
+  description = "Whether the key encrypts the SNS topics too: its policy must let events.amazonaws.com and cloudwatch.amazonaws.com use it."
+  type        = bool
+  default     = false
+}
+
 locals {
   kms_key_arn              = var.kms_key_arn
   log_kms_key_arn          = var.encrypt_log ? var.kms_key_arn : null
+  topic_kms_key_arn        = var.encrypt_topics ? var.kms_key_arn : null
   new_replica_kms_key_arns = {}
 }
 

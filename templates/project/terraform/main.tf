@@ -1,4 +1,27 @@
-# What is rotated and how stands in secrets.tf and the files that it refers to. This folder needs of them:
+terraform {
+  required_version = ">= 1.7"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  region     = data.aws_region.current.region
+}
+
+# settings.tf and the files that it refers to declare what is rotated and how. The other files need of them:
 #
 #   var.secrets              the secrets by a short key; each has at least name and arn, of which one may be null
 #   local.settings           environment variables of the function
@@ -7,13 +30,37 @@
 #   local.admin_secret_arns  other secrets that the function reads
 #   local.admin_kms_key_arns customer managed keys that encrypt those
 
+variable "package_path" {
+  description = "Path of the function's package, null for dist/function.zip, which \"make package\" builds."
+  type        = string
+  default     = null
+}
+
+variable "package_s3" {
+  description = "S3 object that holds the function's package, null for a file. Without a version a new object of the same key is not deployed."
+  type = object({
+    bucket  = string
+    key     = string
+    version = optional(string)
+  })
+  default = null
+}
+
 locals {
-  package = "${path.module}/../dist/function.zip"
+  package = var.package_s3 == null ? coalesce(var.package_path, "${path.module}/../dist/function.zip") : null
 
   environment = merge(var.environment, local.network_settings, local.settings, {
     ALLOWED_SECRETS   = join(",", concat(values(local.secret_arns), local.admin_secret_arns))
+    MIN_ROTATION_AGE  = var.min_rotation_age
     ROTATION_DISABLED = tostring(var.rotation_disabled)
   })
+
+  # Names of rules, by the secrets' keys. A name has 64 characters, of which some are left for what the rule does. No name
+  # of a project has a dot: a pattern that ends with one matches the rules of this project only.
+  rule_names = {
+    for key, name in { for key in keys(local.secret_arns) : key => "${var.name}.${key}" } :
+    key => length(name) <= 56 ? name : "${substr(name, 0, 47)}-${substr(sha256(key), 0, 8)}"
+  }
 }
 
 # No dead-letter queue: Secrets Manager invokes synchronously and tries again itself. No reserved concurrency: a
@@ -26,7 +73,10 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this.arn
 
   filename                = local.package
-  source_code_hash        = fileexists(local.package) ? filebase64sha256(local.package) : null
+  source_code_hash        = try(filebase64sha256(local.package), null)
+  s3_bucket               = try(var.package_s3.bucket, null)
+  s3_key                  = try(var.package_s3.key, null)
+  s3_object_version       = try(var.package_s3.version, null)
   code_signing_config_arn = var.code_signing_config_arn
   runtime                 = "provided.al2023"
   architectures           = ["arm64"]
@@ -59,8 +109,13 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(local.package)
-      error_message = "dist/function.zip is missing: run \"make package\"."
+      condition     = var.package_path == null || var.package_s3 == null
+      error_message = "The function's package comes from either package_path or package_s3."
+    }
+
+    precondition {
+      condition     = local.package == null || can(filebase64sha256(local.package))
+      error_message = "${coalesce(local.package, "The package")} is missing: run \"make package\"."
     }
 
     precondition {
@@ -89,4 +144,13 @@ resource "aws_lambda_permission" "secrets_manager" {
   principal      = "secretsmanager.amazonaws.com"
   source_account = local.account_id
   source_arn     = each.value
+}
+
+# Created before the function: Lambda would create it itself, without a retention. CloudWatch encrypts it with a key of
+# its own; no secret is ever logged.
+#tfsec:ignore:aws-cloudwatch-log-group-customer-key
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_in_days
+  kms_key_id        = local.log_kms_key_arn
 }
