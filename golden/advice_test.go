@@ -55,7 +55,7 @@ func TestAdviceIsFollowed(t *testing.T) {
 // codesOf returns the code that each constant of a project stands for.
 func codesOf(files tree) map[string]string {
 	codes := make(map[string]string)
-	for _, found := range regexp.MustCompile(`(?m)^\t(Code[A-Za-z]+) +Code = "([a-z-]+)"`).FindAllStringSubmatch(files["rotation/errors.go"], -1) {
+	for _, found := range regexp.MustCompile(`(?m)^\t(Code[A-Za-z]+) +Code = "([a-z-]+)"`).FindAllStringSubmatch(files["internal/rotation/errors.go"], -1) {
 		codes[found[1]] = found[2]
 	}
 	return codes

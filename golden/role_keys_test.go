@@ -24,9 +24,9 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/aws-iam-user/common/awsiamuser"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
-	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/roll/apikey/roll"
 )
 
 const (

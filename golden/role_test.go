@@ -26,11 +26,11 @@ import (
 	"github.com/rotasmith/rotasmith/golden/space"
 	"github.com/rotasmith/rotasmith/templates"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/database/databasetest"
-	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
-	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database/databasetest"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/database/singleuser"
+	"github.com/rotasmith/rotasmith/templates/strategies/two-user/database/twouser"
 )
 
 // TestRoleIsExact runs every path of every strategy, with the settings that the
@@ -506,7 +506,7 @@ func doubleOr(arn string) string {
 // Invoke is a cold start: nothing is remembered from one event to the next.
 func (a *actors) Invoke(ctx context.Context, event []byte, _ time.Duration) ([]byte, error) {
 	env := rotation.NewEnv(func(name string) (string, bool) { value, ok := a.role.settings[name]; return value, ok })
-	config, _ := rotation.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := rotation.ConfigFromEnv(env) // errors are collected in env
 	strategy, err := a.strategy(env)
 	if err := errors.Join(err, env.Err()); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
 // Front is Secrets Manager as seen from the network: AWS's JSON protocol 1.1 in

@@ -25,7 +25,7 @@ import (
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/golden/process"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
 const (
@@ -159,7 +159,7 @@ func BenchmarkPackage(b *testing.B) {
 		b.Run(strategy, func(b *testing.B) {
 			dir := emit(b, strategy)
 			for b.Loop() {
-				run(b, dir, "go", "run", "./package")
+				run(b, dir, "go", "run", "./tools", "package")
 			}
 			zip, err := os.Stat(filepath.Join(dir, "dist", "function.zip"))
 			if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
 // scenario is one kind of project on one kind of database.

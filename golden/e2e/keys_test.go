@@ -105,7 +105,7 @@ func TestKilled(t *testing.T) { keys.Killed(t, wire, SINGLE) }
 func hurry(t *testing.T, project string) {
 	t.Helper()
 	const pause, short = "const ReadsLag = 10 * time.Second", "const ReadsLag = time.Millisecond"
-	file := filepath.Join(project, "rotation", "handler.go")
+	file := filepath.Join(project, "internal", "rotation", "handler.go")
 	source, err := os.ReadFile(file)
 	if err != nil || strings.Count(string(source), pause) != 1 {
 		t.Fatalf("%s has no %q (%v)", file, pause, err)

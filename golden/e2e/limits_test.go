@@ -13,7 +13,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
 // passing is how long in these tests something is out of order that passes by

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
-	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
+	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift/redshifttest"
 )
 
 // byPostgres is what PostgreSQL can stand in for of Redshift. A process that

@@ -67,7 +67,7 @@ func mysqlEngines(t *testing.T) {
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		goTest(t, []string{"test", "-count=1", "-tags=db", "-run=TestTwoUsers/differential", "./templates/engines/mysql/two-user/roles"}, mysqlEnv(server)...)
+		goTest(t, []string{"test", "-count=1", "-tags=db", "-run=TestTwoUsers/differential", "./templates/engines/mysql/two-user/mysql/parity"}, mysqlEnv(server)...)
 	})
 }
 

@@ -21,10 +21,10 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
-	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generictest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic/generictest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
 )
 
 // The files in an emitted project's folder.

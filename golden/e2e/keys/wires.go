@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
 
 // wires count the calls that cross them.

@@ -13,7 +13,7 @@ import (
 func main() { function.Run(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := twouser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := twouser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err

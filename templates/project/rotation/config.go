@@ -13,7 +13,7 @@ import (
 type Config struct {
 	// AllowedSecrets are the ARNs, or ARN patterns with * and ?, of the
 	// secrets and admin secrets that the function may touch. Whoever can
-	// write to a secret chooses what stands in it; this list he cannot write.
+	// write to a secret controls its content, but not this list.
 	AllowedSecrets []string
 	// MinRotationAge is how old the last rotation must be before the next
 	// may begin, for strategies that keep the former credential alive: a

@@ -114,7 +114,7 @@ func TestCleanUp(t *testing.T) {
 		}
 	}
 	if !strings.Contains(b.Output(), `"code":"unrevoked"`) || !strings.Contains(b.Output(), `"Degraded":1`) {
-		t.Error("nobody is told what was left behind")
+		t.Error("no log line tells what was left behind")
 	}
 	for _, step := range []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest} {
 		b.must(b.deliverTo(k, token, step))

@@ -3,17 +3,16 @@ package main
 
 import (
 	"github.com/rotasmith/rotasmith/templates/engines/mariadb/common/mariadb"
-	"github.com/rotasmith/rotasmith/templates/engines/mariadb/single-user/dual"
-	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/engines/mariadb/single-user/mariadb/dualpassword"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/database/singleuser"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := singleuser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := singleuser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err
@@ -23,5 +22,5 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 		return nil, err
 	}
 	engine.Text = server.Text
-	return singleuser.New(dual.New(engine), config)
+	return singleuser.New(dualpassword.New(engine), config)
 }

@@ -3,17 +3,16 @@ package main
 
 import (
 	"github.com/rotasmith/rotasmith/templates/engines/mysql/common/mysql"
-	"github.com/rotasmith/rotasmith/templates/engines/mysql/single-user/dual"
-	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/engines/mysql/single-user/mysql/dualpassword"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/database/singleuser"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := singleuser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := singleuser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err
@@ -22,5 +21,5 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return singleuser.New(dual.New(engine), config)
+	return singleuser.New(dualpassword.New(engine), config)
 }

@@ -5,16 +5,15 @@ import (
 	"context"
 
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/common/postgres"
-	"github.com/rotasmith/rotasmith/templates/project/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/single-user/singleuser"
+	"github.com/rotasmith/rotasmith/templates/strategies/single-user/database/singleuser"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := singleuser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := singleuser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err

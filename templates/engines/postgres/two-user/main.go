@@ -3,17 +3,16 @@ package main
 
 import (
 	"github.com/rotasmith/rotasmith/templates/engines/postgres/common/postgres"
-	"github.com/rotasmith/rotasmith/templates/engines/postgres/two-user/roles"
-	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/engines/postgres/two-user/postgres/parity"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
+	"github.com/rotasmith/rotasmith/templates/strategies/two-user/database/twouser"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := twouser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := twouser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err
@@ -23,5 +22,5 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 		return nil, err
 	}
 	engine.Text = server.Text
-	return twouser.New(roles.New(engine), config)
+	return twouser.New(parity.New(engine), config)
 }

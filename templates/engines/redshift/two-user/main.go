@@ -3,17 +3,16 @@ package main
 
 import (
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift"
-	"github.com/rotasmith/rotasmith/templates/engines/redshift/two-user/rights"
-	"github.com/rotasmith/rotasmith/templates/project/function"
+	"github.com/rotasmith/rotasmith/templates/engines/redshift/two-user/redshift/parity"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/two-user/twouser"
+	"github.com/rotasmith/rotasmith/templates/strategies/two-user/database/twouser"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := twouser.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := twouser.ConfigFromEnv(env) // errors are collected in env
 	server, err := database.ConfigFromEnv(env, redshift.Authorities)
 	if err != nil {
 		return nil, err
@@ -22,5 +21,5 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return twouser.New(rights.New(engine), config)
+	return twouser.New(parity.New(engine), config)
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/auth0/common/auth0"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/roll/apikey/roll"
 )
 
 const (
@@ -24,7 +24,7 @@ var wire = apikeytest.Wire{
 	Admin:   `{"key_id":"` + rotator + `","api_key":"` + apikeytest.AdminKey + `"}`,
 	Single:  true,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		client.Base = tenant
 		return roll.New(auth0.New(client))
 	},

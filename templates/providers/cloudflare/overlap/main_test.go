@@ -11,15 +11,15 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/cloudflare/common/cloudflare"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 var wire = apikeytest.Wire{
 	Initial: `{"account_id":"acc"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(cloudflare.New(client), overlap.Config{})
 	},
 }
@@ -48,7 +48,7 @@ func TestSuccessIsFalse(t *testing.T) {
 		return v
 	}
 	account := apikey.Account{Secret: value(`{"account_id":"acc","key_id":"t","api_key":"a"}`), Admin: value(`{"api_key":"b"}`)}
-	provider := cloudflare.New(httpapi.Client{Transport: apikeytest.Direct(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	provider := cloudflare.New(apihttp.Client{Transport: apikeytest.Direct(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[],"result":{"id":"t","status":"active","value":"v"}}`))
 	}))})
 	_, verified := provider.Verify(t.Context(), account.Secret)

@@ -12,9 +12,9 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/datadog/common/datadog"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 const applicationKey = "application-key-sentinel"
@@ -22,7 +22,7 @@ const applicationKey = "application-key-sentinel"
 var wire = apikeytest.Wire{
 	Admin:  `{"api_key":"` + apikeytest.AdminKey + `","application_key":"` + applicationKey + `"}`,
 	Server: func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l}).routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(datadog.New(client), overlap.Config{})
 	},
 	Codes: map[int]rotation.Code{http.StatusForbidden: rotation.CodeAuthRejected},

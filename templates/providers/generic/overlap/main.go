@@ -3,16 +3,15 @@
 package main
 
 import (
-	"github.com/rotasmith/rotasmith/templates/project/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := overlap.ConfigFromEnv(env) // what is wrong stays in env
+	config, _ := overlap.ConfigFromEnv(env) // errors are collected in env
 	provider, err := generic.FromEnv(env)
 	if err != nil {
 		return nil, err

@@ -8,10 +8,10 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
-	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generictest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic/generictest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 func wire(d generic.Description) apikeytest.Wire {
@@ -22,7 +22,7 @@ func wire(d generic.Description) apikeytest.Wire {
 	}
 	return apikeytest.Wire{
 		Server: func(l *apikeytest.Ledger) http.Handler { return generictest.Server(d, l) },
-		Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+		Strategy: func(client apihttp.Client, now func() time.Time) rotation.Strategy {
 			return overlap.New(generic.New(client, d, now), overlap.Config{})
 		},
 		Ledger: func(l *apikeytest.Ledger) { l.Replays = d.Create.Once != "" },

@@ -3,13 +3,12 @@
 package main
 
 import (
-	"github.com/rotasmith/rotasmith/templates/project/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
-	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
+	"github.com/rotasmith/rotasmith/templates/strategies/roll/apikey/roll"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	provider, err := generic.FromEnv(env)

@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
-	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generictest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/roll/roll"
+	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic/generictest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/roll/apikey/roll"
 )
 
 func wire(d generic.Description) apikeytest.Wire {
 	return apikeytest.Wire{
 		Server: func(l *apikeytest.Ledger) http.Handler { return generictest.Server(d, l) },
-		Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+		Strategy: func(client apihttp.Client, now func() time.Time) rotation.Strategy {
 			return roll.New(generic.New(client, d, now))
 		},
 	}

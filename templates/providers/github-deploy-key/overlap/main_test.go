@@ -17,12 +17,12 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/github-deploy-key/common/githubdeploykey"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 // The keys of somebody else and of the secret's first value.
@@ -72,12 +72,12 @@ var wire = apikeytest.Wire{
 	Initial: initial(first.private),
 	Ledger:  seed,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l}).routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		door := client
 		door.Base = "https://github.com"
 		return overlap.New(githubdeploykey.New(client, func(ctx context.Context, key ssh.Signer, repository string) error {
 			var answer struct{}
-			return door.Do(ctx, httpapi.Request{
+			return door.Do(ctx, apihttp.Request{
 				Method: http.MethodGet, Path: "/" + repository,
 				Query: url.Values{"key": {strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))}},
 			}, &answer)
@@ -141,7 +141,7 @@ func TestOneLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		knocked := func(context.Context, ssh.Signer, string) error { return nil }
-		_, err = githubdeploykey.New(httpapi.Client{}, knocked).Verify(t.Context(), value)
+		_, err = githubdeploykey.New(apihttp.Client{}, knocked).Verify(t.Context(), value)
 		return err
 	}
 	for text, want := range map[string]rotation.Code{

@@ -8,15 +8,15 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/github-pat/common/githubpat"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assistedtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted/assistedtest"
 )
 
 var wire = apikeytest.Wire{
 	Server: func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return assisted.New(githubpat.New(client, []string{"/repos/acme/app"}))
 	},
 	Before: assistedtest.Supply,

@@ -13,15 +13,15 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/gitlab/common/gitlab"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 var wire = apikeytest.Wire{
 	Initial: `{"owner":"groups/shop"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{ledger: l}.routes() },
-	Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, now func() time.Time) rotation.Strategy {
 		return overlap.New(gitlab.New(client, gitlab.Config{Lifetime: lifetime, Now: now}), overlap.Config{})
 	},
 }
@@ -62,7 +62,7 @@ func TestDocumentedList(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(example)) }))
 	defer server.Close()
 	account := apikey.Account{Secret: value(t, `{"owner":"groups/1"}`), Admin: value(t, `{"api_key":"a"}`)}
-	keys, err := gitlab.New(httpapi.Client{Base: server.URL}, gitlab.Config{}).List(t.Context(), account)
+	keys, err := gitlab.New(apihttp.Client{Base: server.URL}, gitlab.Config{}).List(t.Context(), account)
 	want := []apikey.Key{{ID: "42", Label: "token", Created: time.Date(2021, 1, 20, 22, 11, 48, 151e6, time.UTC)}}
 	if err != nil || !slices.Equal(keys, want) {
 		t.Errorf("got %v, %v, want %v", keys, err, want)
@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(object{"id": "7", "message": "400 Bad request - " + message})
 		}))
 		account := apikey.Account{Secret: value(t, `{"owner":"groups/1","key_id":"7"}`), Admin: value(t, `{"api_key":"a"}`)}
-		provider := gitlab.New(httpapi.Client{Base: server.URL}, gitlab.Config{Lifetime: lifetime, Now: time.Now})
+		provider := gitlab.New(apihttp.Client{Base: server.URL}, gitlab.Config{Lifetime: lifetime, Now: time.Now})
 		_, err := provider.Create(t.Context(), account, apikey.Name{Label: "x"})
 		server.Close()
 		if got := rotation.CodeOf(err); got != want {
@@ -120,7 +120,7 @@ func TestLifetimeInEveryZone(t *testing.T) {
 func TestNoOwner(t *testing.T) {
 	for _, owner := range []string{"", "shop", "groups/", "admin/tokens", "../groups/1"} {
 		account := apikey.Account{Secret: value(t, `{"owner":"`+owner+`"}`)}
-		_, err := gitlab.New(httpapi.Client{}, gitlab.Config{}).List(t.Context(), account)
+		_, err := gitlab.New(apihttp.Client{}, gitlab.Config{}).List(t.Context(), account)
 		if rotation.CodeOf(err) != rotation.CodeBadSecret {
 			t.Errorf("owner %q: %v, want the code %s", owner, err, rotation.CodeBadSecret)
 		}

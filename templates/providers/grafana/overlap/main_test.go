@@ -10,23 +10,23 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/grafana/common/grafana"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 var wire = apikeytest.Wire{
 	Initial: `{"service_account_id":"2"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l}).routes() },
-	Strategy: func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, now func() time.Time) rotation.Strategy {
 		return strategy(client, grafana.Config{Now: now})
 	},
 }
 
-func strategy(client httpapi.Client, config grafana.Config) rotation.Strategy {
+func strategy(client apihttp.Client, config grafana.Config) rotation.Strategy {
 	client.Base = "https://grafana.example"
 	return overlap.New(grafana.New(client, config), overlap.Config{})
 }
@@ -82,7 +82,7 @@ func TestElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = grafana.New(httpapi.Client{Base: server.URL}, grafana.Config{}).Verify(t.Context(), value)
+	_, err = grafana.New(apihttp.Client{Base: server.URL}, grafana.Config{}).Verify(t.Context(), value)
 	if rotation.CodeOf(err) != rotation.CodeNotFound {
 		t.Errorf("got %v, want the code %s", err, rotation.CodeNotFound)
 	}
@@ -93,7 +93,7 @@ func TestLifetime(t *testing.T) {
 	const lifetime = 90 * 24 * time.Hour
 	wire := wire
 	wire.Server = func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l, longest: lifetime}).routes() }
-	wire.Strategy = func(client httpapi.Client, now func() time.Time) rotation.Strategy {
+	wire.Strategy = func(client apihttp.Client, now func() time.Time) rotation.Strategy {
 		return strategy(client, grafana.Config{Lifetime: lifetime, Now: now})
 	}
 	wire.Rotate(t, 3)
@@ -112,7 +112,7 @@ func TestDocumentedList(t *testing.T) {
 		return v
 	}
 	account := apikey.Account{Secret: value(`{"service_account_id":"2"}`), Admin: value(`{"api_key":"a"}`)}
-	keys, err := grafana.New(httpapi.Client{Base: server.URL}, grafana.Config{}).List(t.Context(), account)
+	keys, err := grafana.New(apihttp.Client{Base: server.URL}, grafana.Config{}).List(t.Context(), account)
 	if want := (apikey.Key{ID: "1", Label: "grafana", Created: time.Date(2022, 3, 23, 10, 31, 2, 0, time.UTC)}); err != nil || len(keys) != 1 || keys[0] != want {
 		t.Errorf("got %v, %v, want %v", keys, err, want)
 	}

@@ -2,18 +2,17 @@
 package main
 
 import (
-	"github.com/rotasmith/rotasmith/templates/project/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/okta/common/okta"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
-	config, _ := overlap.ConfigFromEnv(env) // what is wrong stays in env
-	api := httpapi.Client{Base: env.String("API_BASE_URL", "")}
+	config, _ := overlap.ConfigFromEnv(env) // errors are collected in env
+	api := apihttp.Client{Base: env.String("API_BASE_URL", "")}
 	if api.Base == "" {
 		env.Refuse("API_BASE_URL", "must be the URL of the Okta organization")
 	}

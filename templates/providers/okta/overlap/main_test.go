@@ -9,21 +9,21 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/okta/common/okta"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 var wire = apikeytest.Wire{
 	Initial: `{"app_id":"app","client_id":"client"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return (&server{ledger: l}).routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return strategy(client, okta.AuthBasic)
 	},
 	Ledger: func(l *apikeytest.Ledger) { l.Room = 2 },
 }
 
-func strategy(client httpapi.Client, clientAuth string) rotation.Strategy {
+func strategy(client apihttp.Client, clientAuth string) rotation.Strategy {
 	client.Base = "https://example.okta.com"
 	return overlap.New(okta.New(client, clientAuth), overlap.Config{})
 }
@@ -50,7 +50,7 @@ func TestRotations(t *testing.T) {
 			wire.Server = func(l *apikeytest.Ledger) http.Handler {
 				return (&server{ledger: l, post: clientAuth == okta.AuthPost}).routes()
 			}
-			wire.Strategy = func(client httpapi.Client, _ func() time.Time) rotation.Strategy { return strategy(client, clientAuth) }
+			wire.Strategy = func(client apihttp.Client, _ func() time.Time) rotation.Strategy { return strategy(client, clientAuth) }
 			wire.Rotate(t, 10)
 		})
 	}

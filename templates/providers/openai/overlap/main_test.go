@@ -10,15 +10,15 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/openai/common/openai"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 var wire = apikeytest.Wire{
 	Initial: `{"project_id":"proj","service_account_id":"svc_acct"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{ledger: l}.routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(openai.New(client, openai.Config{}), overlap.Config{})
 	},
 }
@@ -38,7 +38,7 @@ func TestLifetime(t *testing.T) {
 	const lifetime = 90 * 24 * time.Hour
 	wire := wire
 	wire.Server = func(l *apikeytest.Ledger) http.Handler { return server{ledger: l, ends: lifetime}.routes() }
-	wire.Strategy = func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	wire.Strategy = func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(openai.New(client, openai.Config{Lifetime: lifetime}), overlap.Config{})
 	}
 	wire.Rotate(t, 3)
@@ -51,7 +51,7 @@ func TestScopes(t *testing.T) {
 	wire.Server = func(l *apikeytest.Ledger) http.Handler {
 		return server{ledger: l, scopes: []string{"api.model.request"}}.routes()
 	}
-	wire.Strategy = func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	wire.Strategy = func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(openai.New(client, openai.Config{Scopes: []string{"api.model.request"}}), overlap.Config{})
 	}
 	wire.Rotate(t, 3)
@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		provider := openai.New(httpapi.Client{Transport: apikeytest.Direct(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		provider := openai.New(apihttp.Client{Transport: apikeytest.Direct(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(body))
 		}))}, openai.Config{})
@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 // A key is used at its region's host; the administration has one for all.
 func TestRegion(t *testing.T) {
 	wire := wire
-	wire.Strategy = func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	wire.Strategy = func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		client.Base = "https://eu.api.openai.com/v1"
 		return overlap.New(openai.New(client, openai.Config{}), overlap.Config{})
 	}

@@ -2,19 +2,18 @@
 package main
 
 import (
-	"github.com/rotasmith/rotasmith/templates/project/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/sendgrid/common/sendgrid"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	config, err := overlap.ConfigFromEnv(env)
 	if err != nil {
 		return nil, err
 	}
-	return overlap.New(sendgrid.New(httpapi.Client{Base: env.String("API_BASE_URL", "")}), config), nil
+	return overlap.New(sendgrid.New(apihttp.Client{Base: env.String("API_BASE_URL", "")}), config), nil
 }

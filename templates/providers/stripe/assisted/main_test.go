@@ -8,19 +8,19 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/project/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 	"github.com/rotasmith/rotasmith/templates/providers/stripe/common/stripe"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assistedtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted/assistedtest"
 )
 
 var wire = apikeytest.Wire{
 	Server: func(l *apikeytest.Ledger) http.Handler { return server{l}.routes() },
 	Ledger: func(l *apikeytest.Ledger) { l.Prefix = "rk_live_" },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return assisted.New(stripe.New(client, []string{"/v1/balance", "/v1/customers"}))
 	},
 	Before: assistedtest.Supply,

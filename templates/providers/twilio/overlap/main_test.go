@@ -10,9 +10,9 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/twilio/common/twilio"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikeytest"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/overlap/overlap"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apikeytest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
 const policy = `{"allow":["/twilio/messaging/messages/read"]}`
@@ -21,7 +21,7 @@ var wire = apikeytest.Wire{
 	Initial: `{"account_sid":"AC1"}`,
 	Admin:   `{"key_id":"SKadmin","api_key":"` + apikeytest.AdminKey + `"}`,
 	Server:  func(l *apikeytest.Ledger) http.Handler { return server{l, "null"}.routes() },
-	Strategy: func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	Strategy: func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(twilio.New(client, twilio.VerifyPath), overlap.Config{})
 	},
 }
@@ -41,7 +41,7 @@ func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
 func TestRestricted(t *testing.T) {
 	wire := wire
 	wire.Server = func(l *apikeytest.Ledger) http.Handler { return server{l, policy}.routes() }
-	wire.Strategy = func(client httpapi.Client, _ func() time.Time) rotation.Strategy {
+	wire.Strategy = func(client apihttp.Client, _ func() time.Time) rotation.Strategy {
 		return overlap.New(twilio.New(client, "/2010-04-01/Accounts/{account_sid}/Messages.json"), overlap.Config{})
 	}
 	wire.Rotate(t, 3)

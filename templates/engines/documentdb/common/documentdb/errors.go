@@ -8,7 +8,6 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
 
 // Error codes that have a meaning of their own here.
@@ -55,9 +54,9 @@ func loginError(err error, account database.Account) error {
 		return refused(*answer, "log-in")
 	// A driver that was left without a connection calls that a time-out as well.
 	case errors.Is(err, context.DeadlineExceeded):
-		return wire.Silent(err, account.Host)
+		return database.Silent(err, account.Host)
 	case errors.Is(err, errSpent), mongo.IsTimeout(err), mongo.IsNetworkError(err):
-		return wire.HungUp(err, account.Host)
+		return database.HungUp(err, account.Host)
 	default:
 		return rotation.Errorf(rotation.CodeServer, "the server at %q asks for the password in a form that is not known here, or did not prove that it knows it", account.Host).Because(err)
 	}

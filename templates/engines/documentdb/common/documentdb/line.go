@@ -11,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
 
 // connections is how many a line carries: the driver learns on the first who
@@ -41,7 +40,7 @@ type line struct {
 }
 
 func newLine(ctx context.Context, account database.Account, roots *x509.CertPool) *line {
-	l := &line{login: ctx, address: wire.Address(account, defaultPort), serverName: account.ServerName, roots: roots}
+	l := &line{login: ctx, address: database.Address(account, defaultPort), serverName: account.ServerName, roots: roots}
 	if account.Plaintext {
 		l.roots = nil
 	}
@@ -78,10 +77,10 @@ func (l *line) DialContext(context.Context, string, string) (net.Conn, error) {
 }
 
 func (l *line) dial() (net.Conn, error) {
-	conn, err := wire.Dial(l.login, l.address)
+	conn, err := database.Dial(l.login, l.address)
 	switch {
 	case err != nil && l.reached.Load() && mongo.IsTimeout(err): // another connection was made, and is silent
-		return nil, wire.Silent(err, l.address)
+		return nil, database.Silent(err, l.address)
 	case err != nil:
 		return nil, err
 	}
@@ -89,10 +88,10 @@ func (l *line) dial() (net.Conn, error) {
 	if l.roots == nil {
 		return conn, nil
 	}
-	secure, err := wire.Handshake(l.login, conn, l.roots, l.serverName)
+	secure, err := database.Handshake(l.login, conn, l.roots, l.serverName)
 	if err != nil {
 		_ = conn.Close()
-		return nil, wire.TLSError(err, l.address, l.serverName)
+		return nil, database.TLSError(err, l.address, l.serverName)
 	}
 	return secure, nil
 }

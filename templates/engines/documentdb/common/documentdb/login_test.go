@@ -13,7 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/rotasmith/rotasmith/templates/engines/documentdb/common/documentdbtest"
+	"github.com/rotasmith/rotasmith/templates/engines/documentdb/common/documentdb/documentdbtest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )

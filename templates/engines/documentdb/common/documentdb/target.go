@@ -21,7 +21,6 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/database/wire"
 )
 
 const (
@@ -66,13 +65,13 @@ func (t *Target) PasswordPolicy() database.PasswordPolicy { return t.policy }
 // wrong with a host, its certificate or the credential has its own code; only
 // [rotation.CodeAuthRejected] means that the password is not the user's.
 func (t *Target) Login(ctx context.Context, account database.Account) (*Session, error) {
-	return wire.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).begin) })
+	return database.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).begin) })
 }
 
 // Prove logs in for account and leaves again. It fails as [Target.Login] does,
 // and takes one exchange with the server less.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
-	s, err := wire.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).identify) })
+	s, err := database.Login(ctx, func(ctx context.Context) (*Session, error) { return t.login(ctx, account, (*Session).identify) })
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (t *Target) login(ctx context.Context, account database.Account, first func
 	limit := time.Until(deadline)
 	line := newLine(ctx, account, t.roots)
 	client, err := mongo.Connect(options.Client().
-		SetHosts([]string{wire.Address(account, defaultPort)}).
+		SetHosts([]string{database.Address(account, defaultPort)}).
 		SetDirect(true).
 		SetDialer(line).
 		SetAuth(options.Credential{AuthSource: users, Username: account.User, Password: account.Password.Reveal(), PasswordSet: true}).

@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysql/mysqlconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqltest"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysql/mysqltest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

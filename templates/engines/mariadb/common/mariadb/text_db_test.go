@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqltest"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysql/mysqltest"
 )
 
 // TestServerTakesNoHashes: with a plugin that validates passwords the server takes none but

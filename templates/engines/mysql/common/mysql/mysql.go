@@ -14,7 +14,7 @@ import (
 	"fmt"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysqlconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/mysql/common/mysql/mysqlconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

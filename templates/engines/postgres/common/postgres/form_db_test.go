@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
 
 // TestPasswordIsKeptAsTheServerAsks changes a password and puts the former one

@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
-	"github.com/rotasmith/rotasmith/templates/strategies/database/databasetest"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database/databasetest"
 )
 
 // New passwords begin so, and whoever starts the server greps its log for it.

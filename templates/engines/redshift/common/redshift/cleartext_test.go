@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
 
 // C6 (B2): a server gets the administrator's password in clear text for no way of asking, nor as

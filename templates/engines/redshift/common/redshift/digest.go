@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgresconn"
 )
 
 // Redshift asks a user whose password it keeps as a SHA-256 digest for a proof

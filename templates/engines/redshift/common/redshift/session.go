@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgresconn"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgresconn"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

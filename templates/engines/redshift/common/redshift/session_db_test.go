@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift"
-	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshifttest"
+	"github.com/rotasmith/rotasmith/templates/engines/redshift/common/redshift/redshifttest"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
-	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgrestest"
+	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 

@@ -208,7 +208,7 @@ resource "aws_cloudwatch_metric_alarm" "replica" {
   alarm_actions       = local.alert_topic_arns
 }
 
-# That nothing has rotated for a month cannot be seen from a metric of rotations: an alarm looks back seven days at the
+# A missed rotation emits no metric of its own: an alarm looks back seven days at the
 # most (Period of PutMetricAlarm). So a schedule has the function ask Secrets Manager, which keeps the date, and the
 # metric is the age itself. Where nothing has reported it for a day, the watch has failed, and that alarms too.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html

@@ -25,7 +25,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyAudience is the secret's key with the identifier of an API that the application
@@ -37,10 +37,10 @@ const KeyAudience = "audience"
 const management = "/api/v2/"
 
 // Provider is an Auth0 tenant.
-type Provider struct{ api *httpapi.Client }
+type Provider struct{ api *apihttp.Client }
 
 // New returns the provider behind a client, whose Base is the tenant's URL.
-func New(api httpapi.Client) *Provider { return &Provider{&api} }
+func New(api apihttp.Client) *Provider { return &Provider{&api} }
 
 // Credential is the client secret. The id of the key is the application's, and stays.
 func (*Provider) Credential() []string { return []string{apikey.KeyValue} }
@@ -83,10 +83,10 @@ func (p *Provider) Register(ctx context.Context, account apikey.Account, value r
 	var application struct {
 		ID string `json:"client_id"`
 	}
-	err = p.api.Do(ctx, httpapi.Request{
+	err = p.api.Do(ctx, apihttp.Request{
 		Method: http.MethodPatch, Path: management + "clients/" + url.PathEscape(id.Reveal()),
 		Query:      url.Values{"fields": {"client_id"}},
-		Auth:       httpapi.Bearer(token),
+		Auth:       apihttp.Bearer(token),
 		JSON:       map[string]string{"client_secret": secret.Reveal()},
 		Repeatable: true, // to the same
 	}, &application)
@@ -109,7 +109,7 @@ func (p *Provider) token(ctx context.Context, application rotation.Value, audien
 	var answer struct {
 		Token rotation.Sensitive `json:"access_token"`
 	}
-	err = p.api.Do(ctx, httpapi.Request{Method: http.MethodPost, Path: "/oauth/token", Repeatable: true, Form: url.Values{
+	err = p.api.Do(ctx, apihttp.Request{Method: http.MethodPost, Path: "/oauth/token", Repeatable: true, Form: url.Values{
 		"grant_type":    {"client_credentials"},
 		"client_id":     {id.Reveal()},
 		"client_secret": {secret.Reveal()},

@@ -28,7 +28,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyUser is the secret's key with the user's name.
@@ -127,8 +127,8 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 		UserName: aws.String(user.Reveal()), AccessKeyId: aws.String(id), Status: types.StatusTypeInactive,
 	})
 	if err != nil {
-		return httpapi.Found(classify(ctx, "iam:UpdateAccessKey", err))
+		return apihttp.Found(classify(ctx, "iam:UpdateAccessKey", err))
 	}
 	_, err = p.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: aws.String(user.Reveal()), AccessKeyId: aws.String(id)})
-	return httpapi.Found(classify(ctx, "iam:DeleteAccessKey", err))
+	return apihttp.Found(classify(ctx, "iam:DeleteAccessKey", err))
 }

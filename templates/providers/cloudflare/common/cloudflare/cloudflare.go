@@ -26,7 +26,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyAccount is the secret's key with the account's id.
@@ -45,10 +45,10 @@ const (
 const pageSize = 50
 
 // Provider is Cloudflare.
-type Provider struct{ api *httpapi.Client }
+type Provider struct{ api *apihttp.Client }
 
 // New returns the provider behind a client, whose Base is set if it is not.
-func New(api httpapi.Client) *Provider {
+func New(api apihttp.Client) *Provider {
 	if api.Base == "" {
 		api.Base = Base
 	}
@@ -86,7 +86,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	if err != nil {
 		return nil, err
 	}
-	found, err := call[token](ctx, p, apikey.Account{Secret: value}, key, httpapi.Request{Method: http.MethodGet, Path: "/verify"})
+	found, err := call[token](ctx, p, apikey.Account{Secret: value}, key, apihttp.Request{Method: http.MethodGet, Path: "/verify"})
 	switch {
 	case err != nil:
 		return nil, err
@@ -101,7 +101,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 // List returns the account's tokens.
 func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
 	for page := 1; ; page++ {
-		tokens, err := asAdmin[[]token](ctx, p, account, httpapi.Request{
+		tokens, err := asAdmin[[]token](ctx, p, account, apihttp.Request{
 			Method: http.MethodGet,
 			Query:  url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(pageSize)}},
 		})
@@ -123,7 +123,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	present, err := asAdmin[token](ctx, p, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
+	present, err := asAdmin[token](ctx, p, account, apihttp.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
 	if err != nil {
 		return rotation.Value{}, err
 	}
@@ -131,7 +131,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if string(condition) == "null" { // is no condition, and refused as one
 		condition = nil
 	}
-	made, err := asAdmin[token](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
+	made, err := asAdmin[token](ctx, p, account, apihttp.Request{Method: http.MethodPost, JSON: struct {
 		Name      string          `json:"name"`
 		Policies  []policy        `json:"policies"`
 		Condition json.RawMessage `json:"condition,omitempty"`
@@ -147,13 +147,13 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 
 // Revoke deletes a token.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	_, err := asAdmin[token](ctx, p, account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)})
-	return httpapi.Found(err)
+	_, err := asAdmin[token](ctx, p, account, apihttp.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)})
+	return apihttp.Found(err)
 }
 
 // asAdmin makes a call with the admin's token, which has "Account API Tokens
 // Write".
-func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request httpapi.Request) (result T, err error) {
+func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request apihttp.Request) (result T, err error) {
 	key, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return result, rotation.Within("admin secret", err)
@@ -163,13 +163,13 @@ func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, re
 
 // call makes a call below the account's tokens and takes the result out of its
 // envelope.
-func call[T any](ctx context.Context, p *Provider, account apikey.Account, key rotation.Sensitive, request httpapi.Request) (result T, err error) {
+func call[T any](ctx context.Context, p *Provider, account apikey.Account, key rotation.Sensitive, request apihttp.Request) (result T, err error) {
 	id, err := apikey.Text(account.Secret, KeyAccount)
 	if err != nil {
 		return result, err
 	}
 	request.Path = "/accounts/" + url.PathEscape(id.Reveal()) + "/tokens" + request.Path
-	request.Auth, request.Refusal = httpapi.Bearer(key), refusal
+	request.Auth, request.Refusal = apihttp.Bearer(key), refusal
 	var envelope struct {
 		Success bool `json:"success"`
 		Result  T    `json:"result"`

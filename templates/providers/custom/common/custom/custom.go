@@ -12,17 +12,17 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // Base is where the API is.
 const Base = "https://api.example.com/v1"
 
 // Provider is yours.
-type Provider struct{ api *httpapi.Client }
+type Provider struct{ api *apihttp.Client }
 
 // New returns the provider behind a client, whose Base is set if it is not.
-func New(api httpapi.Client) *Provider {
+func New(api apihttp.Client) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api}
 }
@@ -50,7 +50,7 @@ func (p *Provider) Create(context.Context, apikey.Account, apikey.Name) (rotatio
 	return rotation.Value{}, unwritten("Create")
 }
 
-// Revoke ends the key with an id. One that is gone is no error: [httpapi.Found].
+// Revoke ends the key with an id. One that is gone is no error: [apihttp.Found].
 func (p *Provider) Revoke(context.Context, apikey.Account, string) error {
 	return unwritten("Revoke")
 }

@@ -32,7 +32,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyApplication is the admin secret's key with the application key, without which an
@@ -46,10 +46,10 @@ const Base = "https://api.datadoghq.com"
 const pageSize = 100
 
 // Provider is Datadog.
-type Provider struct{ api *httpapi.Client }
+type Provider struct{ api *apihttp.Client }
 
 // New returns the provider behind a client, whose Base is set if it is not.
-func New(api httpapi.Client) *Provider {
+func New(api apihttp.Client) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api}
 }
@@ -81,8 +81,8 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	var answer struct {
 		Valid bool `json:"valid"`
 	}
-	err = p.api.Do(ctx, httpapi.Request{
-		Method: http.MethodGet, Path: "/api/v1/validate", Auth: httpapi.Header("DD-API-KEY", "", own), Refusal: refusal,
+	err = p.api.Do(ctx, apihttp.Request{
+		Method: http.MethodGet, Path: "/api/v1/validate", Auth: apihttp.Header("DD-API-KEY", "", own), Refusal: refusal,
 	}, &answer)
 	if err == nil && !answer.Valid {
 		err = rotation.Errorf(rotation.CodeBadAnswer, "Datadog answers 200 and does not say that the key is valid")
@@ -99,7 +99,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) ([]apikey.K
 // list is List that also returns how many keys there can be, 0 if that is not said.
 func (p *Provider) list(ctx context.Context, account apikey.Account) (keys []apikey.Key, room int, err error) {
 	for page := 0; ; page++ {
-		found, room, err := asAdmin[[]key](ctx, p, account, httpapi.Request{
+		found, room, err := asAdmin[[]key](ctx, p, account, apihttp.Request{
 			Method: http.MethodGet,
 			Query:  url.Values{"page[number]": {strconv.Itoa(page)}, "page[size]": {strconv.Itoa(pageSize)}},
 		})
@@ -122,11 +122,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	present, _, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
+	present, _, err := asAdmin[key](ctx, p, account, apihttp.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())})
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	made, _, err := asAdmin[key](ctx, p, account, httpapi.Request{Method: http.MethodPost, JSON: object{key{
+	made, _, err := asAdmin[key](ctx, p, account, apihttp.Request{Method: http.MethodPost, JSON: object{key{
 		Type: "api_keys",
 		Attributes: attributes{
 			Name:         name.Label + " " + rand.Text(),
@@ -164,16 +164,16 @@ type object struct {
 
 // Revoke deletes a key.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	request, err := admin(account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)})
+	request, err := admin(account, apihttp.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)})
 	if err != nil {
 		return err
 	}
-	return httpapi.Found(p.api.Do(ctx, request, nil)) // 204
+	return apihttp.Found(p.api.Do(ctx, request, nil)) // 204
 }
 
 // asAdmin makes a call with the admin's keys and takes the answer out of its
 // envelope, and what that says of how many keys there can be.
-func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request httpapi.Request) (data T, room int, err error) {
+func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, request apihttp.Request) (data T, room int, err error) {
 	request, err = admin(account, request)
 	if err != nil {
 		return data, 0, err
@@ -194,7 +194,7 @@ func asAdmin[T any](ctx context.Context, p *Provider, account apikey.Account, re
 }
 
 // admin puts a call below the keys, and the admin's two keys into it.
-func admin(account apikey.Account, request httpapi.Request) (httpapi.Request, error) {
+func admin(account apikey.Account, request apihttp.Request) (apihttp.Request, error) {
 	own, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return request, rotation.Within("admin secret", err)
@@ -206,8 +206,8 @@ func admin(account apikey.Account, request httpapi.Request) (httpapi.Request, er
 	request.Path = "/api/v2/api_keys" + request.Path
 	request.Refusal = refusal
 	request.Auth = func(h http.Header) {
-		httpapi.Header("DD-API-KEY", "", own)(h)
-		httpapi.Header("DD-APPLICATION-KEY", "", application)(h)
+		apihttp.Header("DD-API-KEY", "", own)(h)
+		apihttp.Header("DD-APPLICATION-KEY", "", application)(h)
 	}
 	return request, nil
 }

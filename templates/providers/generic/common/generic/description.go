@@ -15,7 +15,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // Description is how an API creates, lists and revokes keys: provider.json.
@@ -175,16 +175,16 @@ func (d *Description) faults() (faults []error) {
 	return faults
 }
 
-func (a Auth) with(key rotation.Sensitive) httpapi.Auth {
+func (a Auth) with(key rotation.Sensitive) apihttp.Auth {
 	switch {
 	case a.Scheme == "bearer":
-		return httpapi.Bearer(key)
+		return apihttp.Bearer(key)
 	case a.Scheme == "header":
-		return httpapi.Header(a.Header, a.Prefix, key)
+		return apihttp.Header(a.Header, a.Prefix, key)
 	case a.User == "":
-		return httpapi.Basic(key.Reveal(), rotation.Sensitive{})
+		return apihttp.Basic(key.Reveal(), rotation.Sensitive{})
 	default:
-		return httpapi.Basic(a.User, key)
+		return apihttp.Basic(a.User, key)
 	}
 }
 

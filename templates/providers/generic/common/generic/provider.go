@@ -19,7 +19,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // The pattern also takes this file, so that the package builds before there is a
@@ -30,14 +30,14 @@ var files embed.FS
 
 // Provider is the API that a description describes.
 type Provider struct {
-	api *httpapi.Client
+	api *apihttp.Client
 	d   Description
 	now func() time.Time
 }
 
 // New returns the provider behind a client, whose Base is the description's if it
 // has none.
-func New(api httpapi.Client, d Description, now func() time.Time) *Provider {
+func New(api apihttp.Client, d Description, now func() time.Time) *Provider {
 	api.Base = cmp.Or(api.Base, d.Base)
 	return &Provider{&api, d, now}
 }
@@ -54,7 +54,7 @@ func FromEnv(env *rotation.Env) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(httpapi.Client{Base: env.String("API_BASE_URL", "")}, d, time.Now), nil
+	return New(apihttp.Client{Base: env.String("API_BASE_URL", "")}, d, time.Now), nil
 }
 
 // Credential is the key, its id and its end.
@@ -140,7 +140,7 @@ func (p *Provider) Roll(ctx context.Context, account apikey.Account) (rotation.V
 // Revoke ends a key.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
 	_, err := p.call(ctx, p.d.Revoke, account, values{id: id, once: "revoke-" + id}, nil)
-	return httpapi.Found(err)
+	return apihttp.Found(err)
 }
 
 // obtain makes a call that answers with a key. With an error it returns what the
@@ -178,7 +178,7 @@ type values struct {
 // call makes a described call with the admin's credential.
 func (p *Provider) call(ctx context.Context, call *Call, account apikey.Account, v values, answer *document) (http.Header, error) {
 	fill := &filler{values: v, secret: account.Secret}
-	request := httpapi.Request{
+	request := apihttp.Request{
 		Method: call.Method, Path: fill.path(call.Path), Header: make(http.Header), Query: make(url.Values),
 		JSON: fill.json(call.JSON), Form: fill.form(call.Form), Repeatable: call.Once != "" && v.once != "", Refusal: call.refusal,
 		Unrepeated: call == p.d.Roll,

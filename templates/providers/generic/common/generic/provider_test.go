@@ -15,7 +15,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/providers/generic/common/generic"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // A description that cannot work is refused with every reason.
@@ -80,7 +80,7 @@ func TestPagesWithoutEnd(t *testing.T) {
 		fmt.Fprint(w, `[{"id": "1", "name": "a", "at": 0}, {"id": "2", "name": "b", "at": 0}]`)
 	}))
 	defer server.Close()
-	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	provider := generic.New(apihttp.Client{Base: server.URL}, d, time.Now)
 	keys, err := provider.List(t.Context(), apikey.Account{Secret: parse(t, `{"api_key": "own"}`), Admin: parse(t, `{"api_key": "admin"}`)})
 	if err != nil || len(keys) != 2 {
 		t.Errorf("got %+v, %v, want the two keys once", keys, err)
@@ -124,7 +124,7 @@ func TestOnTheWire(t *testing.T) {
 	}))
 	defer server.Close()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	provider := generic.New(httpapi.Client{Base: server.URL}, d, func() time.Time { return now })
+	provider := generic.New(apihttp.Client{Base: server.URL}, d, func() time.Time { return now })
 	account := apikey.Account{Secret: parse(t, `{"key_id": "7", "api_key": "own", "team": "a/b"}`), Admin: parse(t, `{"api_key": "admin"}`)}
 	ctx := t.Context()
 
@@ -166,7 +166,7 @@ func TestOnTheWire(t *testing.T) {
 		http.Error(w, "too many keys", http.StatusForbidden)
 	}))
 	defer full.Close()
-	_, err = generic.New(httpapi.Client{Base: full.URL}, d, time.Now).Create(context.WithoutCancel(ctx), account, apikey.Name{})
+	_, err = generic.New(apihttp.Client{Base: full.URL}, d, time.Now).Create(context.WithoutCancel(ctx), account, apikey.Name{})
 	wantCode(t, err, rotation.CodeQuota)
 }
 
@@ -184,7 +184,7 @@ func TestAnswersOfOtherAPIs(t *testing.T) {
 	answer := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
 	defer server.Close()
-	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	provider := generic.New(apihttp.Client{Base: server.URL}, d, time.Now)
 	account := apikey.Account{Secret: parse(t, `{"key_id":"own","api_key":"own"}`), Admin: parse(t, `{"api_key":"admin"}`)}
 	for end, want := range map[string]string{
 		`"2026-12-31"`: "2026-12-31T00:00:00Z", `"2026-12-31 10:00:00"`: "2026-12-31T10:00:00Z", `1798675200`: "2026-12-31T00:00:00Z",
@@ -228,7 +228,7 @@ func TestSuccessIsFalse(t *testing.T) {
 	answer := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
 	defer server.Close()
-	provider := generic.New(httpapi.Client{Base: server.URL}, d, time.Now)
+	provider := generic.New(apihttp.Client{Base: server.URL}, d, time.Now)
 	account := apikey.Account{Secret: parse(t, `{"key_id":"own","api_key":"own"}`), Admin: parse(t, `{"api_key":"admin"}`)}
 	for text, want := range map[string]rotation.Code{
 		`"success":false`: rotation.CodeBadAnswer, `"ok":false`: rotation.CodeBadAnswer, `"error":"no"`: rotation.CodeBadAnswer,
@@ -266,7 +266,7 @@ func TestRollIsNotRepeated(t *testing.T) {
 		fmt.Fprint(w, answer)
 	}))
 	defer server.Close()
-	api := httpapi.Client{Base: server.URL, Sleep: func(context.Context, time.Duration) error { return nil }}
+	api := apihttp.Client{Base: server.URL, Sleep: func(context.Context, time.Duration) error { return nil }}
 	account := apikey.Account{Secret: parse(t, `{"key_id": "7", "api_key": "own"}`), Admin: parse(t, `{"api_key": "admin"}`)}
 	_, err = generic.New(api, d, time.Now).Roll(t.Context(), account)
 	wantCode(t, err, rotation.CodeThrottled)

@@ -33,7 +33,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // The keys of the secret that say where a key belongs, and what it may do.
@@ -53,13 +53,13 @@ type Knock func(ctx context.Context, key ssh.Signer, repository string) error
 
 // Provider is GitHub.
 type Provider struct {
-	api   *httpapi.Client
+	api   *apihttp.Client
 	knock Knock
 }
 
 // New returns the provider behind a client, whose Base is set if it is not, and behind
 // an SSH server.
-func New(api httpapi.Client, knock Knock) *Provider {
+func New(api apihttp.Client, knock Knock) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api, knock}
 }
@@ -129,7 +129,7 @@ func (p *Provider) Register(ctx context.Context, account apikey.Account, value r
 		return err
 	}
 	var registered deployKey
-	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
+	err = p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, JSON: struct {
 		Title    string `json:"title"`
 		Key      string `json:"key"`
 		ReadOnly bool   `json:"read_only"`
@@ -146,7 +146,7 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 	if err != nil || number == 0 {
 		return err
 	}
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: fmt.Sprintf("/%d", number)}, nil)) // 204
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: fmt.Sprintf("/%d", number)}, nil)) // 204
 }
 
 // number returns by what GitHub knows the key with a fingerprint, 0 if it does not.
@@ -162,7 +162,7 @@ func (p *Provider) number(ctx context.Context, account apikey.Account, id string
 func (p *Provider) each(ctx context.Context, account apikey.Account, yield func(k deployKey, fingerprint string)) error {
 	for page := 1; ; page++ {
 		var keys []deployKey
-		err := p.asAdmin(ctx, account, httpapi.Request{
+		err := p.asAdmin(ctx, account, apihttp.Request{
 			Method: http.MethodGet,
 			Query:  url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(pageSize)}},
 		}, &keys)
@@ -184,7 +184,7 @@ func (p *Provider) each(ctx context.Context, account apikey.Account, yield func(
 
 // asAdmin makes a call below the repository's keys with the admin's token, which has
 // "Administration: write" for it.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return rotation.Within("admin secret", err)
@@ -194,7 +194,7 @@ func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request 
 		return err
 	}
 	request.Path = "/repos/" + repository + "/keys" + request.Path
-	request.Auth = httpapi.Bearer(admin)
+	request.Auth = apihttp.Bearer(admin)
 	request.Header = http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}}
 	return p.api.Do(ctx, request, answer)
 }

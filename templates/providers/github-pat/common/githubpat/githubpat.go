@@ -28,8 +28,8 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted"
 )
 
 // Base is where the API is.
@@ -53,20 +53,20 @@ var includes = map[string][]string{
 
 // Provider is GitHub.
 type Provider struct {
-	api   *httpapi.Client
+	api   *apihttp.Client
 	reads []string
 }
 
 // New returns the provider behind a client, whose Base is set if it is not. reads
 // are paths that a new token must be able to read if the present one is.
-func New(api httpapi.Client, reads []string) *Provider {
+func New(api apihttp.Client, reads []string) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api, reads}
 }
 
 // FromEnv reads API_BASE_URL and READS.
 func FromEnv(env *rotation.Env) *Provider {
-	return New(httpapi.Client{Base: env.String("API_BASE_URL", "")}, env.List("READS"))
+	return New(apihttp.Client{Base: env.String("API_BASE_URL", "")}, env.List("READS"))
 }
 
 // Credential is the token, the name that a person gave it, and its end.
@@ -153,15 +153,15 @@ func (p *Provider) user(ctx context.Context, value rotation.Value) (login string
 	return user.Login, header, err
 }
 
-func withToken(value rotation.Value) (httpapi.Request, error) {
+func withToken(value rotation.Value) (apihttp.Request, error) {
 	key, err := apikey.Text(value, apikey.KeyValue)
 	request := plain()
-	request.Auth = httpapi.Bearer(key)
+	request.Auth = apihttp.Bearer(key)
 	return request, err
 }
 
 // plain is a call with what GitHub asks of every one.
 // https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api
-func plain() httpapi.Request {
-	return httpapi.Request{Header: http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}}}
+func plain() apihttp.Request {
+	return apihttp.Request{Header: http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {"2022-11-28"}}}
 }

@@ -37,7 +37,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyOwner is the secret's key that says whose the token is:
@@ -64,12 +64,12 @@ type Config struct {
 
 // Provider is a GitLab.
 type Provider struct {
-	api    *httpapi.Client
+	api    *apihttp.Client
 	config Config
 }
 
 // New returns the provider behind a client, whose Base is set if it is not.
-func New(api httpapi.Client, config Config) *Provider {
+func New(api apihttp.Client, config Config) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api, config}
 }
@@ -109,7 +109,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 		return nil, err
 	}
 	var found token
-	err = p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: personal + "/self", Auth: httpapi.Bearer(own)}, &found)
+	err = p.api.Do(ctx, apihttp.Request{Method: http.MethodGet, Path: personal + "/self", Auth: apihttp.Bearer(own)}, &found)
 	switch {
 	case err != nil:
 		return nil, err
@@ -144,7 +144,7 @@ func (p *Provider) list(ctx context.Context, account apikey.Account, o owner) (a
 			query.Set("user_id", o.user)
 		}
 		var tokens []token
-		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.tokens, Query: query}, &tokens); err != nil {
+		if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Path: o.tokens, Query: query}, &tokens); err != nil {
 			return nil, err
 		}
 		all = append(all, tokens...)
@@ -169,7 +169,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, err
 	}
 	var made token
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: o.create, JSON: token{
+	if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, Path: o.create, JSON: token{
 		Name:        name.Label,
 		Description: present.Description,
 		Scopes:      present.Scopes,
@@ -191,7 +191,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 // get returns a token of an owner's.
 func (p *Provider) get(ctx context.Context, account apikey.Account, o owner, id string) (found token, err error) {
 	if !o.listed {
-		return found, p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: o.token(id)}, &found)
+		return found, p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Path: o.token(id)}, &found)
 	}
 	all, err := p.list(ctx, account, o)
 	if err != nil {
@@ -211,16 +211,16 @@ func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string
 	if err != nil {
 		return err
 	}
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: o.token(id)}, nil)) // 204
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: o.token(id)}, nil)) // 204
 }
 
 // asAdmin makes a call with the admin's token.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	admin, err := apikey.Text(account.Admin, apikey.KeyValue)
 	if err != nil {
 		return rotation.Within("admin secret", err)
 	}
-	request.Auth, request.Refusal = httpapi.Bearer(admin), refusal
+	request.Auth, request.Refusal = apihttp.Bearer(admin), refusal
 	return p.api.Do(ctx, request, answer)
 }
 

@@ -29,7 +29,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyServiceAccount is the secret's key with the service account's id.
@@ -43,12 +43,12 @@ type Config struct {
 
 // Provider is a Grafana.
 type Provider struct {
-	api    *httpapi.Client
+	api    *apihttp.Client
 	config Config
 }
 
 // New returns the provider behind a client, whose Base is where Grafana is.
-func New(api httpapi.Client, config Config) *Provider { return &Provider{&api, config} }
+func New(api apihttp.Client, config Config) *Provider { return &Provider{&api, config} }
 
 // token is a token as Grafana writes it.
 type token struct {
@@ -78,7 +78,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	if err != nil {
 		return nil, err
 	}
-	who := httpapi.Request{Method: http.MethodGet, Path: "/api/user", Auth: httpapi.Bearer(own)}
+	who := apihttp.Request{Method: http.MethodGet, Path: "/api/user", Auth: apihttp.Bearer(own)}
 	var user struct{}
 	err = p.api.Do(ctx, who, &user)
 	switch rotation.CodeOf(err) {
@@ -95,7 +95,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 // List returns the service account's tokens, which are not paged.
 func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
 	var tokens []token
-	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet}, &tokens)
+	err = p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet}, &tokens)
 	for _, t := range tokens {
 		label, _, _ := strings.Cut(t.Name, " ")
 		keys = append(keys, apikey.Key{ID: string(t.ID), Label: label, Created: t.Created})
@@ -110,7 +110,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if p.config.Lifetime > 0 {
 		end = p.config.Now().Add(p.config.Lifetime)
 	}
-	err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, JSON: struct {
+	err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, JSON: struct {
 		Name    string `json:"name"`
 		Seconds int64  `json:"secondsToLive"`
 	}{name.Label + " " + rand.Text(), int64(p.config.Lifetime.Seconds())}}, &made)
@@ -126,16 +126,16 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 
 // Revoke deletes a token.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)}, nil))
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)}, nil))
 }
 
 // asAdmin makes a call below the service account's tokens with the admin's, which has
 // serviceaccounts:read and serviceaccounts:write for the service account.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	id, err := apikey.Text(account.Secret, KeyServiceAccount)
 	if err != nil {
 		return err
 	}
 	request.Path = "/api/serviceaccounts/" + url.PathEscape(id.Reveal()) + "/tokens" + request.Path
-	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
+	return p.api.AsAdmin(ctx, account, apihttp.Bearer, request, answer)
 }

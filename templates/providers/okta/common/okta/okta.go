@@ -31,7 +31,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // The secret's keys with the ids of the app and of the client that it is.
@@ -53,12 +53,12 @@ const (
 
 // Provider is an Okta organization.
 type Provider struct {
-	api        *httpapi.Client
+	api        *apihttp.Client
 	clientAuth string
 }
 
 // New returns the provider behind a client, whose Base is where the organization is.
-func New(api httpapi.Client, clientAuth string) *Provider { return &Provider{&api, clientAuth} }
+func New(api apihttp.Client, clientAuth string) *Provider { return &Provider{&api, clientAuth} }
 
 // secret is a client secret as Okta writes it.
 type secret struct {
@@ -84,11 +84,11 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	if err != nil {
 		return nil, err
 	}
-	request := httpapi.Request{Method: http.MethodPost, Path: "/oauth2/v1/introspect", Form: url.Values{"token": {"none"}}, Repeatable: true}
+	request := apihttp.Request{Method: http.MethodPost, Path: "/oauth2/v1/introspect", Form: url.Values{"token": {"none"}}, Repeatable: true}
 	if p.clientAuth == AuthPost {
 		request.Form["client_id"], request.Form["client_secret"] = []string{client.Reveal()}, []string{own.Reveal()}
 	} else {
-		request.Auth = httpapi.Basic(client.Reveal(), own)
+		request.Auth = apihttp.Basic(client.Reveal(), own)
 	}
 	var answer struct {
 		Active *bool `json:"active"`
@@ -105,7 +105,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 // List returns the app's client secrets, inactive ones too: they take up room.
 func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []apikey.Key, err error) {
 	var secrets []secret
-	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet}, &secrets)
+	err = p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet}, &secrets)
 	for _, s := range secrets {
 		keys = append(keys, apikey.Key{ID: s.ID, Created: s.Created})
 	}
@@ -115,7 +115,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 // Create makes a client secret.
 func (p *Provider) Create(ctx context.Context, account apikey.Account, _ apikey.Name) (rotation.Value, error) {
 	var made secret
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, JSON: struct{}{}, Refusal: full}, &made); err != nil {
+	if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, JSON: struct{}{}, Refusal: full}, &made); err != nil {
 		return rotation.Value{}, err
 	}
 	if made.ID == "" || made.Value.IsZero() {
@@ -139,20 +139,20 @@ func full(status int, body []byte) rotation.Code {
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
 	path := "/" + url.PathEscape(id)
 	var ended secret
-	err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: path + "/lifecycle/deactivate", Repeatable: true}, &ended)
+	err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, Path: path + "/lifecycle/deactivate", Repeatable: true}, &ended)
 	switch {
 	case rotation.CodeOf(err) == rotation.CodePolicy: // perhaps it is inactive already
 	case err != nil:
-		return httpapi.Found(err)
+		return apihttp.Found(err)
 	case ended.Status != inactive:
 		return rotation.Errorf(rotation.CodeBadAnswer, "Okta does not say that the client secret is inactive")
 	}
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: path}, nil))
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: path}, nil))
 }
 
 // asAdmin makes a call below the app's client secrets with the admin's API token, whose
 // owner may manage the app.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	app, err := apikey.Text(account.Secret, KeyApp)
 	if err != nil {
 		return err
@@ -162,6 +162,6 @@ func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request 
 }
 
 // token is an API token, which is no Bearer's.
-func token(token rotation.Sensitive) httpapi.Auth {
-	return httpapi.Header("Authorization", "SSWS ", token)
+func token(token rotation.Sensitive) apihttp.Auth {
+	return apihttp.Header("Authorization", "SSWS ", token)
 }

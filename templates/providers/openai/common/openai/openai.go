@@ -36,7 +36,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // The secret's keys with the ids of the project and of the service account in it.
@@ -59,12 +59,12 @@ type Config struct {
 
 // Provider is OpenAI, whose keys are made at one host and may be used at another.
 type Provider struct {
-	admin, api *httpapi.Client
+	admin, api *apihttp.Client
 	config     Config
 }
 
 // New returns the provider behind a client, whose Base is where keys are used.
-func New(api httpapi.Client, config Config) *Provider {
+func New(api apihttp.Client, config Config) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	admin := api
 	admin.Base = Base
@@ -99,7 +99,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	var models struct {
 		Object string `json:"object"`
 	}
-	err = p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: "/models", Auth: httpapi.Bearer(own), Refusal: refusal}, &models)
+	err = p.api.Do(ctx, apihttp.Request{Method: http.MethodGet, Path: "/models", Auth: apihttp.Bearer(own), Refusal: refusal}, &models)
 	switch {
 	case rotation.CodeOf(err) == rotation.CodeBadConfig:
 		return nil, rotation.Errorf(rotation.CodeBadConfig, "the key is of a project with data residency, which has a host of its own: set openai_url").Because(err)
@@ -123,7 +123,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 			Data []key `json:"data"`
 			More bool  `json:"has_more"`
 		}
-		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: "/api_keys", Query: query}, &page); err != nil {
+		if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Path: "/api_keys", Query: query}, &page); err != nil {
 			return nil, err
 		}
 		for _, k := range page.Data {
@@ -145,7 +145,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, err
 	}
 	var made key
-	err = p.asAdmin(ctx, account, httpapi.Request{
+	err = p.asAdmin(ctx, account, apihttp.Request{
 		Method: http.MethodPost, Path: "/service_accounts/" + url.PathEscape(owner.Reveal()) + "/api_keys",
 		JSON: struct {
 			Name    string   `json:"name"`
@@ -171,18 +171,18 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 
 // Revoke deletes a key.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: "/api_keys/" + url.PathEscape(id)}, nil))
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: "/api_keys/" + url.PathEscape(id)}, nil))
 }
 
 // asAdmin makes a call below the project with an Admin API key.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	project, err := apikey.Text(account.Secret, KeyProject)
 	if err != nil {
 		return err
 	}
 	request.Path = "/organization/projects/" + url.PathEscape(project.Reveal()) + request.Path
 	request.Refusal = refusal
-	return p.admin.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
+	return p.admin.AsAdmin(ctx, account, apihttp.Bearer, request, answer)
 }
 
 // refusal tells what else 401 means than a key that OpenAI does not know.

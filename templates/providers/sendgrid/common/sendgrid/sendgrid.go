@@ -30,7 +30,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // Base is where the API is, but for subusers in the EU.
@@ -48,10 +48,10 @@ func asked(scopes []string) []string {
 }
 
 // Provider is SendGrid.
-type Provider struct{ api *httpapi.Client }
+type Provider struct{ api *apihttp.Client }
 
 // New returns the provider behind a client, whose Base is set if it is not.
-func New(api httpapi.Client) *Provider {
+func New(api apihttp.Client) *Provider {
 	if api.Base == "" {
 		api.Base = Base
 	}
@@ -78,7 +78,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	var granted struct {
 		Scopes []string `json:"scopes"`
 	}
-	if err := p.api.Do(ctx, httpapi.Request{Method: http.MethodGet, Path: "/v3/scopes", Auth: httpapi.Bearer(own)}, &granted); err != nil {
+	if err := p.api.Do(ctx, apihttp.Request{Method: http.MethodGet, Path: "/v3/scopes", Auth: apihttp.Bearer(own)}, &granted); err != nil {
 		return nil, err
 	}
 	if len(granted.Scopes) == 0 {
@@ -92,7 +92,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 	var page struct {
 		Result []key `json:"result"`
 	}
-	err = p.asAdmin(ctx, account, httpapi.Request{
+	err = p.asAdmin(ctx, account, apihttp.Request{
 		Method: http.MethodGet, Path: "/v3/api_keys", Query: url.Values{"limit": {strconv.Itoa(room)}},
 	}, &page)
 	for _, k := range page.Result {
@@ -111,7 +111,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		key
 		Result []key `json:"result"` // as the specification has it, and clients do not
 	}
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: pathOf(id.Reveal())}, &present); err != nil {
+	if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Path: pathOf(id.Reveal())}, &present); err != nil {
 		return rotation.Value{}, err
 	}
 	scopes := asked(present.Scopes)
@@ -122,7 +122,7 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, rotation.Errorf(rotation.CodeBadAnswer, "SendGrid names no scope of the present key that can be asked for")
 	}
 	var made key
-	err = p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Path: "/v3/api_keys", JSON: struct {
+	err = p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, Path: "/v3/api_keys", JSON: struct {
 		Name   string   `json:"name"`
 		Scopes []string `json:"scopes"`
 	}{name.Label, scopes}}, &made)
@@ -149,13 +149,13 @@ func (p *Provider) orFull(ctx context.Context, account apikey.Account, refusal e
 
 // Revoke deletes a key.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: pathOf(id)}, nil))
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: pathOf(id)}, nil))
 }
 
 func pathOf(id string) string { return "/v3/api_keys/" + url.PathEscape(id) }
 
 // asAdmin makes a call with the admin's key, which has the scopes of api_keys and
 // those that it is to grant.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
-	return p.api.AsAdmin(ctx, account, httpapi.Bearer, request, answer)
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
+	return p.api.AsAdmin(ctx, account, apihttp.Bearer, request, answer)
 }

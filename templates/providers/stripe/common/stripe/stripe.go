@@ -27,8 +27,8 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
-	"github.com/rotasmith/rotasmith/templates/strategies/assisted/assisted"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
+	"github.com/rotasmith/rotasmith/templates/strategies/assisted/apikey/assisted"
 )
 
 // Base is where the API is.
@@ -48,20 +48,20 @@ var kinds = map[string][]string{
 
 // Provider is Stripe.
 type Provider struct {
-	api   *httpapi.Client
+	api   *apihttp.Client
 	reads []string
 }
 
 // New returns the provider behind a client, whose Base is set if it is not. reads
 // are paths that a new key must be able to read if the present one is.
-func New(api httpapi.Client, reads []string) *Provider {
+func New(api apihttp.Client, reads []string) *Provider {
 	api.Base = cmp.Or(api.Base, Base)
 	return &Provider{&api, reads}
 }
 
 // FromEnv reads API_BASE_URL and READS.
 func FromEnv(env *rotation.Env) *Provider {
-	return New(httpapi.Client{Base: env.String("API_BASE_URL", "")}, env.List("READS"))
+	return New(apihttp.Client{Base: env.String("API_BASE_URL", "")}, env.List("READS"))
 }
 
 // Credential is the key and the name that a person gave it.
@@ -77,8 +77,8 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 	if err != nil {
 		return nil, err
 	}
-	request := httpapi.Request{
-		Method: http.MethodGet, Path: "/v1/account", Auth: httpapi.Bearer(key), Refusal: refusal,
+	request := apihttp.Request{
+		Method: http.MethodGet, Path: "/v1/account", Auth: apihttp.Bearer(key), Refusal: refusal,
 		Header: http.Header{"Stripe-Version": {version}},
 	}
 	var account struct {

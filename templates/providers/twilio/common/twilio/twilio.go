@@ -29,7 +29,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey"
-	"github.com/rotasmith/rotasmith/templates/strategies/api-key/httpapi"
+	"github.com/rotasmith/rotasmith/templates/strategies/api-key/apikey/apihttp"
 )
 
 // KeyAccount is the secret's key with the account's SID.
@@ -41,13 +41,13 @@ const VerifyPath = "/2010-04-01/Accounts/{" + KeyAccount + "}/Usage/Records.json
 
 // Provider is Twilio, whose keys are made at one host and used at others.
 type Provider struct {
-	iam, api   *httpapi.Client
+	iam, api   *apihttp.Client
 	verifyPath string
 }
 
 // New returns the provider behind a client. Keys are proven at a path, in which
 // {account_sid} stands for the account's.
-func New(client httpapi.Client, verifyPath string) *Provider {
+func New(client apihttp.Client, verifyPath string) *Provider {
 	iam, api := client, client
 	iam.Base, api.Base = "https://iam.twilio.com/v1/Keys", "https://api.twilio.com"
 	return &Provider{&iam, &api, verifyPath}
@@ -76,7 +76,7 @@ func (p *Provider) Verify(ctx context.Context, value rotation.Value) (scopes []s
 		return nil, err
 	}
 	var list struct{}
-	return nil, p.api.Do(ctx, httpapi.Request{
+	return nil, p.api.Do(ctx, apihttp.Request{
 		Method: http.MethodGet, Path: strings.ReplaceAll(p.verifyPath, "{"+KeyAccount+"}", url.PathEscape(account.Reveal())),
 		Query: url.Values{"PageSize": {"1"}}, Auth: auth,
 	}, &list)
@@ -96,7 +96,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 				Next string `json:"next_page_url"`
 			} `json:"meta"`
 		}
-		if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Query: query}, &page); err != nil {
+		if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Query: query}, &page); err != nil {
 			return nil, err
 		}
 		for _, k := range page.Keys {
@@ -137,14 +137,14 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 		return rotation.Value{}, err
 	}
 	var present, made key
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())}, &present); err != nil {
+	if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodGet, Path: "/" + url.PathEscape(id.Reveal())}, &present); err != nil {
 		return rotation.Value{}, err
 	}
 	form := url.Values{"AccountSid": {sid.Reveal()}, "FriendlyName": {name.Label}}
 	if policy := string(present.Policy); policy != "" && policy != "null" {
 		form["KeyType"], form["Policy"] = []string{"restricted"}, []string{policy}
 	}
-	if err := p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodPost, Form: form}, &made); err != nil {
+	if err := p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodPost, Form: form}, &made); err != nil {
 		return rotation.Value{}, err
 	}
 	if made.SID == "" || made.Secret.IsZero() {
@@ -155,12 +155,12 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 
 // Revoke deletes a key, and with it every Access Token that was made with it.
 func (p *Provider) Revoke(ctx context.Context, account apikey.Account, id string) error {
-	return httpapi.Found(p.asAdmin(ctx, account, httpapi.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)}, nil))
+	return apihttp.Found(p.asAdmin(ctx, account, apihttp.Request{Method: http.MethodDelete, Path: "/" + url.PathEscape(id)}, nil))
 }
 
 // asAdmin makes a call to the keys with the admin's, or with the account's SID and
 // Auth Token.
-func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request httpapi.Request, answer any) error {
+func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request apihttp.Request, answer any) error {
 	auth, err := basic(account.Admin)
 	if err != nil {
 		return rotation.Within("admin secret", err)
@@ -170,7 +170,7 @@ func (p *Provider) asAdmin(ctx context.Context, account apikey.Account, request 
 }
 
 // basic is what a secret logs in with.
-func basic(value rotation.Value) (httpapi.Auth, error) {
+func basic(value rotation.Value) (apihttp.Auth, error) {
 	sid, err := apikey.Text(value, apikey.KeyID)
 	if err != nil {
 		return nil, err
@@ -179,5 +179,5 @@ func basic(value rotation.Value) (httpapi.Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.Basic(sid.Reveal(), secret), nil
+	return apihttp.Basic(sid.Reveal(), secret), nil
 }

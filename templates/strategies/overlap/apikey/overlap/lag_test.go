@@ -1,0 +1,17 @@
+package overlap_test
+
+import (
+	"testing"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
+	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
+)
+
+// Reads of Secrets Manager are late, answers are lost and requests are sent twice:
+// no key that is in use goes for it. (C22)
+func TestLagging(t *testing.T) {
+	rotationtest.ProveLagging(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, _ := subject(w, kinds["as many keys as one likes"], overlap.Config{})
+		return s
+	})
+}

@@ -1,0 +1,16 @@
+package roll_test
+
+import (
+	"testing"
+
+	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
+)
+
+// Reads of Secrets Manager are late, answers are lost and requests are sent twice:
+// no key that is in use goes for it. (C22)
+func TestLagging(t *testing.T) {
+	rotationtest.ProveLagging(t, func(w *rotationtest.World) rotationtest.Subject {
+		s, _ := subject(w)
+		return s
+	})
+}
