@@ -272,7 +272,7 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	r := role{strategy: strategy, secret: secret, admin: admin, settings: make(map[string]string)}
 	named := strings.NewReplacer() // from the secrets of the deployment to the double's
 	for _, i := range d.All("aws_secretsmanager_secret") {
-		named = strings.NewReplacer(i.Text("arn"), secret)
+		named = strings.NewReplacer(i.Text("arn"), secret, `"`+nameOf(i.Text("arn"))+`"`, `"`+nameOf(secret)+`"`)
 		r.key = i.Text("kms_key_id")
 		r.replicaKeys = replicaKeys(i)
 	}
@@ -309,6 +309,12 @@ func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	}
 	r.settings["MIN_ROTATION_AGE"] = "0" // the paths follow each other at once
 	return r
+}
+
+// nameOf returns how the ARN of a secret ends: its name and six characters.
+func nameOf(arn string) string {
+	_, name, _ := strings.Cut(arn, ":secret:")
+	return name
 }
 
 // platformOf is what AWS does with the role of a function.

@@ -1,6 +1,7 @@
 package hclcheck
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
@@ -27,7 +28,7 @@ var functions = sync.OnceValue(func() map[string]function.Function {
 		"strrev": stdlib.ReverseFunc, "substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "trim": stdlib.TrimFunc,
 		"trimprefix": stdlib.TrimPrefixFunc, "trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc, "try": tryfunc.TryFunc,
 		"upper": stdlib.UpperFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc, "lookup": stdlib.LookupFunc,
-		"replace": stdlib.ReplaceFunc, "signum": stdlib.SignumFunc, "pow": stdlib.PowFunc, "log": stdlib.LogFunc, "index": stdlib.IndexFunc,
+		"replace": replace, "signum": stdlib.SignumFunc, "pow": stdlib.PowFunc, "log": stdlib.LogFunc, "index": stdlib.IndexFunc,
 		"length": length, "one": one, "sum": sum, "timecmp": opaque(cty.Number), "startswith": affix(true), "endswith": affix(false), "alltrue": every(true), "anytrue": every(false),
 		"tostring": to(cty.String), "tonumber": to(cty.Number), "tobool": to(cty.Bool),
 		"tolist": to(cty.List(cty.DynamicPseudoType)), "toset": to(cty.Set(cty.DynamicPseudoType)), "tomap": to(cty.Map(cty.DynamicPseudoType)),
@@ -73,6 +74,20 @@ func to(kind cty.Type) function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return convert.Convert(args[0], kind) },
 	})
 }
+
+// replace takes a substring between slashes for a regular expression.
+// https://developer.hashicorp.com/terraform/language/functions/replace
+var replace = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "string", Type: cty.String}, {Name: "substring", Type: cty.String}, {Name: "replacement", Type: cty.String}},
+	Type:   function.StaticReturnType(cty.String),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		sub := args[1].AsString()
+		if len(sub) > 1 && strings.HasPrefix(sub, "/") && strings.HasSuffix(sub, "/") {
+			return stdlib.RegexReplace(args[0], cty.StringVal(sub[1:len(sub)-1]), args[2])
+		}
+		return stdlib.Replace(args[0], args[1], args[2])
+	},
+})
 
 var length = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},

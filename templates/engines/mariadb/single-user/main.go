@@ -21,6 +21,6 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Text = server.Text
+	engine.Text = env.OneOf("PASSWORD_FORM", "hash", "hash", "text") == "text"
 	return singleuser.New(dualpassword.New(engine), config)
 }

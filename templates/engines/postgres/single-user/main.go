@@ -22,7 +22,7 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.Text = server.Text
+	engine.Text = env.OneOf("PASSWORD_FORM", "hash", "hash", "text") == "text"
 	return singleuser.New(target{engine}, config)
 }
 

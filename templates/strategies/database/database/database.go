@@ -64,18 +64,12 @@ type Config struct {
 	Roots *x509.CertPool
 	// PasswordLength is the length of new passwords, in characters.
 	PasswordLength int
-	// Text has new passwords sent as text, for servers that take no hashes.
-	Text bool
 }
 
-// ConfigFromEnv reads DB_CA_FILE, PASSWORD_LENGTH, PASSWORD_FORM, and AWS_REGION, which
-// Lambda sets. An engine that Amazon RDS
-// does not vouch for names its authorities, in PEM form.
+// ConfigFromEnv reads DB_CA_FILE, PASSWORD_LENGTH, and AWS_REGION, which Lambda sets. An
+// engine that Amazon RDS does not vouch for names its authorities, in PEM form.
 func ConfigFromEnv(env *rotation.Env, authorities ...[]byte) (Config, error) {
-	config := Config{
-		PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength),
-		Text:           env.OneOf("PASSWORD_FORM", "hash", "hash", "text") == "text",
-	}
+	config := Config{PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength)}
 	roots, err := RootCAs(env.String("AWS_REGION", ""), env.String("DB_CA_FILE", ""), authorities...)
 	if err != nil {
 		env.Refuse("DB_CA_FILE", "cannot be used: "+err.Error())
