@@ -113,7 +113,7 @@ func TestDeployerPolicyIsExact(t *testing.T) {
 				if made.Value.Type().HasAttribute("arn") {
 					arn = made.Text("arn")
 				}
-				for _, name := range strings.Fields(named) {
+				for name := range strings.FieldsSeq(named) {
 					r := iam.Request{Action: service + ":" + name, Resource: arn, Context: passed}
 					if strings.HasPrefix(arn, "arn:aws:"+service+":") && !policy.Decide(r).Allowed {
 						t.Errorf("%v: %s needs %s", answers, kind, r)
