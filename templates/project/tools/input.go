@@ -104,7 +104,7 @@ func (in *input) line(ctx context.Context, prompt string, hidden bool) (string, 
 			return "", err
 		}
 		defer func() {
-			in.stty(in.saved)
+			_, _ = in.stty(in.saved)
 			fmt.Fprintln(in.screen)
 		}()
 	}
