@@ -51,13 +51,11 @@ func TestKeyIsData(t *testing.T) {
 					continue // is for all secrets
 				}
 				dir, run := maker(t, `printf %s "$KEY" >"$NOTES"`)
-				out, err := "", error(nil)
+				environment, args := []string(nil), []string{target, "KEY=" + key}
 				if fromEnvironment {
-					out, err = run([]string{"KEY=" + key}, target)
-				} else {
-					out, err = run(nil, target, "KEY="+key)
+					environment, args = args[1:], args[:1]
 				}
-				if err != nil {
+				if out, err := run(environment, args...); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
 				files := readTree(t, dir)

@@ -80,6 +80,7 @@ type operator struct {
 	done    []string // operations of the command that runs
 	at      int      // which of them the fault is for
 	fault   fault
+	key     string // KEY in the environment
 	command *exec.Cmd
 	seen    strings.Builder // arguments and environments of programs
 }
@@ -285,7 +286,7 @@ func (o *operator) prepare(args ...string) *exec.Cmd {
 	command.Dir = o.dir
 	command.Env = []string{
 		"PATH=" + filepath.Join(o.dir, "bin") + ":" + os.Getenv("PATH"), "OPERATOR=" + o.server.URL + "/program", "TMPDIR=" + o.dir, "HOME=" + o.dir,
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + o.server.URL, "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key", "AWS_MAX_ATTEMPTS=1",
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + o.server.URL, "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=key", "AWS_MAX_ATTEMPTS=1", "KEY=" + o.key,
 	}
 	o.done, o.command = nil, command
 	return command
@@ -420,6 +421,18 @@ func TestToolsFail(t *testing.T) {
 					t.Error("it ends well")
 				}
 			})
+		}
+	}
+}
+
+// N4, N5: rotate fails, before it waits, if it cannot ask for a rotation or cannot see what becomes of it.
+func TestRotateFails(t *testing.T) {
+	for at, operation := range []string{"terraform -chdir=terraform output -json", "DescribeSecret", "RotateSecret", "DescribeSecret"} {
+		o := newOperator(t)
+		o.must(o.run(passwords(t), "deploy"))
+		o.key, o.at, o.fault = "a", at, fails
+		if err := o.run(nil, "rotate"); err == nil || len(o.done) != at+1 || o.done[at] != operation {
+			t.Errorf("%v after %q", err, o.done)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // SECRET is a key of Terraform's variable secrets, or an ARN. The value of a name that stands alone is asked for.
 func correct(ctx context.Context, args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: go run ./tools correct SECRET NAME=VALUE... NAME...")
+		return errors.New("say what to correct: go run ./tools correct SECRET NAME=VALUE... NAME")
 	}
 	id, err := arn.Parse(args[0])
 	if err != nil {
@@ -60,7 +60,7 @@ func (d *deployment) correct(ctx context.Context, secret, arn string, changes []
 //	go run ./tools create SECRET NAME=VALUE... NAME...
 func create(ctx context.Context, args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: go run ./tools create SECRET NAME=VALUE... NAME...")
+		return errors.New("say what to store: go run ./tools create SECRET NAME=VALUE... NAME")
 	}
 	d := &deployment{}
 	if err := d.connect(ctx); err != nil {

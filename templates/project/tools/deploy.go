@@ -146,7 +146,7 @@ func writeEnabled(keys []string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name()) // fails once it is renamed
+	defer func() { _ = os.Remove(temporary.Name()) }() // is not there any more once it is renamed
 	_, err = temporary.Write(append(text, '\n'))
 	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
 	if err != nil {

@@ -89,3 +89,19 @@ func TestPreflight(t *testing.T) {
 		}
 	}
 }
+
+// The list is never written in place: a command that is killed leaves the old list or the new one, and Terraform can read both.
+func TestListIsReplaced(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a := newAccount(t)
+	a.must(os.Mkdir("terraform", 0o750))
+	a.must(writeEnabled([]string{"a"}))
+	a.must(os.Link(enabledFile, "before"))
+	a.must(writeEnabled([]string{"a", "b"}))
+	a.isListed("a", "b")
+	before, err := os.ReadFile("before")
+	a.must(err)
+	if diff := cmp.Diff(`{"seeded":["a"]}`+"\n", string(before)); diff != "" {
+		t.Errorf("the old list was written to:\n%s", diff)
+	}
+}

@@ -121,8 +121,7 @@ func (d *deployment) ask(ctx context.Context, key string) (rotation.Preflight, e
 	if err != nil {
 		return rotation.Preflight{}, err
 	}
-	defer os.Remove(answer.Name())
-	defer answer.Close()
+	defer func() { _ = errors.Join(answer.Close(), os.Remove(answer.Name())) }()
 	event, err := json.Marshal(map[string]any{"Preflight": true, "SecretId": d.arns[key]})
 	if err != nil {
 		return rotation.Preflight{}, err

@@ -98,16 +98,16 @@ func (in *input) decode(secret string, names []string) (map[string]string, error
 // line asks for a line on the terminal, and takes no byte of the next. A signal that ends the program restores the terminal
 // first.
 func (in *input) line(ctx context.Context, prompt string, hidden bool) (string, error) {
-	fmt.Fprint(in.screen, prompt)
 	if hidden {
 		if _, err := in.stty("-echo"); err != nil {
 			return "", err
 		}
 		defer func() {
-			in.stty(in.saved)
+			_, _ = in.stty(in.saved)
 			fmt.Fprintln(in.screen)
 		}()
 	}
+	fmt.Fprint(in.screen, prompt)
 	var line []byte
 	done := make(chan error, 1)
 	go func() {

@@ -30,7 +30,7 @@ func TestVerify(t *testing.T) {
 		return `{"level":"INFO","msg":"` + msg + `","step":"` + step + `","secret":"ARN","version":"` + token + `"` + more + `}`
 	}
 	deploy := func(a *account) { a.put("seed", value, "AWSCURRENT"); a.enableRotation() }
-	begin := func(a *account) { deploy(a); a.rotate(token) }
+	begin := func(a *account) { deploy(a); a.request(token, true) }
 	finish := func(a *account) { a.finish(token) }
 	for name, test := range map[string]struct {
 		before func(*account)
@@ -41,7 +41,7 @@ func TestVerify(t *testing.T) {
 	}{
 		"rotated":                {before: func(a *account) { begin(a); finish(a) }},
 		"rotated while it waits": {before: begin, later: finish},
-		"begun while it waits":   {before: deploy, later: func(a *account) { a.rotate(token); finish(a) }},
+		"begun while it waits":   {before: deploy, later: func(a *account) { a.request(token, true); finish(a) }},
 		"never seeded":           {before: func(*account) {}, want: []string{"no value", "make seed"}},
 		"rotation is off":        {before: func(a *account) { a.put("seed", value, "AWSCURRENT") }, want: []string{"rotation is off", "make deploy"}},
 		"never begun":            {before: deploy, want: []string{"no rotation has begun", "no step has failed"}},
@@ -111,39 +111,39 @@ func TestRotate(t *testing.T) {
 	rotated := func(a *account) { // a month ago
 		a.put("seed", value, "AWSCURRENT")
 		a.enableRotation()
-		a.rotate(old)
+		a.request(old, true)
 		a.finish(old)
 		time.Sleep(30 * 24 * time.Hour) //nolint:forbidigo // in a bubble
 	}
-	minute := func(n int, a *account, do func()) { time.AfterFunc(time.Duration(n)*time.Minute, do) }
+	after := func(n int, do func()) { time.AfterFunc(time.Duration(n)*time.Minute, do) }
 	for name, test := range map[string]struct {
 		before func(*account)
 		want   []string
 	}{
 		"rotated": {before: func(a *account) {
 			rotated(a)
-			minute(1, a, func() { a.finish(a.InFlight("orders")) })
+			after(1, func() { a.finish(a.InFlight("orders")) })
 		}},
 		"described as it was before": {before: func(a *account) {
 			rotated(a)
 			a.stale = 1000
-			minute(1, a, func() { a.finish(a.InFlight("orders")) })
+			after(1, func() { a.finish(a.InFlight("orders")) })
 		}, want: []string{"not rotated in time"}},
 		"while switching it on is tested": {before: func(a *account) {
 			a.put("seed", value, "AWSCURRENT")
 			a.request(test, false)
-			minute(1, a, func() { a.must(a.EndTest("orders", test)) })
-			minute(2, a, func() { a.finish(a.InFlight("orders")) })
+			after(1, func() { a.must(a.EndTest("orders", test)) })
+			after(2, func() { a.finish(a.InFlight("orders")) })
 		}},
 		"while an earlier one is under way": {before: func(a *account) {
 			a.put("seed", value, "AWSCURRENT")
 			a.enableRotation()
-			a.rotate(old)
-			minute(1, a, func() { a.finish(old) })
+			a.request(old, true)
+			after(1, func() { a.finish(old) })
 		}},
 		"given up": {before: func(a *account) {
 			rotated(a)
-			minute(1, a, func() {
+			after(1, func() {
 				version := a.InFlight("orders")
 				a.log = []string{`{"msg":"step failed","step":"createSecret","secret":"ARN","version":"` + version + `","time":"2000-02-01T00:00:00Z","code":"too-soon","detail":"wait"}`}
 				_, err := a.UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
@@ -287,8 +287,6 @@ func (a *account) enableRotation() {
 	a.request(test, false)
 	a.must(a.EndTest("orders", test))
 }
-
-func (a *account) rotate(token string) { a.request(token, true) }
 
 func (a *account) request(token string, immediately bool) {
 	_, err := a.RotateSecret(context.Background(), &secretsmanager.RotateSecretInput{

@@ -107,7 +107,7 @@ func TestCorrect(t *testing.T) {
 		t.Error(diff)
 	}
 	a.enableRotation()
-	a.rotate("11111111-2222-4333-8444-555555555555")
+	a.request("11111111-2222-4333-8444-555555555555", true)
 	if err := a.correct(t.Context(), "orders", a.arn, []string{"host=j"}); err == nil || !strings.Contains(err.Error(), "under way") {
 		t.Error(err)
 	}
