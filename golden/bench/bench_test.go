@@ -259,7 +259,7 @@ func (w *world) function(b *testing.B, dir string, env ...string) *rehearsal.Fun
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench",
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
 		"MIN_ROTATION_AGE=0",
-		`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userB + `"]}]`,
+		`SECRETS={"*":{"*":["` + userA + `","` + userB + `"]}}`,
 	}, env...)}
 	b.Cleanup(f.Close)
 	return f

@@ -233,7 +233,7 @@ func (b *bench) newFunction(dir string) *rehearsal.Function {
 		"ALLOWED_SECRETS=arn:aws:secretsmanager:*:*:secret:*",
 		"MIN_ROTATION_AGE=0",
 		"DB_CA_FILE=" + b.db.CAFile,
-		`SECRETS=[{"secret":"*","admin":"*"}]`, // two users have one of their own
+		`SECRETS={"*":{"*":[]}}`, // two users have one of their own
 	}, b.scenario.env...)}
 	b.t.Cleanup(f.Close)
 	return f

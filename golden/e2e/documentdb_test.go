@@ -37,12 +37,12 @@ var ferretScenarios = []scenario{
 	},
 	{
 		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userB + `"]}]`},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userB + `"]}}`},
 		prepare: prepareNothing, reset: resetFerret(userA, userB),
 	},
 	{
 		engine: ferret{}, on: "documentdb (by ferretdb)", neverFrozen: true, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userA + `_clone"]}]`, "USERS=clone"},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userA + `_clone"]}}`, "USERS=clone"},
 		prepare: prepareNothing, reset: resetFerret(userA),
 	},
 }

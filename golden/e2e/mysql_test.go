@@ -55,7 +55,7 @@ var mariadbScenarios = []scenario{
 func preprovisioned(e mysqlEngine) scenario {
 	return scenario{
 		engine: e, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userB + `"]}]`},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userB + `"]}}`},
 		prepare: prepareBootstrappedMySQL, reset: resetTwoMySQL(userB),
 		admin: narrowAdmin,
 	}
@@ -67,7 +67,7 @@ func narrowAdmin(*database) (user, password string) { return rotator, rotators }
 func cloned(e mysqlEngine) scenario {
 	return scenario{
 		engine: e, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userA + `_clone"]}]`, "USERS=clone"},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userA + `_clone"]}}`, "USERS=clone"},
 		prepare: func(t testing.TB, db *database) { prepareUser(t, db, userA) }, reset: resetTwoMySQL(""),
 	}
 }

@@ -37,13 +37,13 @@ var postgresScenarios = []scenario{
 	},
 	{
 		engine: postgres{servers.Postgres}, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userB + `"]}]`},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userB + `"]}}`},
 		prepare: prepareBootstrapped, reset: resetBootstrapped,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},
 	{
 		engine: postgres{servers.Postgres}, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userA + `_clone"]}]`, "USERS=clone"},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userA + `_clone"]}}`, "USERS=clone"},
 		prepare: prepareClone, reset: resetClone,
 	},
 }

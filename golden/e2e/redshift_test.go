@@ -27,13 +27,13 @@ var redshiftScenarios = []scenario{
 	},
 	{
 		engine: byPostgres, on: redshiftServer, neverFrozen: true, name: "two users, preprovisioned", args: []string{"--type", "rds-two-user"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userB + `"]}]`},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userB + `"]}}`},
 		prepare: prepareRedshift("SUPERUSER", userA, userB), reset: resetBootstrapped,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},
 	{
 		engine: byPostgres, on: redshiftServer, neverFrozen: true, name: "two users, clone", args: []string{"--type", "rds-two-user", "--set", "users=clone"},
-		env:     []string{`SECRETS=[{"secret":"*","admin":"*","users":["` + userA + `","` + userA + `_clone"]}]`, "USERS=clone"},
+		env:     []string{`SECRETS={"*":{"*":["` + userA + `","` + userA + `_clone"]}}`, "USERS=clone"},
 		prepare: prepareRedshift("SUPERUSER", userA), reset: resetClone,
 		admin: func(*database) (string, string) { return rotator, rotators },
 	},

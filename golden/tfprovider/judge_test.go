@@ -52,7 +52,7 @@ func TestEmittedTerraform(t *testing.T) {
 			name:      "two-user-vpc",
 			answers:   []string{"--type=rds-two-user", "--set=window=3h", "--set=region=eu-west-1"},
 			variables: []map[string]string{secrets(twoUsers), inVPC},
-			settings:  map[string]string{"SECRETS": `[{"admin":"orders-admin-AbCdEf","secret":"` + secretARN + `","users":["orders_a","orders_b"]}]`, "USERS": "preprovisioned", "ALLOWED_SECRETS": secretARN + "," + adminARN},
+			settings:  map[string]string{"SECRETS": `{"orders-admin-AbCdEf":{"` + secretARN + `":["orders_a","orders_b"]}}`, "USERS": "preprovisioned", "ALLOWED_SECRETS": secretARN + "," + adminARN},
 			allowed:   []map[string][]string{admin, interfaces},
 		},
 		{

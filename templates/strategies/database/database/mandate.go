@@ -2,6 +2,7 @@ package database
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,25 +15,29 @@ import (
 // stranger's.
 type Mandate struct {
 	// Secret and Admin are the ends of ARNs, behind ":secret:", or * for any.
-	Secret string   `json:"secret"`
-	Admin  string   `json:"admin"`
-	Users  []string `json:"users"` // any user if there are none
+	Secret, Admin string
+	Users         []string // any user if there are none
 }
 
 // Mandates are those of all secrets of the function.
 type Mandates []Mandate
 
-// MandatesFromEnv reads SECRETS, such as
-// [{"secret":"orders-AbCdEf","admin":"root-AbCdEf","users":["orders_a","orders_b"]}].
+// MandatesFromEnv reads SECRETS: of each administrator's secret the secrets that it acts
+// for, and the users of each, such as
+// {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}.
 func MandatesFromEnv(env *rotation.Env) Mandates {
+	var admins map[string]map[string][]string
+	err := json.Unmarshal([]byte(env.String("SECRETS", "")), &admins)
 	var all Mandates
-	err := json.Unmarshal([]byte(env.String("SECRETS", "")), &all)
 	seen := map[string]bool{"": true}
-	for _, m := range all {
-		if seen[m.Secret] || m.Admin == "" {
-			err = errMandates
+	for _, admin := range slices.Sorted(maps.Keys(admins)) {
+		for _, secret := range slices.Sorted(maps.Keys(admins[admin])) {
+			if seen[secret] || admin == "" {
+				err = errMandates
+			}
+			seen[secret] = true
+			all = append(all, Mandate{Secret: secret, Admin: admin, Users: admins[admin][secret]})
 		}
-		seen[m.Secret] = true
 	}
 	if err != nil || len(all) == 0 {
 		env.Refuse("SECRETS", errMandates.Detail)
@@ -41,7 +46,7 @@ func MandatesFromEnv(env *rotation.Env) Mandates {
 }
 
 var errMandates = rotation.Errorf(rotation.CodeBadConfig,
-	`must name each secret once with its admin secret, as their ARNs end, such as [{"secret":"orders-AbCdEf","admin":"root-AbCdEf","users":["orders_a","orders_b"]}]`)
+	`must name the secrets of each admin secret, each once, as their ARNs end, such as {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}`)
 
 // Of returns the mandate for a secret, by its ARN.
 func (m Mandates) Of(secretARN string) (Mandate, error) {

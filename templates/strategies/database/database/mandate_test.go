@@ -18,13 +18,13 @@ func TestMandates(t *testing.T) {
 		return mandates, env.Err()
 	}
 	for _, bad := range []string{
-		``, `[]`, `{}`, `[{"secret":"a"}]`, `[{"admin":"a"}]`, `[{"secret":"a","admin":"x"},{"secret":"a","admin":"y"}]`, `[{"secret":"a","admin":"x"}] y`,
+		``, `[]`, `{}`, `{"x":{}}`, `{"x":{"":[]}}`, `{"":{"a":[]}}`, `{"x":{"a":[]},"y":{"a":[]}}`, `{"x":{"a":[]}} y`,
 	} {
 		if _, err := read(bad); rotation.CodeOf(err) != rotation.CodeBadConfig || !strings.Contains(err.Error(), "SECRETS") {
 			t.Errorf("%s: got %v, want it refused", bad, err)
 		}
 	}
-	mandates, err := read(`[{"secret":"team/orders-AbCdEf","admin":"root-AbCdEf","users":["orders_a","orders_b"]},{"secret":"bills-AbCdEf","admin":"other-AbCdEf"}]`)
+	mandates, err := read(`{"root-AbCdEf":{"team/orders-AbCdEf":["orders_a","orders_b"]},"other-AbCdEf":{"bills-AbCdEf":[]}}`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,15 +121,15 @@ func TestConfigFromEnv(t *testing.T) {
 		})
 	}
 	config, err := database.ConfigFromEnv(env(map[string]string{"AWS_REGION": "eu-west-1"}))
-	if err != nil || config.PasswordLength != 32 || config.Text || config.Roots == nil {
+	if err != nil || config.PasswordLength != 32 || config.Roots == nil {
 		t.Errorf("got %+v, %v, want the defaults", config, err)
 	}
-	config, err = database.ConfigFromEnv(env(map[string]string{"AWS_REGION": "eu-west-1", "PASSWORD_LENGTH": "48", "PASSWORD_FORM": "text"}))
-	if err != nil || config.PasswordLength != 48 || !config.Text {
-		t.Errorf("got %+v, %v, want 48 characters as text", config, err)
+	config, err = database.ConfigFromEnv(env(map[string]string{"AWS_REGION": "eu-west-1", "PASSWORD_LENGTH": "48"}))
+	if err != nil || config.PasswordLength != 48 {
+		t.Errorf("got %+v, %v, want 48 characters", config, err)
 	}
-	_, err = database.ConfigFromEnv(env(map[string]string{"PASSWORD_LENGTH": "long", "PASSWORD_FORM": "rot13", "DB_CA_FILE": "no-such-file.pem"}))
-	for _, name := range []string{"PASSWORD_LENGTH", "PASSWORD_FORM", "DB_CA_FILE"} {
+	_, err = database.ConfigFromEnv(env(map[string]string{"PASSWORD_LENGTH": "long", "DB_CA_FILE": "no-such-file.pem"}))
+	for _, name := range []string{"PASSWORD_LENGTH", "DB_CA_FILE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -42,12 +42,13 @@ locals {
     RECOVERY_VERSIONS = tostring(var.recovery_versions)
   }, local.admin_acts ? { SECRETS = jsonencode(local.mandates) } : {})
 
-  # Which administrator acts for which secret and user; of ARNs what follows ":secret:".
-  mandates = [for key, secret in var.secrets : {
-    secret = replace(local.secret_arns[key], "/^.*:secret:/", "")
-    admin  = replace(coalesce(secret.admin_secret_arn, "none"), "/^.*:secret:/", "")
-    users  = compact([secret.username])
-  }]
+  # The secrets that each administrator acts for, and their user; of ARNs what follows ":secret:".
+  mandates = {
+    for admin in distinct(compact(values(var.secrets)[*].admin_secret_arn)) : replace(admin, "/^.*:secret:/", "") => {
+      for key, secret in var.secrets : replace(local.secret_arns[key], "/^.*:secret:/", "") => compact([secret.username])
+      if secret.admin_secret_arn == admin
+    }
+  }
 
   # To find the former versions.
   secret_actions = ["secretsmanager:ListSecretVersionIds"]

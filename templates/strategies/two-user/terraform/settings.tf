@@ -40,12 +40,13 @@ variable "revoke_extra" {
 locals {
   user_pairs = distinct([for secret in values(var.secrets) : sort([secret.username, secret.alternate_username])])
 
-  # Which administrator acts for which secret and users; of ARNs what follows ":secret:".
-  mandates = [for key, secret in var.secrets : {
-    secret = replace(local.secret_arns[key], "/^.*:secret:/", "")
-    admin  = replace(secret.admin_secret_arn, "/^.*:secret:/", "")
-    users  = [secret.username, secret.alternate_username]
-  }]
+  # The secrets that each administrator acts for, and their users; of ARNs what follows ":secret:".
+  mandates = {
+    for admin in distinct(values(var.secrets)[*].admin_secret_arn) : replace(admin, "/^.*:secret:/", "") => {
+      for key, secret in var.secrets : replace(local.secret_arns[key], "/^.*:secret:/", "") => [secret.username, secret.alternate_username]
+      if secret.admin_secret_arn == admin
+    }
+  }
 
   settings = merge(local.database_settings, {
     REVOKE_EXTRA = tostring(var.revoke_extra)

@@ -950,7 +950,7 @@ func TestConfigFromEnv(t *testing.T) {
 		want singleuser.Config
 	}{
 		"none": {nil, singleuser.Config{RecoveryVersions: 5}},
-		"all":  {map[string]string{"CHANGE_AS": "admin", "SECRETS": `[{"secret":"*","admin":"*","users":["` + user + `"]}]`, "ALLOW_RECOVERY": "true", "RECOVERY_VERSIONS": "0"}, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}},
+		"all":  {map[string]string{"CHANGE_AS": "admin", "SECRETS": `{"*":{"*":["` + user + `"]}}`, "ALLOW_RECOVERY": "true", "RECOVERY_VERSIONS": "0"}, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}},
 		"self": {map[string]string{"CHANGE_AS": "self"}, singleuser.Config{RecoveryVersions: 5}},
 	} {
 		if got, err := singleuser.ConfigFromEnv(env(test.env)); err != nil || !reflect.DeepEqual(got, test.want) {

@@ -1022,7 +1022,7 @@ func TestConfigFromEnv(t *testing.T) {
 		}))
 	}
 	one := func(users string) string {
-		return `[{"secret":"s-AbCdEf","admin":"root-AbCdEf","users":` + users + `}]`
+		return `{"root-AbCdEf":{"s-AbCdEf":` + users + `}}`
 	}
 	config, err := read(map[string]string{"SECRETS": one(`["a","b"]`), "USERS": "clone", "REVOKE_EXTRA": "true", "ALLOW_RECOVERY": "true"})
 	want := twouser.Config{Secrets: database.Mandates{{Secret: "s-AbCdEf", Admin: "root-AbCdEf", Users: []string{"a", "b"}}}, Clone: true, RevokeExtra: true, AllowRecovery: true}
@@ -1030,7 +1030,7 @@ func TestConfigFromEnv(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", config, err, want)
 	}
 	two := func(first, second string) string {
-		return strings.TrimSuffix(one(first), "]") + "," + strings.TrimPrefix(strings.Replace(one(second), "s-AbCdEf", "t-AbCdEf", 1), "[")
+		return `{"root-AbCdEf":{"s-AbCdEf":` + first + `,"t-AbCdEf":` + second + `}}`
 	}
 	config, err = read(map[string]string{"SECRETS": two(`["a","b"]`, `["b","a"]`)})
 	if err != nil || len(config.Secrets) != 2 || config.Clone || config.RevokeExtra || config.AllowRecovery {
