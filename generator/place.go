@@ -10,9 +10,9 @@ import (
 // them, and the root of the project holds what its owner works with. Every other path in a layer is the path in the project.
 const Internal = "internal/"
 
-// rootFolders are the folders of Go packages that stand at the root all the same: the project's command, what its owner writes, and what
-// an application imports.
-var rootFolders = []string{"tools", "custom", "consumer"}
+// rootFolders are the folders of Go packages that stand at the root all the same: the project's command, what its owner writes (an API or
+// its description), and what an application imports.
+var rootFolders = []string{"tools", "custom", "generic", "consumer"}
 
 // place moves the folders that hold Go packages below internal/, with all that is in them.
 func (p Plan) place() {

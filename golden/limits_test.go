@@ -25,7 +25,7 @@ const (
 
 // TestLimitsAreToldBeforehand deploys more and more secrets with one function: as long
 // as nothing is refused, all is within the limits of Lambda and IAM, and what is
-// refused says so. Some thirty secrets always fit.
+// refused says so. Some twenty-five secrets always fit.
 func TestLimitsAreToldBeforehand(t *testing.T) {
 	c, err := generator.Open(templates.FS, templates.Root)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestLimitsAreToldBeforehand(t *testing.T) {
 		for _, name := range []string{"s", "prod/orders-db/users"} {
 			t.Run(fmt.Sprint(base["type"], base["mode"], " ", name), func(t *testing.T) {
 				most := 0
-				for _, n := range []int{30, 40, 50, 60} {
+				for _, n := range []int{25, 40, 50, 60} {
 					m := schema.Parse(files)
 					d := m.Evaluate(manySecrets(m, n, name))
 					environment, function, role := consumption(t, d)
@@ -55,7 +55,7 @@ func TestLimitsAreToldBeforehand(t *testing.T) {
 						t.Fatalf("%d secrets: %q", n, d.Refused)
 					}
 				}
-				if most < 30 || most == 60 {
+				if most < 25 || most == 60 {
 					t.Errorf("%d secrets fit", most)
 				}
 			})

@@ -2,15 +2,14 @@
 package main
 
 import (
-	"example.com/orders-db/database"
-	"example.com/orders-db/function"
-	"example.com/orders-db/postgres"
-	"example.com/orders-db/roles"
-	"example.com/orders-db/rotation"
-	"example.com/orders-db/twouser"
+	"example.com/orders-db/internal/database"
+	"example.com/orders-db/internal/database/twouser"
+	"example.com/orders-db/internal/postgres"
+	"example.com/orders-db/internal/postgres/parity"
+	"example.com/orders-db/internal/rotation"
 )
 
-func main() { function.Run(newStrategy) }
+func main() { rotation.Serve(newStrategy) }
 
 func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	config, _ := twouser.ConfigFromEnv(env) // errors are collected in env
@@ -22,5 +21,6 @@ func newStrategy(env *rotation.Env) (rotation.Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return twouser.New(roles.New(engine), config)
+	engine.Text = env.OneOf("PASSWORD_FORM", "hash", "hash", "text") == "text"
+	return twouser.New(parity.New(engine), config)
 }

@@ -19,10 +19,10 @@ locals {
   admin_secret_arns  = distinct(compact([for secret in values(var.secrets) : secret.admin_secret_arn if local.admin_acts]))
   admin_kms_key_arns = distinct(compact([for secret in values(var.secrets) : secret.admin_kms_key_arn if local.admin_acts]))
 
-  database_settings = {
+  database_settings = merge(local.engine_settings, {
     ALLOW_RECOVERY  = tostring(var.allow_recovery)
     PASSWORD_LENGTH = tostring(var.password_length)
-  }
+  })
 
   database_values = {
     for key, secret in var.secrets : key => {
@@ -42,6 +42,11 @@ output "first_values" {
   value       = { for key, values in local.first_values : key => { for name, value in values : name => value if value != null } }
 
   precondition {
+    condition     = contains(range(16, local.max_password_length + 1), var.password_length)
+    error_message = "password_length is 16 to ${local.max_password_length}, the most that the engine takes."
+  }
+
+  precondition {
     condition     = alltrue([for arn in local.admin_secret_arns : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", arn))])
     error_message = "admin_secret_arn is the ARN of a secret in full, with the six characters at its end."
   }
@@ -50,4 +55,9 @@ output "first_values" {
     condition     = alltrue([for arn in local.admin_kms_key_arns : can(regex("^arn:[^:]+:kms:${local.region}:[0-9]{12}:key/.+$", arn))])
     error_message = "admin_kms_key_arn is the ARN of a key in ${local.region}; an alias is none."
   }
+}
+
+output "seed_keys" {
+  description = "Keys of a first value that \"make seed\" asks for."
+  value       = ["password"]
 }

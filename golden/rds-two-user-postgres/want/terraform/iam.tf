@@ -1,6 +1,25 @@
+variable "path" {
+  description = "Path of the function's role in IAM, such as /rotation/."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.path))
+    error_message = "The path of a role begins and ends with a slash."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that limits the rights of the function's role, null for none."
+  type        = string
+  default     = null
+}
+
 resource "aws_iam_role" "this" {
-  name        = var.name
-  description = "Of the function ${var.name}, which rotates secrets."
+  name                 = "${var.name}-${local.region}" # roles belong to the account, not to a region
+  path                 = var.path
+  permissions_boundary = var.permissions_boundary
+  description          = "Execution role of the rotation function ${var.name}"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

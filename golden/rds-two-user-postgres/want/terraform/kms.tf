@@ -9,6 +9,7 @@ variable "kms_deletion_window_in_days" {
 locals {
   kms_key_arn              = aws_kms_key.this.arn
   log_kms_key_arn          = aws_kms_key.this.arn
+  topic_kms_key_arn        = aws_kms_key.this.arn
   new_replica_kms_key_arns = { for region, key in aws_kms_key.replica : region => key.arn }
 
   # IAM policies decide who may use the keys, as they do for the secrets. The function's own is bound to Secrets Manager
@@ -54,14 +55,36 @@ locals {
   }
 }
 
+locals {
+  topic_publishers = distinct(concat(local.alert_publishers, local.refresh_publishers))
+
+  # Rules and alarms publish to encrypted topics with the rights of their services. EventBridge does not say to KMS for
+  # which rule it asks, so the key is bound to the topics, whose own policies name the rules.
+  # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+  key_topic_statements = [for services in [local.topic_publishers] : {
+    Sid       = "Topics"
+    Effect    = "Allow"
+    Principal = { Service = services }
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    Resource  = "*"
+    Condition = {
+      StringEquals = {
+        "kms:EncryptionContext:aws:sns:topicArn" = [
+          for topic in ["alerts", "refresh"] : "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.name}-${topic}"
+        ]
+      }
+    }
+  } if length(services) > 0]
+}
+
 resource "aws_kms_key" "this" {
-  description             = "Of the secrets and the log of ${var.name}."
+  description             = "Encrypts the secrets, the log and the topics of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = var.kms_deletion_window_in_days
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat([local.key_account_statement, local.key_log_statement], local.key_reader_statements)
+    Statement = concat([local.key_account_statement, local.key_log_statement], local.key_reader_statements, local.key_topic_statements)
   })
 }
 
@@ -74,7 +97,7 @@ resource "aws_kms_key" "replica" {
   for_each = { for region, replica in local.new_replicas : region => replica if replica.kms_key_arn == null }
 
   region                  = each.key
-  description             = "Of the replicas of the secrets of ${var.name}."
+  description             = "Encrypts the replicas of the secrets of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = var.kms_deletion_window_in_days
 

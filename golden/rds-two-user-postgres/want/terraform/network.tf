@@ -1,4 +1,4 @@
-# The function runs in subnets of yours. From there it must reach the target and, on port 443, Secrets Manager: over a NAT
+# The function runs in subnets of yours. From there it must reach the database and, on port 443, Secrets Manager: over a NAT
 # gateway, over IPv6, or over an interface endpoint with private DNS. It calls nothing else: KMS is called by Secrets
 # Manager, and logs are collected by Lambda.
 
@@ -13,13 +13,15 @@ variable "subnet_ids" {
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the function. They allow out to the target and to Secrets Manager; nothing comes in."
+  description = "Security groups of the function, none for one that is made here. They allow out to the database and to Secrets Manager; nothing comes in."
   type        = list(string)
+  default     = []
+}
 
-  validation {
-    condition     = length(var.security_group_ids) > 0
-    error_message = "The function needs a security group."
-  }
+variable "database_security_group_id" {
+  description = "Security group of the database, which gets a rule that lets the function in. Null where security_group_ids are let in already."
+  type        = string
+  default     = null
 }
 
 variable "interface_endpoint" {
@@ -42,9 +44,13 @@ locals {
   vpc_id = data.aws_subnet.first.vpc_id
   vpc_config = [{
     subnet_ids         = var.subnet_ids
-    security_group_ids = var.security_group_ids
+    security_group_ids = local.security_group_ids
     ipv6               = var.ipv6
   }]
+
+  own_security_group = length(var.security_group_ids) == 0
+  security_group_ids = local.own_security_group ? aws_security_group.function[*].id : var.security_group_ids
+  database_ports     = var.database_security_group_id == null ? [] : distinct([for secret in values(var.secrets) : tostring(coalesce(secret.port, local.default_port))])
 
   network_settings = var.ipv6 && !var.interface_endpoint ? { AWS_USE_DUALSTACK_ENDPOINT = "true" } : {}
 
@@ -98,6 +104,56 @@ locals {
   ]
 }
 
+resource "aws_security_group" "function" {
+  count = local.own_security_group ? 1 : 0
+
+  name        = "${var.name}-function"
+  description = "The function ${var.name}; nothing comes in."
+  vpc_id      = local.vpc_id
+
+  lifecycle {
+    precondition {
+      condition     = var.database_security_group_id != null
+      error_message = "The function cannot reach the database yet: set database_security_group_id, or security_group_ids that the database lets in."
+    }
+  }
+}
+
+# Secrets Manager has no addresses that a rule could name.
+resource "aws_vpc_security_group_egress_rule" "https" {
+  for_each = { for key, cidr in { ipv4 = "0.0.0.0/0", ipv6 = "::/0" } : key => cidr if local.own_security_group && (key == "ipv4" || var.ipv6) }
+
+  security_group_id = one(aws_security_group.function[*].id)
+  description       = "HTTPS to Secrets Manager"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = each.key == "ipv4" ? each.value : null
+  cidr_ipv6         = each.key == "ipv6" ? each.value : null
+}
+
+resource "aws_vpc_security_group_egress_rule" "database" {
+  for_each = toset(local.own_security_group ? local.database_ports : [])
+
+  security_group_id            = one(aws_security_group.function[*].id)
+  referenced_security_group_id = var.database_security_group_id
+  description                  = "To the database"
+  ip_protocol                  = "tcp"
+  from_port                    = each.value
+  to_port                      = each.value
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database" {
+  for_each = toset(local.database_ports)
+
+  security_group_id            = var.database_security_group_id
+  referenced_security_group_id = local.security_group_ids[0]
+  description                  = "The function ${var.name}, which rotates passwords"
+  ip_protocol                  = "tcp"
+  from_port                    = each.value
+  to_port                      = each.value
+}
+
 resource "aws_vpc_endpoint" "secrets_manager" {
   count = var.interface_endpoint ? 1 : 0
 
@@ -107,19 +163,7 @@ resource "aws_vpc_endpoint" "secrets_manager" {
   service_name        = "com.amazonaws.${local.region}.secretsmanager"
   vpc_endpoint_type   = "Interface"
   private_dns_enabled = true
-
-  # With private DNS it serves the whole VPC, so it asks for this account's credentials and no more.
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "ThisAccount"
-      Effect    = "Allow"
-      Principal = "*"
-      Action    = "secretsmanager:*"
-      Resource  = "*"
-      Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
-    }]
-  })
+  policy              = local.endpoint_policy
 }
 
 resource "aws_security_group" "endpoint" {
@@ -131,10 +175,10 @@ resource "aws_security_group" "endpoint" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoint" {
-  count = var.interface_endpoint ? length(var.security_group_ids) : 0
+  count = var.interface_endpoint ? length(local.security_group_ids) : 0
 
   security_group_id            = one(aws_security_group.endpoint[*].id)
-  referenced_security_group_id = var.security_group_ids[count.index]
+  referenced_security_group_id = local.security_group_ids[count.index]
   description                  = "HTTPS from the function ${var.name}."
   ip_protocol                  = "tcp"
   from_port                    = 443

@@ -37,6 +37,19 @@ locals {
     for region, replica in var.replicas :
     region => try(local.new_replica_kms_key_arns[region], replica.kms_key_arn)
   }
+
+  # An interface endpoint with private DNS serves its whole VPC, so it asks for this account's credentials and no more.
+  endpoint_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "ThisAccount"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "secretsmanager:*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalAccount" = local.account_id } }
+    }]
+  })
 }
 
 resource "aws_vpc_endpoint" "consumers" {
@@ -49,6 +62,7 @@ resource "aws_vpc_endpoint" "consumers" {
   service_name        = "com.amazonaws.${each.key}.secretsmanager"
   vpc_endpoint_type   = "Interface"
   private_dns_enabled = true
+  policy              = local.endpoint_policy
 
   lifecycle {
     precondition {

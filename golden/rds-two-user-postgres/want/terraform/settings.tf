@@ -1,3 +1,26 @@
+variable "secrets" {
+  description = "The secrets that the function rotates, by short keys of your choice, which \"make\" takes as KEY."
+  type = map(object({
+    name = optional(string) # in Secrets Manager, the key if null
+    arn  = optional(string) # of a secret that exists
+
+    host               = optional(string) # as the database's certificate has it
+    database_host      = optional(string) # of the database itself, where host is an RDS Proxy: the rotation goes there. Register the secret with the proxy
+    port               = optional(number) # the engine's usual one if null
+    dbname             = optional(string)
+    username           = string # the two users take turns; this one is first
+    alternate_username = string
+
+    admin_secret_arn  = string           # of the administrator's secret: neither user may set the other's password
+    admin_kms_key_arn = optional(string) # of the customer managed key that encrypts that one, if one does
+  }))
+
+  validation {
+    condition     = alltrue([for secret in values(var.secrets) : secret.username != secret.alternate_username])
+    error_message = "The two users of a secret have different names."
+  }
+}
+
 variable "users" {
   description = "Where the users come from: preprovisioned, both exist, or clone, the rotation makes the second like the first."
   type        = string
@@ -6,12 +29,6 @@ variable "users" {
     condition     = contains(["preprovisioned", "clone"], var.users)
     error_message = "The users are preprovisioned or clone."
   }
-}
-
-variable "min_rotation_age" {
-  description = "How old the last rotation must be before the next may begin: a client may hold the former user's credential in its cache. 0 switches the guard off."
-  type        = string
-  default     = "65m"
 }
 
 variable "revoke_extra" {
@@ -23,11 +40,18 @@ variable "revoke_extra" {
 locals {
   user_pairs = distinct([for secret in values(var.secrets) : sort([secret.username, secret.alternate_username])])
 
+  # The secrets that each administrator acts for, and their users; of ARNs what follows ":secret:".
+  mandates = {
+    for admin in distinct(values(var.secrets)[*].admin_secret_arn) : replace(admin, "/^.*:secret:/", "") => {
+      for key, secret in var.secrets : replace(local.secret_arns[key], "/^.*:secret:/", "") => [secret.username, secret.alternate_username]
+      if secret.admin_secret_arn == admin
+    }
+  }
+
   settings = merge(local.database_settings, {
-    MIN_ROTATION_AGE = var.min_rotation_age
-    REVOKE_EXTRA     = tostring(var.revoke_extra)
-    USER_PAIRS       = jsonencode(local.user_pairs)
-    USERS            = var.users
+    REVOKE_EXTRA = tostring(var.revoke_extra)
+    SECRETS      = jsonencode(local.mandates)
+    USERS        = var.users
   })
 
   secret_actions = []

@@ -18,8 +18,10 @@ overdue_after_days = 32
 trail = "unknown"
 
 # Where the function runs: subnets that reach the database and Secrets Manager.
-# subnet_ids         = ["subnet-...", "subnet-..."]
-# security_group_ids = ["sg-..."]
+# subnet_ids = ["subnet-...", "subnet-..."]
+
+# The database's security group, which gets a rule that lets the function in.
+# database_security_group_id = "sg-..."
 
 # Regions that have a read-only copy of each secret, such as eu-central-1 = {}.
 replicas = {

@@ -57,6 +57,24 @@ resource "aws_s3_bucket" "trail" {
   count = local.trails
 
   bucket_prefix = "${substr(var.name, 0, 24)}-trail-"
+  force_destroy = true # its files are a by-product
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "trail" {
+  count = local.trails
+
+  bucket = aws_s3_bucket.trail[0].id
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      days = 7
+    }
+  }
 }
 
 resource "aws_s3_bucket_public_access_block" "trail" {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -116,10 +117,10 @@ func (s *server) listen(t *testing.T) (port int) {
 }
 
 func (s *server) serve(conn net.Conn) {
-	if s.silent {
-		return // and leaves the connection open
-	}
-	if !s.hangsUp {
+	switch {
+	case s.silent:
+		_, _ = io.Copy(io.Discard, conn) // until the caller has given up
+	case !s.hangsUp:
 		config := &tls.Config{Certificates: []tls.Certificate{s.certificate}, MinVersion: tls.VersionTLS10, MaxVersion: s.newest} //nolint:gosec // what is refused
 		_ = tls.Server(conn, config).Handshake()
 	}

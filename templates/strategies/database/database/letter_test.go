@@ -9,7 +9,7 @@ import (
 // among them. (C10)
 func TestNotLetter(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	for r := rune(0); r < 0x100; r++ {
+	for r := range rune(0x100) {
 		if got := notLetter(r); got == strings.ContainsRune(letters, r) {
 			t.Errorf("%q: %t", r, got)
 		}

@@ -91,7 +91,7 @@ run "only_rules_and_alarms_publish" {
     condition = {
       for statement in jsondecode(aws_sns_topic_policy.alerts.policy).Statement :
       statement.Principal.Service => keys(statement.Condition)
-    } == { "events.amazonaws.com" = ["ArnEquals"], "cloudwatch.amazonaws.com" = ["ArnLike"] }
+    } == { "events.amazonaws.com" = ["ArnEquals"], "cloudwatch.amazonaws.com" = ["ArnEquals"] }
     error_message = "Others may publish to the topic than this account's rules and alarms."
   }
 
@@ -104,7 +104,7 @@ run "only_rules_and_alarms_publish" {
   }
 
   assert {
-    condition     = aws_sns_topic.alerts.kms_master_key_id == aws_kms_key.topics[0].arn
+    condition     = aws_sns_topic.alerts.kms_master_key_id == local.topic_kms_key_arn
     error_message = "The topic is not encrypted with the key that lets rules and alarms publish."
   }
 }
@@ -134,6 +134,22 @@ run "no_trail_is_made_unless_asked_for" {
     condition     = length(aws_cloudtrail.this) + length(aws_s3_bucket.trail) == 0
     error_message = "A trail is made although there is one."
   }
+
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "A dashboard is made although it was not asked for."
+  }
+}
+
+run "refuses_overdue_before_it_is_due" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(90 days)"
+    overdue_after_days  = 32
+  }
+
+  expect_failures = [output.alert_topic_arn]
 }
 
 run "a_trail_records_management_events" {

@@ -201,6 +201,27 @@ run "refuses_a_window_beyond_the_day" {
   expect_failures = [output.schedules]
 }
 
+run "refuses_a_guard_that_outlasts_the_schedule" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(4 hours)"
+    min_rotation_age    = "4h"
+  }
+
+  expect_failures = [output.schedules]
+}
+
+run "refuses_a_key_of_secrets_that_was_renamed" {
+  command = plan
+
+  variables {
+    seeded = ["first", "renamed"]
+  }
+
+  expect_failures = [output.secret_arns]
+}
+
 run "refuses_a_replica_at_home" {
   command = plan
 
