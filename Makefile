@@ -107,6 +107,10 @@ reference: ## Write the reference in the README anew, from the commands and the 
 bench: setup ## Measure against what is to be had on any machine, as ratios
 	go test -timeout 40m -run '^$$' -bench . ./cmd ./golden/...
 
+.PHONY: measure
+measure: ## Print the size and the price of the sample project beside what is aimed at; fails above it
+	go -C .ci/tools/measure run . "$(CURDIR)"
+
 .PHONY: pins
 pins: ## Write each engine's and provider's go.mod.tmpl and go.sum from our own, or of ENGINE=NAME or PROVIDER=NAME alone
 	go -C .ci/tools/pins run . "$(CURDIR)" $(ENGINE:%=engines/%) $(PROVIDER:%=providers/%)

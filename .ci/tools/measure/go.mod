@@ -1,0 +1,3 @@
+module github.com/rotasmith/rotasmith/.ci/tools/measure
+
+go 1.26.0
