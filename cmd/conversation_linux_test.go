@@ -388,7 +388,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	c.line(`not accepted: bad name "Orders"`, "orders-db")
 	c.wait("orders-db: ", "", false)
 	c.wait("users        clone", "", false)
-	c.wait("about 6.0", "", false) // rotated each day
+	c.wait("about 2.0", "", false) // rotated each day
 	c.wait("Not done for you:", "", false)
 	c.wait("make deploy asks for it", "", false)
 	c.wait("rotasmith new orders-db --type rds-two-user", "", false)
