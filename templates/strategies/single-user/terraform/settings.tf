@@ -44,10 +44,10 @@ locals {
 
   # The secrets that each administrator acts for, and their user; of ARNs what follows ":secret:".
   mandates = {
-    for admin in distinct(compact(values(var.secrets)[*].admin_secret_arn)) : replace(admin, "/^.*:secret:/", "") => {
-      for key, secret in var.secrets : replace(local.secret_arns[key], "/^.*:secret:/", "") => compact([secret.username])
+    for admin in distinct(compact(values(var.secrets)[*].admin_secret_arn)) : replace(admin, "/^.*:secret:/", "") => merge([
+      for key, secret in var.secrets : { (replace(local.secret_arns[key], "/^.*:secret:/", "")) = compact([secret.username]) }
       if secret.admin_secret_arn == admin
-    }
+    ]...)
   }
 
   # To find the former versions.
