@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,15 +105,14 @@ func (a authority) serve(t *testing.T, name string, until time.Time, newest uint
 // C7, C25: what a provider or the way to it answers has the code by which RUNBOOK.md
 // tells what to do, and the call goes through once that is done.
 func TestAdvice(t *testing.T) {
-	var answer func(http.ResponseWriter)
+	var answer atomic.Pointer[func(http.ResponseWriter)] // a call that was given up may still be served
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {
-		if answer != nil {
-			answer(w)
+		if do := answer.Load(); do != nil {
+			(*do)(w)
 		}
 	})
-	status := func(code int) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { w.WriteHeader(code) }
-	}
+	says := func(do func(http.ResponseWriter)) { answer.Store(&do) }
+	status := func(code int) { says(func(w http.ResponseWriter) { w.WriteHeader(code) }) }
 	direct := a.Base
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -125,20 +125,21 @@ func TestAdvice(t *testing.T) {
 		rotation.CodeNoAnswer: func() {
 			a.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded })
 		},
-		rotation.CodeDisconnected: func() { answer = func(http.ResponseWriter) { panic(http.ErrAbortHandler) } },
-		rotation.CodeAuthRejected: func() { answer = status(http.StatusUnauthorized) },
-		rotation.CodePermission:   func() { answer = status(http.StatusForbidden) },
-		rotation.CodeNotFound:     func() { a.Base += "/elsewhere"; answer = status(http.StatusNotFound) },
-		rotation.CodePolicy:       func() { answer = status(http.StatusUnprocessableEntity) },
-		rotation.CodeThrottled:    func() { answer = status(http.StatusTooManyRequests) },
-		rotation.CodeServer:       func() { answer = status(http.StatusServiceUnavailable) },
+		rotation.CodeDisconnected: func() { says(func(http.ResponseWriter) { panic(http.ErrAbortHandler) }) },
+		rotation.CodeAuthRejected: func() { status(http.StatusUnauthorized) },
+		rotation.CodePermission:   func() { status(http.StatusForbidden) },
+		rotation.CodeNotFound:     func() { a.Base += "/elsewhere"; status(http.StatusNotFound) },
+		rotation.CodePolicy:       func() { status(http.StatusUnprocessableEntity) },
+		rotation.CodeThrottled:    func() { status(http.StatusTooManyRequests) },
+		rotation.CodeServer:       func() { status(http.StatusServiceUnavailable) },
 		rotation.CodeBadAnswer: func() { // of a portal
-			answer = func(w http.ResponseWriter) { w.Header().Set("Location", "/portal"); w.WriteHeader(http.StatusFound) }
+			says(func(w http.ResponseWriter) { w.Header().Set("Location", "/portal"); w.WriteHeader(http.StatusFound) })
 		},
 	} {
 		begin()
 		wantCode(t, a.Do(t.Context(), get(), nil), code)
-		answer, a.Base, a.Transport = nil, direct, nil
+		answer.Store(nil)
+		a.Base, a.Transport = direct, nil
 		if err := a.Do(t.Context(), get(), nil); err != nil {
 			t.Errorf("%s: after its cure: %v", code, err)
 		}
