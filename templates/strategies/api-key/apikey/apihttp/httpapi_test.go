@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ const sentinel = "sentinel-4d4d"
 // api is a client of a scripted server, which counts calls and pauses.
 type api struct {
 	apihttp.Client
-	calls  int
+	calls  atomic.Int32
 	paused []time.Duration
 }
 
@@ -30,7 +31,7 @@ func newAPI(t *testing.T, serve http.HandlerFunc) *api {
 	t.Helper()
 	a := new(api)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, call *http.Request) {
-		a.calls++
+		a.calls.Add(1)
 		serve(w, call)
 	}))
 	t.Cleanup(server.Close)
@@ -170,8 +171,8 @@ func TestRedirect(t *testing.T) {
 	request := get()
 	request.Auth = apihttp.Bearer(rotation.NewSensitive(sentinel))
 	wantCode(t, a.Do(t.Context(), request, nil), rotation.CodeBadAnswer)
-	if elsewhere.calls != 0 || a.calls != 1 {
-		t.Errorf("%d calls here and %d elsewhere, want one here", a.calls, elsewhere.calls)
+	if elsewhere.calls.Load() != 0 || a.calls.Load() != 1 {
+		t.Errorf("%d calls here and %d elsewhere, want one here", a.calls.Load(), elsewhere.calls.Load())
 	}
 }
 
@@ -204,8 +205,8 @@ func TestRepeat(t *testing.T) {
 			})
 			err := a.Do(t.Context(), apihttp.Request{Method: test.method, Path: "/keys", Repeatable: test.repeatable}, nil)
 			wantCode(t, err, test.code)
-			if a.calls != test.calls {
-				t.Errorf("%d calls, want %d", a.calls, test.calls)
+			if int(a.calls.Load()) != test.calls {
+				t.Errorf("%d calls, want %d", int(a.calls.Load()), test.calls)
 			}
 			for _, pause := range a.paused {
 				if test.header == "7" && pause != 7*time.Second {
@@ -221,8 +222,8 @@ func TestUnrepeated(t *testing.T) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		err := a.Do(t.Context(), apihttp.Request{Method: http.MethodPut, Path: "/key", Unrepeated: true, Repeatable: true}, nil)
-		if err == nil || a.calls != 1 {
-			t.Errorf("%d: %d calls and %v, want one call and an error", status, a.calls, err)
+		if err == nil || a.calls.Load() != 1 {
+			t.Errorf("%d: %d calls and %v, want one call and an error", status, a.calls.Load(), err)
 		}
 	}
 }
@@ -250,8 +251,8 @@ func TestNoTimeForAnotherAttempt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	wantCode(t, a.Do(ctx, get(), nil), rotation.CodeThrottled)
-	if a.calls != 1 || len(a.paused) != 0 {
-		t.Errorf("%d calls, %d pauses, want one and none", a.calls, len(a.paused))
+	if a.calls.Load() != 1 || len(a.paused) != 0 {
+		t.Errorf("%d calls, %d pauses, want one and none", a.calls.Load(), len(a.paused))
 	}
 }
 
