@@ -42,10 +42,10 @@ locals {
 
   # The secrets that each administrator acts for, and their users; of ARNs what follows ":secret:".
   mandates = {
-    for admin in distinct(values(var.secrets)[*].admin_secret_arn) : replace(admin, "/^.*:secret:/", "") => {
-      for key, secret in var.secrets : replace(local.secret_arns[key], "/^.*:secret:/", "") => [secret.username, secret.alternate_username]
+    for admin in distinct(values(var.secrets)[*].admin_secret_arn) : replace(admin, "/^.*:secret:/", "") => merge([
+      for key, secret in var.secrets : { (replace(local.secret_arns[key], "/^.*:secret:/", "")) = [secret.username, secret.alternate_username] }
       if secret.admin_secret_arn == admin
-    }
+    ]...)
   }
 
   settings = merge(local.database_settings, {
