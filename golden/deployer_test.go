@@ -57,7 +57,7 @@ var deploys = map[string]string{
 // the key with the rights of the caller.
 var byMake = []string{
 	"cloudtrail:DescribeTrails", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "lambda:InvokeFunction", "logs:FilterLogEvents",
-	"secretsmanager:PutSecretValue",
+	"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
 }
 
 // B27: deployer-policy.json allows what Terraform does with each resource of the

@@ -46,6 +46,9 @@ var errNotDeployed = errors.New("Terraform's state here knows of no deployment: 
 // readDeployment asks Terraform; errNotDeployed says that it knows of nothing.
 func readDeployment(ctx context.Context) (*deployment, error) {
 	text, err := output(ctx, terraform(), "-chdir=terraform", "output", "-json")
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%w: install it, or say which with export TERRAFORM=tofu", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (d *deployment) trySupply(ctx context.Context, key, version string) error {
 	if err != nil {
 		return fmt.Errorf("the key is stored, as version %s with the label %s, but was not tried; the next rotation tries it: \"make rotate\": %w", version, supplied, err)
 	}
-	errs := []error{errors.New("the key is not accepted, and nothing has changed")}
+	errs := []error{errors.New("the key is not accepted")}
 	for _, check := range report.Checks {
 		if !check.OK {
 			errs = append(errs, fmt.Errorf("%s: %s: %s", check.Name, check.Code, check.Detail))
@@ -67,5 +67,8 @@ func (d *deployment) trySupply(ctx context.Context, key, version string) error {
 	_, err = d.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: aws.String(d.arns[key]), VersionStage: aws.String(supplied), RemoveFromVersionId: &version,
 	})
-	return errors.Join(append(errs, err)...)
+	if err != nil {
+		return errors.Join(append(errs, fmt.Errorf("the label %s stays on it, as version %s: %w", supplied, version, err))...)
+	}
+	return errors.Join(append(errs, errors.New("nothing has changed"))...)
 }

@@ -12,7 +12,7 @@ import (
 
 // TestServerTakesNoHashes: with a plugin that validates passwords the server takes none but
 // as text. A try says so, a change too, and where text is asked for both go through, as the
-// user and as an administrator, and for two passwords at once. (C10, R7)
+// user and as an administrator, and for two passwords at once. (C10)
 func TestServerTakesNoHashes(t *testing.T) {
 	server := mysqltest.New(t)
 	server.Exec(t, server.Admin, "INSTALL SONAME 'simple_password_check'")

@@ -11,7 +11,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
 
-// C10 (R7): a server that takes no verifiers, as with credcheck, says so to the try of preflight, and
+// C10: a server that takes no verifiers, as with credcheck, says so to the try of preflight, and
 // takes the password as text where that is asked for, hashed by it in the form that the log-in
 // worked with.
 func TestServerTakesNoVerifiers(t *testing.T) {

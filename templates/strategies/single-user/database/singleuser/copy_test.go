@@ -7,7 +7,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// C4 (R3): a copy of the password, which a rotation would leave behind, is refused by its key
+// C4: a copy of the password, which a rotation would leave behind, is refused by its key
 // before anything is stored. The user's name may stand anywhere: it stays.
 func TestCopies(t *testing.T) {
 	for name, test := range map[string]struct {
