@@ -335,7 +335,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	switch {
 	case !ok:
 	case apikey.ID(previous.Value) == "":
-		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when nobody uses it any more", apikey.KeyID)
+		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when no one uses it any more", apikey.KeyID)
 	case s.config.Immediate:
 		return unrevoked(s.endPrevious(ctx, r, account, previous))
 	}

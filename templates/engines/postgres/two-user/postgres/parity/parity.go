@@ -59,7 +59,7 @@ func (f facts) differences(a, b *user) []string {
 	differ := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 
 	if f.attributes[a.name]["NOSUPERUSER"] {
-		differ("%q is a superuser, and those have rights that nobody granted", a.name)
+		differ("%q is a superuser, and those have rights that no one granted", a.name)
 		return found
 	}
 	role := f.common(a, b)
