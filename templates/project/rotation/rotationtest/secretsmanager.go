@@ -28,7 +28,7 @@ const (
 // signatures of *secretsmanager.Client, so it goes wherever the client goes,
 // and it answers with the SDK's own error types.
 //
-// It keeps state and enforces rules; it does not act. The test that plays the service
+// It keeps state and enforces rules; it does not act. The code that plays the service
 // calls RotateSecret, runs the rotator's steps and reports the outcome with
 // RotationSucceeded or EndTest.
 //

@@ -271,7 +271,7 @@ func randomText(chars string, n int) string {
 }
 
 // The methods here are not part of the API: they are what the service does or
-// knows by itself, for the test that plays it.
+// knows by itself, for the code that plays it.
 
 // InFlight is the token of the rotation that is not complete: of the version that
 // holds AWSPENDING but not AWSCURRENT. While there is one, RotateSecret refuses
