@@ -25,7 +25,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
-// The keys of somebody else and of the secret's first value.
+// The keys of someone else and of the secret's first value.
 var foreign, first = newPair(1), newPair(2)
 
 // pair is a key in the forms that occur.

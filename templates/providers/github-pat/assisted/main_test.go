@@ -29,7 +29,7 @@ func TestProof(t *testing.T) { wire.Prove(t) }
 // C7: whatever GitHub answers is told by its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
-// K7: a token that may do less, is somebody else's, does not work or ends too soon
+// K7: a token that may do less, is someone else's, does not work or ends too soon
 // is refused with the reason.
 func TestRefuses(t *testing.T) {
 	for label, want := range map[string]rotation.Code{

@@ -230,7 +230,7 @@ func Prove(ctx context.Context, r *rotation.Rotation, v Verifier, current, next 
 	return nil
 }
 
-// margin is how long a key has to live on when nobody knows when it will be
+// margin is how long a key has to live on when no one knows when it will be
 // replaced.
 const margin = 24 * time.Hour
 

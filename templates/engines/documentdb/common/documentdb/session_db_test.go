@@ -22,7 +22,7 @@ import (
 const variableURL = "ROTATION_TEST_DOCUMENTDB_URL"
 
 // realServer returns the server's administrator and a target for it. Without
-// one the test fails: whoever asks for these tests wants them run.
+// one the test fails: anyone who asks for these tests wants them run.
 func realServer(t testing.TB) (*Target, database.Account) {
 	t.Helper()
 	u, err := url.Parse(os.Getenv(variableURL))

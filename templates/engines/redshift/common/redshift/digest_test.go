@@ -236,7 +236,7 @@ func TestAdminKeepsTheUsersDigest(t *testing.T) {
 	}
 }
 
-// TestLoginFails: whoever is not what it should be learns nothing. (C6, C7)
+// TestLoginFails: a server that is not what it should be learns nothing. (C6, C7)
 func TestLoginFails(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	good := ours.Server(t, "db.test", time.Now().Add(time.Hour))

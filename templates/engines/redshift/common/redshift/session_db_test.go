@@ -13,7 +13,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
-// New passwords begin so, and whoever starts the server greps its log for it.
+// New passwords begin so, and anyone who starts the server greps its log for it.
 const sentinel = "Sentinel"
 
 func newTarget(t testing.TB, server *postgrestest.Server) *redshift.Target {

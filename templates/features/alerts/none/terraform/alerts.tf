@@ -1,4 +1,4 @@
-# Nobody is told of a failed rotation: something else has to watch.
+# No one is told of a failed rotation: something else has to watch.
 
 locals {
   alert_publishers = []

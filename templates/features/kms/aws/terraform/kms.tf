@@ -1,4 +1,4 @@
-# What is made here is encrypted with AWS's own keys, which cost nothing and need no rights.
+# AWS encrypts what is made here with its own keys, which cost nothing and need no rights.
 
 locals {
   kms_key_arn              = null

@@ -1,4 +1,4 @@
-# What is made here is encrypted with a key of yours. Its policy must let IAM policies of this account decide, or name
+# AWS encrypts what is made here with a key of yours. Its policy must let IAM policies of this account decide, or name
 # the function's role.
 
 variable "kms_key_arn" {

@@ -1,5 +1,5 @@
-# The secrets exist and stay as they are: value, key, policy and replicas are somebody else's. What is done to them here
-# is rotation, and undone by destroying it.
+# The secrets exist and stay as they are: value, key, policy and replicas belong to someone else. This project only
+# sets their rotation, and destroying it undoes that.
 
 data "aws_secretsmanager_secret" "this" {
   for_each = var.secrets
@@ -19,7 +19,7 @@ data "aws_secretsmanager_secret" "this" {
   }
 }
 
-# What a secret says of its key may be an id, an ARN or an alias; IAM wants the ARN.
+# A secret may name its key by an id, an ARN or an alias; IAM wants the ARN.
 data "aws_kms_key" "secret" {
   for_each = { for key, secret in data.aws_secretsmanager_secret.this : key => secret.kms_key_id if try(length(secret.kms_key_id), 0) > 0 }
 

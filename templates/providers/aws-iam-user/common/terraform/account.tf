@@ -22,7 +22,7 @@ locals {
   })
 }
 
-# The function's own role makes and ends access keys, of these users and no other. Nobody needs a right to ask who they
+# The function's own role makes and ends access keys, of these users and no other. No one needs a right to ask who they
 # are.
 resource "aws_iam_role_policy" "access_keys" {
   name   = "access-keys"

@@ -1,7 +1,7 @@
 // Package cloudflare makes, proves and revokes API tokens that belong to a
 // Cloudflare account.
 //
-// A token is made with the policies and the condition of the one before, so whoever
+// A token is made with the policies and the condition of the one before, so anyone who
 // changes what it may do does so at Cloudflare, and the next rotation follows. Its
 // end is not taken over: rotation replaces it. Tokens are not rolled (PUT
 // .../value): that ends the former value at once.

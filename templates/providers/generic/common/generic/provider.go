@@ -43,7 +43,7 @@ func New(api apihttp.Client, d Description, now func() time.Time) *Provider {
 }
 
 // FromEnv returns the provider that provider.json describes, at API_BASE_URL if that
-// is set. The URL is no key of the secret: whoever writes to that could have the
+// is set. The URL is no key of the secret: anyone who writes to that could have the
 // admin's credential sent to himself.
 func FromEnv(env *rotation.Env) (*Provider, error) {
 	text, err := files.ReadFile("provider.json")

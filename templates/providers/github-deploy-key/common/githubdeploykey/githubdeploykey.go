@@ -98,7 +98,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 	})
 }
 
-// Create makes a pair of keys, of which nobody hears yet.
+// Create makes a pair of keys, of which no one hears yet.
 func (*Provider) Create(_ context.Context, account apikey.Account, _ apikey.Name) (rotation.Value, error) {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {

@@ -2,7 +2,7 @@
 // or user.
 //
 // A token is made with the scopes, the role and the description of the one before,
-// so whoever changes what it may do makes a token at GitLab and puts it into the
+// so anyone who changes what it may do makes a token at GitLab and puts it into the
 // secret. Tokens are not rotated (POST .../rotate): that ends the former one at once,
 // and when it is tried again with that one, the new one as well.
 //

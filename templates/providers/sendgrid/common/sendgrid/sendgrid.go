@@ -1,7 +1,7 @@
 // Package sendgrid makes, proves and revokes API keys of a Twilio SendGrid
 // account.
 //
-// A key is made with the scopes of the one before, so whoever changes what it may
+// A key is made with the scopes of the one before, so anyone who changes what it may
 // do does so at SendGrid, and the next rotation follows.
 //
 // What SendGrid documents of it:

@@ -1,7 +1,7 @@
 // Package twilio makes, proves and revokes API keys of a Twilio account.
 //
 // A key is Standard or Restricted as the one before is, with the same policy, so
-// whoever changes what it may do does so at Twilio, and the next rotation follows. A
+// anyone who changes what it may do does so at Twilio, and the next rotation follows. A
 // Main key cannot be made by an API.
 //
 // What Twilio documents of it:

@@ -62,7 +62,7 @@ func TestHang(t *testing.T) {
 	wantCode(t, a.Do(ctx, get(), nil), rotation.CodeDeadline)
 }
 
-// C7: an address at which nobody listens, and a server that is no server.
+// C7: an address at which no one listens, and a server that is no server.
 func TestUnreachable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

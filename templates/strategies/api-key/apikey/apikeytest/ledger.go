@@ -155,7 +155,7 @@ func (l *Ledger) Create(label, once string) (key Key, ok bool) {
 	return key, true
 }
 
-// Register accepts a key that somebody else made. One that is accepted already
+// Register accepts a key that someone else made. One that is accepted already
 // stays as it is.
 func (l *Ledger) Register(id, secret, label string) {
 	l.mu.Lock()
@@ -225,7 +225,7 @@ func (l *Ledger) Roll(id string) (Key, bool) {
 	return l.Replace(id, secret)
 }
 
-// Replace is Roll to a key that somebody else made. One that is it already stays as
+// Replace is Roll to a key that someone else made. One that is it already stays as
 // it is.
 func (l *Ledger) Replace(id, secret string) (Key, bool) {
 	l.mu.Lock()

@@ -133,7 +133,7 @@ func TestOnlyTheKeyCounts(t *testing.T) {
 }
 
 // K4, K5: the key of two generations ago is revoked, and neither the former one
-// nor one that was refused, which may be somebody else's.
+// nor one that was refused, which may be someone else's.
 func TestRevokesWhatWasInForce(t *testing.T) {
 	b := newBench(t, asRevoker)
 	first := b.rotate()

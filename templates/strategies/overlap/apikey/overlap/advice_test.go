@@ -14,7 +14,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/overlap/apikey/overlap"
 )
 
-// C25: without room, the rotation goes through once a key that nobody uses is gone.
+// C25: without room, the rotation goes through once a key that no one uses is gone.
 func TestAdviceOnQuota(t *testing.T) {
 	b := newBench(t, kind{two, labelled}, overlap.Config{})
 	unused, ok := b.ledger.Create("made by hand", "")

@@ -1,10 +1,10 @@
 // Package overlap rotates an API key at a provider where several keys can live
 // side by side: it makes a second one, proves it, makes it AWSCURRENT, and
-// revokes the key of two generations ago. Whoever still holds the former key goes
+// revokes the key of two generations ago. Anyone who still holds the former key goes
 // on working until the next rotation.
 //
-// Two things are never to happen: that a key is revoked which somebody may use,
-// and that a key lives on of which nobody knows. The first is why the labels are
+// Two things are never to happen: that a key is revoked which someone may use,
+// and that a key lives on of which no one knows. The first is why the labels are
 // read again before each revocation. The second is why keys bear a label that
 // says which rotation of which secret made them: the version that
 // the token names is the record that a key may exist, before it does.
@@ -37,7 +37,7 @@ type Provider interface {
 }
 
 // A Chooser is a [Provider] that takes keys which are made here (K0). Create then
-// calls nobody, so the value is stored before the key exists.
+// calls no one, so the value is stored before the key exists.
 type Chooser interface {
 	// Register makes the provider accept value's key, under the label. A key
 	// that it accepts already is no error.
@@ -335,7 +335,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 	switch {
 	case !ok:
 	case apikey.ID(previous.Value) == "":
-		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when nobody uses it any more", apikey.KeyID)
+		return rotation.Errorf(rotation.CodeUnrevoked, "AWSPREVIOUS has no %q: revoke its key by hand when no one uses it any more", apikey.KeyID)
 	case s.config.Immediate:
 		return unrevoked(s.endPrevious(ctx, r, account, previous))
 	}

@@ -95,7 +95,7 @@ func TestOverlap(t *testing.T) {
 }
 
 // C14: where the former key is to live on, the next rotation waits for clients that
-// hold it; where it is compromised, nobody waits.
+// hold it; where it is compromised, no one waits.
 func TestTooSoon(t *testing.T) {
 	for immediate, want := range map[bool]rotation.Code{false: rotation.CodeTooSoon, true: ""} {
 		b := newBench(t, kind{plain, labelled}, overlap.Config{Immediate: immediate})
@@ -143,7 +143,7 @@ func TestQuota(t *testing.T) {
 	b.wantAlive("first")
 }
 
-// K6: a key that another rotation made goes when nobody can store it any more; one
+// K6: a key that another rotation made goes when no one can store it any more; one
 // of another secret, and one that is called nearly so, never.
 func TestSweep(t *testing.T) {
 	b := newBench(t, kind{plain, labelled}, overlap.Config{})

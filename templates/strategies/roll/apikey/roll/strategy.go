@@ -5,7 +5,7 @@
 // and whatever comes in between, the next try makes another.
 //
 // It takes an admin credential that is not the key: with a key that has just
-// ended nobody could ask for a new one.
+// ended no one could ask for a new one.
 package roll
 
 import (
@@ -29,7 +29,7 @@ type Provider interface {
 }
 
 // A Chooser is a [Provider] that takes a key which is made here (K0). Roll then calls
-// nobody, so the new key is stored before the former one ends.
+// no one, so the new key is stored before the former one ends.
 type Chooser interface {
 	// Register makes value's key the only one. One that is it already is no error.
 	Register(ctx context.Context, account apikey.Account, value rotation.Value) error

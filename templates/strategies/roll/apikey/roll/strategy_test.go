@@ -251,7 +251,7 @@ func (o overtaken) Roll(ctx context.Context, account apikey.Account) (rotation.V
 	return value, err
 }
 
-// A key is not replaced with itself: nobody could ask for another one then.
+// A key is not replaced with itself: no one could ask for another one then.
 func TestAdminIsAnotherKey(t *testing.T) {
 	for name, edit := range map[string]func(*rotationtest.Subject, *apikeytest.Ledger){
 		"no admin": func(s *rotationtest.Subject, _ *apikeytest.Ledger) {

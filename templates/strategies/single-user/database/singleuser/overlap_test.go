@@ -27,7 +27,7 @@ type twoSession struct {
 	host string
 }
 
-// Overlaps asks by a change, which a replica takes from nobody.
+// Overlaps asks by a change, which a replica takes from no one.
 func (s twoSession) Overlaps(context.Context, bool) error {
 	if strings.Contains(s.host, ".cluster-ro-") {
 		return rotation.Errorf(rotation.CodeNotWriter, "the server is read-only")

@@ -482,7 +482,7 @@ func TestServerLiesAtTheEnd(t *testing.T) {
 	r.wantLabels("current", "")
 }
 
-// S3, S7: a password that the admin replaced and nobody knew cannot come back.
+// S3, S7: a password that the admin replaced and no one knew cannot come back.
 func TestServerLiesToTheAdmin(t *testing.T) {
 	r := newRig(t, singleuser.Config{AsAdmin: true, Secrets: secrets, AllowRecovery: true}, "unknown", nil)
 	r.change = func(_ string, do func(string) error) error { return do("truncated") }
@@ -590,7 +590,7 @@ func TestLabelCannotBeMoved(t *testing.T) {
 	}
 }
 
-// S8, C11: somebody puts another value by hand just before the label moves. It stays
+// S8, C11: someone puts another value by hand just before the label moves. It stays
 // AWSCURRENT, and the server gets the password that it says.
 func TestCurrentMovedByHand(t *testing.T) {
 	r := newRig(t, self, "current", nil)
@@ -800,7 +800,7 @@ func (r *rig) wantNoWrites() {
 	}
 }
 
-// C18: finishSecret takes nobody's word: straight after createSecret it changes
+// C18: finishSecret takes no one's word: straight after createSecret it changes
 // and proves by itself, and an empty version it does not promote.
 func TestFinishAlone(t *testing.T) {
 	r := &rig{bench: newBench(t, self), t: t, ctx: t.Context()}

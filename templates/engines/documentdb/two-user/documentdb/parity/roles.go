@@ -64,7 +64,7 @@ func (s *Session) Parity(ctx context.Context, active, inactive string) error {
 }
 
 // Create implements [twouser.Session]. The server cannot lock a user. This one
-// has no roles and a password that nobody knows, and keeps that until all else
+// has no roles and a password that no one knows, and keeps that until all else
 // about it is right.
 func (s *Session) Create(ctx context.Context, user string) error {
 	err := s.Run(ctx, fmt.Sprintf("create %q", user), nil,

@@ -6,11 +6,11 @@
 --     'orders_b', @rotator = 'orders_rotator', @database = 'orders'" < bootstrap.sql
 --
 -- Run it once for every database that the users work in. It may be run again at
--- any time: it makes what is absent and takes nothing away. What a user has
--- beside that, and the other not, "make preflight" lists; grant it to both.
+-- any time: it makes what is absent and takes nothing away. "make preflight"
+-- lists any further right that only one of the users has; grant it to both.
 --
 -- A user that exists keeps its password, its host part and its rights. One that
--- is made has a password that nobody knows. So no password stands in a file;
+-- is made has a password that no one knows. So no password stands in a file;
 -- set those of the rotator and of the user that the secret names afterwards.
 
 SET SESSION sql_mode = 'STRICT_ALL_TABLES';
@@ -20,7 +20,7 @@ SET @statement = IF(COALESCE(@user_a, '') <> '' AND COALESCE(@user_b, '') <> '' 
     'DO 0', 'usage: see the first lines of bootstrap.sql, the users and the database must be named');
 EXECUTE IMMEDIATE @statement;
 
--- 1. Who exists already decides from where the other logs in, or else @host does.
+-- 1. A user that exists decides from where the other logs in, or else @host does.
 
 SET @accounts = (SELECT COUNT(DISTINCT host) FROM mysql.user WHERE user IN (@user_a, @user_b));
 SET @statement = IF(@accounts < 2, 'DO 0', 'the users are to have one account each, from the same host: see mysql.user');

@@ -283,7 +283,7 @@ func TestModelFindsNaiveRetain(t *testing.T) {
 	t.Error("a naive RETAIN never hurt AWSCURRENT")
 }
 
-// S6: a primary password that nobody knows is an error that changes nothing in
+// S6: a primary password that no one knows is an error that changes nothing in
 // self-service; an admin needs not know it.
 func TestUnknownPrimary(t *testing.T) {
 	for mode, asAdmin := range modes {

@@ -18,7 +18,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
-// New passwords begin so, and whoever starts the server greps its log for it.
+// New passwords begin so, and anyone who starts the server greps its log for it.
 const sentinel = "Sentinel"
 
 // bench is a server with a database on which bootstrap.sql is run.
@@ -180,7 +180,7 @@ func TestBootstrapRefusesLeftovers(t *testing.T) {
 	if err == nil || !strings.Contains(said, "left_a holds privileges on table public.admins_table") {
 		t.Fatalf("got %v:\n%s", err, said)
 	}
-	// A refusal hurts nobody: the user still reaches both tables.
+	// A refusal hurts no one: the user still reaches both tables.
 	b.Exec(t, a, "SELECT FROM public.admins_table", "ALTER TABLE public.users_table ADD COLUMN m int")
 	b.wantParity(b.login(b.Admin), n, rotation.CodeParity)
 

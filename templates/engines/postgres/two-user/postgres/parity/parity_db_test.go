@@ -15,7 +15,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
-// New passwords begin so, and whoever starts the server greps its log for it.
+// New passwords begin so, and anyone who starts the server greps its log for it.
 const sentinel = "Sentinel"
 
 // bench is a server with a database, and sessions on it.

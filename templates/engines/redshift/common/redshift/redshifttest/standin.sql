@@ -1,5 +1,5 @@
--- What Redshift's system views would say, told by PostgreSQL's catalogues. It is run by a superuser in a database that
--- may be played with. Roles that nobody logs in as stand in for groups; there is nothing that stands in for Redshift's
+-- These views say what Redshift's would, from PostgreSQL's catalogues. It is run by a superuser in a database that
+-- may be played with. Roles that no one logs in as stand in for groups; there is nothing that stands in for Redshift's
 -- roles. New passwords are kept as MD5, as Redshift keeps those that it is given in clear text.
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET password_encryption = md5', current_database()); END $$;
 SET password_encryption = md5;

@@ -17,7 +17,7 @@ func parity(a, b *user) error {
 	differ := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	for _, u := range []*user{a, b} {
 		if u.superuser {
-			differ("%q is a superuser, and those have rights that nobody granted", u.name)
+			differ("%q is a superuser, and those have rights that no one granted", u.name)
 		}
 		if len(u.own) > 0 {
 			differ("%q itself %s: give that to a group or a role, or to a third user", u.name, strings.Join(u.own, " and "))

@@ -28,7 +28,7 @@ func someone(name string, change func(*user)) *user {
 }
 
 // TestReconcile: what the clone lacks is given, and then the two are equal,
-// unless nobody can be given it. Redshift's roles are seen here alone: no other
+// unless no one can be given it. Redshift's roles are seen here alone: no other
 // server has them. All that a user holds by itself is a difference, policies too.
 // (T1, T4, T10)
 func TestReconcile(t *testing.T) {

@@ -48,7 +48,7 @@ type Session struct{ *redshift.Session }
 var _ twouser.Session = (*Session)(nil)
 
 // Create implements [twouser.Session]. The server cannot lock a user. This one
-// is in no group and has a password that nobody knows, and keeps that until all
+// is in no group and has a password that no one knows, and keeps that until all
 // else about it is right.
 func (s *Session) Create(ctx context.Context, user string) error {
 	if err := s.CheckName(user); err != nil {

@@ -37,7 +37,7 @@ type timeouts struct {
 	// lock ends a change that waits for a lock, on MariaDB every statement.
 	// The server does not notice meanwhile that its client is gone.
 	lock time.Duration
-	// claim ends the wait for a claim. It outlasts the others, so that whoever
+	// claim ends the wait for a claim. It outlasts the others, so that what
 	// waits for the claim of a dead process gets it instead of giving up.
 	claim time.Duration
 	// statement ends a query, and outlasts claim to leave the better error to

@@ -41,7 +41,7 @@ type Server struct {
 	Version string
 }
 
-// New connects. Without a server the test fails: whoever asks for these tests
+// New connects. Without a server the test fails: anyone who asks for these tests
 // wants them run.
 func New(t testing.TB) *Server {
 	t.Helper()

@@ -181,7 +181,7 @@ func TestStatementsNameTheInactiveUserOnly(t *testing.T) {
 	}
 }
 
-// TestUnknownLine: a line that nobody here understands may be a right, or hold
+// TestUnknownLine: a line that no one here understands may be a right, or hold
 // a hash. (T3, C9)
 func TestUnknownLine(t *testing.T) {
 	_, err := parse([]string{"PERMIT sentinel"}, Rules{})

@@ -10,7 +10,7 @@ import (
 )
 
 // Reconcile implements [twouser.Session]. The servers know no transaction for
-// it: whoever is stopped half-way begins again with what is missing then.
+// it: a step that is stopped half-way begins again with what is missing then.
 func Reconcile(ctx context.Context, s Server, active, inactive string, revoke bool) (extra []string, err error) {
 	a, b, err := readBoth(ctx, s, active, inactive)
 	if err != nil {

@@ -63,7 +63,7 @@ func Rehearse(ctx context.Context, s Server, active, inactive string) error {
 	return nil
 }
 
-// passes reports whether whoever has r may grant the right to others.
+// passes reports whether a user that has r may grant the right to others.
 func (r rights) passes(one right) bool {
 	const anyRole = "ROLE_ADMIN" // MySQL's
 	switch {

@@ -274,7 +274,7 @@ func checkName(s Server, name string) error {
 	return s.CheckName(name)
 }
 
-// Nobodys returns a password that nobody comes to know, and that meets the
+// Nobodys returns a password that no one comes to know, and that meets the
 // rules there may be for passwords.
 func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 

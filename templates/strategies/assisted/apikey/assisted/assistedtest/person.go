@@ -21,7 +21,7 @@ import (
 )
 
 // Supply is what a person does who finds that a key is wanted: makes one and
-// supplies it. A supply that nobody has taken yet will do.
+// supplies it. A supply that no one has taken yet will do.
 func Supply(w *rotationtest.World, ledger *apikeytest.Ledger) error {
 	current, err := w.Value(rotation.StageCurrent)
 	if err != nil {

@@ -188,7 +188,7 @@ func (b *Bench) work(login database.Account, mine, others string) {
 	}
 }
 
-// Locked crashes after each step: nobody logs in as the clone before all else
+// Locked crashes after each step: no one logs in as the clone before all else
 // about it is right. (T2)
 func Locked(t *testing.T, b *Bench) {
 	b = b.in(t)
