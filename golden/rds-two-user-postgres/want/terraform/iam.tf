@@ -32,7 +32,7 @@ resource "aws_iam_role" "this" {
 }
 
 locals {
-  # Secrets Manager calls KMS with the rights of whoever calls it: GenerateDataKey to put a value, Decrypt to read one
+  # Secrets Manager calls KMS with the rights of its caller: GenerateDataKey to put a value, Decrypt to read one
   # or to compare a repeated put. So these rights hold on its behalf only, and for no other secret.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
   on_behalf = {

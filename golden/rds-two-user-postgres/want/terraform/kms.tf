@@ -1,4 +1,4 @@
-# What is made here is encrypted with a key that is made for it, replicas in each region with one of their own.
+# AWS encrypts what is made here with a key that is made for it, replicas in each region with one of their own.
 
 variable "kms_deletion_window_in_days" {
   description = "Days for which a deleted key can be restored. After them, what it encrypted is lost."

@@ -1,5 +1,5 @@
-# Tells applications that a secret has a new value, so that they read it now and not when their cache is old. What is
-# sent is the secret's name and the version's id; it holds no value. Secrets Manager sends this event by itself, without
+# Tells applications that a secret has a new value, so that they read it now and not when their cache is old. The
+# message is the secret's name and the version's id; it holds no value. Secrets Manager sends this event by itself, without
 # a CloudTrail trail, and as best effort: it shortens the wait and replaces no cache's end.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html
 

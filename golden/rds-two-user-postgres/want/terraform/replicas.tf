@@ -1,5 +1,5 @@
 # Replicas are read-only copies in other regions. The function never speaks to those: Secrets Manager copies each new
-# value with the rights of whoever put it, which is this function, and the function waits until it has.
+# value with the rights of the caller that put it, which is this function, and the function waits until it has.
 
 variable "replicas" {
   description = "Regions that have a replica of each secret, with the customer managed key that encrypts it there; null is the key aws/secretsmanager, or a key made here if the secrets have one."

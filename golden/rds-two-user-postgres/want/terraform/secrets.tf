@@ -38,7 +38,7 @@ resource "aws_secretsmanager_secret" "this" {
   description                    = "Rotated by the function ${var.name}."
   kms_key_id                     = local.kms_key_arn
   recovery_window_in_days        = var.recovery_window_in_days
-  force_overwrite_replica_secret = false # a secret of that name in the other region is somebody's
+  force_overwrite_replica_secret = false # a secret of that name in the other region is another person's
 
   dynamic "replica" {
     for_each = local.replica_kms_key_arns

@@ -27,7 +27,7 @@ locals {
 }
 
 # It is here for its events: one region, and what changes something. Its files are a by-product, encrypted with S3's own
-# key. What has to be kept as evidence belongs into a trail of the organization.
+# key. Keep what has to serve as evidence in a trail of the organization.
 #tfsec:ignore:aws-cloudtrail-enable-all-regions
 #tfsec:ignore:aws-cloudtrail-enable-at-rest-encryption
 resource "aws_cloudtrail" "this" {
@@ -46,7 +46,7 @@ resource "aws_cloudtrail" "this" {
   depends_on = [aws_s3_bucket_policy.trail]
 }
 
-# S3 encrypts every new bucket by itself. Nobody reads the files, so that nothing is gained by a log of who does, by their
+# S3 encrypts every new bucket by itself. No one reads the files, so that nothing is gained by a log of who does, by their
 # former versions, or by a key of their own; a file that was changed shows by its digest.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
 #tfsec:ignore:aws-s3-enable-bucket-encryption

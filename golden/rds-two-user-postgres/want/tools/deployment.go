@@ -41,11 +41,14 @@ type store interface {
 	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
-var errNotDeployed = errors.New("nothing is deployed yet: run \"make deploy\"")
+var errNotDeployed = errors.New("Terraform's state here knows of no deployment: run \"make deploy\" if there is none yet, or else get the state or the backend that the deployment was made with")
 
 // readDeployment asks Terraform; errNotDeployed says that it knows of nothing.
 func readDeployment(ctx context.Context) (*deployment, error) {
 	text, err := output(ctx, terraform(), "-chdir=terraform", "output", "-json")
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%w: install it, or say which with export TERRAFORM=tofu", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (a Account) SameLogin(b Account) bool {
 	return a == b
 }
 
-// AsAdmin returns the login of the admin secret v on the server of a. Whoever
+// AsAdmin returns the login of the admin secret v on the server of a. Anyone who
 // may write to a's secret must not decide how the admin's password travels: it
 // does so over TLS unless v itself says "ssl": false, and never in clear text unless v
 // says "clear_text": true. Nor where to, if v names a

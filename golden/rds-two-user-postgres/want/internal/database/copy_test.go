@@ -8,7 +8,7 @@ import (
 	"example.com/orders-db/internal/rotation"
 )
 
-// C4 (R3): a copy of the password is found wherever it stands, as it is or escaped; what only
+// C4: a copy of the password is found wherever it stands, as it is or escaped; what only
 // looks like one is none.
 func TestPasswordCopies(t *testing.T) {
 	for rest, key := range map[string]string{
@@ -38,7 +38,7 @@ func TestPasswordCopies(t *testing.T) {
 	wantCopy(t, `{"password":"pw","note":"pwned","PW":"pw"}`, "PW")
 }
 
-// C4 (R3): a copy of a user's name is a whole value or the user of a URL or connection string, and
+// C4: a copy of a user's name is a whole value or the user of a URL or connection string, and
 // never the name of a database, a host or a part of another word.
 func TestUserNameCopies(t *testing.T) {
 	for rest, key := range map[string]string{

@@ -133,7 +133,7 @@ func claimKey(user string) int64 {
 // Try implements [database.Session] with a transaction that is rolled back. It
 // also fails, as [Session.Diagnose] does, if another user could not log in with
 // any password. What it sets is the verifier of no password at all, or a text that
-// nobody comes to know: the server cannot tell, and whatever it logs is worth nothing.
+// no one comes to know: the server cannot tell, and whatever it logs is worth nothing.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
 	if user != s.User() {
 		if err := s.Diagnose(ctx, user); err != nil {
@@ -194,7 +194,7 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 	return s.Alter(ctx, doing, all...)
 }
 
-// Nobodys returns a password that nobody comes to know, and that meets the rules
+// Nobodys returns a password that no one comes to know, and that meets the rules
 // there may be for passwords.
 func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 

@@ -19,7 +19,7 @@ import (
 	"example.com/orders-db/internal/rotation"
 )
 
-// New passwords begin so, and whoever starts the server greps its log for it.
+// New passwords begin so, and anyone who starts the server greps its log for it.
 const sentinel = "Sentinel"
 
 func newTarget(t testing.TB, server *postgrestest.Server) *Target {
@@ -399,7 +399,7 @@ func TestFrozenProcessIsShutOut(t *testing.T) {
 	login(t, target, account)
 }
 
-// TestChangeBehindALock: somebody else holds the account's row. (C8)
+// TestChangeBehindALock: someone else holds the account's row. (C8)
 func TestChangeBehindALock(t *testing.T) {
 	server := postgrestest.New(t)
 	account := server.Role(t, "locked_row", "first", "LOGIN")

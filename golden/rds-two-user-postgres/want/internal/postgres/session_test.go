@@ -40,7 +40,7 @@ func TestSetting(t *testing.T) {
 	}
 }
 
-// TestTimeoutsOutlastEachOther: whoever waits for a frozen session's claim must
+// TestTimeoutsOutlastEachOther: what waits for a frozen session's claim must
 // wait longer than the server lets that session live. (C19)
 func TestTimeoutsOutlastEachOther(t *testing.T) {
 	s := sessionTimeouts

@@ -35,7 +35,7 @@ type timeouts struct {
 	// PostgreSQL 14 there is no such limit: a frozen process keeps its claim
 	// until it ends, and others are [rotation.CodeBusy].
 	idle time.Duration
-	// lock ends the wait for a lock. It outlasts idle, so that whoever waits
+	// lock ends the wait for a lock. It outlasts idle, so that what waits
 	// for the claim of a frozen process gets it instead of giving up.
 	lock time.Duration
 	// statement ends a statement, and outlasts lock to leave the better error

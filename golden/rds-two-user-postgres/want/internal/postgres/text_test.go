@@ -11,7 +11,7 @@ import (
 	"example.com/orders-db/internal/rotation"
 )
 
-// C10 (R7): a server that takes no verifiers, as with credcheck, says so to the try of preflight, and
+// C10: a server that takes no verifiers, as with credcheck, says so to the try of preflight, and
 // takes the password as text where that is asked for, hashed by it in the form that the log-in
 // worked with.
 func TestServerTakesNoVerifiers(t *testing.T) {

@@ -142,7 +142,7 @@ func (b *bench) must(errs ...error) {
 	}
 }
 
-// put stores a value as somebody beside the rotator does.
+// put stores a value as someone beside the rotator does.
 func (b *bench) put(token, value string, stages ...string) {
 	b.t.Helper()
 	_, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
@@ -151,7 +151,7 @@ func (b *bench) put(token, value string, stages ...string) {
 	b.must(err)
 }
 
-// move moves a label as somebody beside the rotator does.
+// move moves a label as someone beside the rotator does.
 func (b *bench) move(stage, from, to string) {
 	b.t.Helper()
 	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &b.Secret, VersionStage: &stage, MoveToVersionId: &to}

@@ -12,7 +12,7 @@ import (
 // Config is what every rotation function is told by its environment.
 type Config struct {
 	// AllowedSecrets are the ARNs, or ARN patterns with * and ?, of the
-	// secrets and admin secrets that the function may touch. Whoever can
+	// secrets and admin secrets that the function may touch. Anyone who can
 	// write to a secret controls its content, but not this list.
 	AllowedSecrets []string
 	// MinRotationAge is how old the last rotation must be before the next

@@ -236,7 +236,7 @@ func TestPromoteConflictComparesAnew(t *testing.T) {
 	b.wantHolder(rotation.StageCurrent, other)
 }
 
-// C11: whoever keeps losing gives up rather than fight.
+// C11: a step that keeps losing gives up rather than fight.
 func TestPromoteConflictsAlways(t *testing.T) {
 	b := newBench(t, seed)
 	holders := []string{b.Holder(rotation.StageCurrent), b.rotated()}
@@ -299,7 +299,7 @@ func other(b *bench) string {
 }
 
 // C11: AWSCURRENT went elsewhere and the token is not pending any more, because
-// somebody put a value by hand or because this delivery stood still for one or
+// someone put a value by hand or because this delivery stood still for one or
 // two rotations. Nothing is touched.
 func TestCurrentMoved(t *testing.T) {
 	for name, meanwhile := range map[string]func(*bench, string) string{

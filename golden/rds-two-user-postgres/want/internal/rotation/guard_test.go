@@ -175,7 +175,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// C5: whatever somebody changed in the pending value beside the credential, no
+// C5: whatever someone changed in the pending value beside the credential, no
 // step that acts calls the target with it.
 func TestTamperedPending(t *testing.T) {
 	const initial = `{"engine": "postgres", "host": "db", "port": 5432, "dbname": "app", "username": "app", "password": "current-sentinel",

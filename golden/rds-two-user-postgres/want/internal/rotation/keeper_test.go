@@ -38,7 +38,7 @@ func (b *bench) deliverTo(k *keeper, token, step string) error {
 }
 
 // C2, C3: who has done something outside the secret is told what became of its
-// value: that it counts, that it certainly does not, or nothing if nobody knows.
+// value: that it counts, that it certainly does not, or nothing if no one knows.
 func TestStored(t *testing.T) {
 	for name, test := range map[string]struct {
 		put  func(b *bench, token string, do func() error) error
@@ -149,7 +149,7 @@ func TestLabelled(t *testing.T) {
 		if versions, err = r.Labelled(ctx); err != nil || len(versions) != 3 {
 			t.Errorf("got %d labels and %v, want three without the one that is no object", len(versions), err)
 		}
-		// Somebody moves AWSCURRENT: looking at labels must not make that all right.
+		// Someone moves AWSCURRENT: looking at labels must not make that all right.
 		b.must(r.Unlabel(ctx, "MINE", "broken"))
 		b.move(rotation.StageCurrent, b.holder(rotation.StageCurrent), b.holder(rotation.StagePrevious))
 		_, err = r.Labelled(ctx)

@@ -1,4 +1,4 @@
-# Who is told of what, as far as it can be seen without events.
+# The tests of who is told of what, as far as it can be seen without events.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -75,7 +75,7 @@ run "failures_of_each_secret_are_told" {
       for rule in values(aws_cloudwatch_event_rule.failed) :
       jsondecode(rule.event_pattern).detail-type == ["AWS Service Event via CloudTrail"]
     ])
-    error_message = "Failed rotations are events of another type: nobody would be told of one."
+    error_message = "Failed rotations are events of another type: no one would be told of one."
   }
 
   assert {
@@ -123,7 +123,7 @@ run "overdue_is_what_has_a_value" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.overdue["first"].treat_missing_data == "breaching"
-    error_message = "An age that nobody reports would be no alarm."
+    error_message = "An age that no one reports would be no alarm."
   }
 }
 

@@ -1,4 +1,4 @@
-# "make test-terraform" runs these without an account. What AWS would answer is mocked; what is known only after it has
+# "make test-terraform" runs these without an account. AWS's answers are mocked; what is known only after it has
 # answered is asserted only after apply.
 
 mock_provider "aws" {

@@ -92,7 +92,7 @@ func (s *Server) AddUser(name, password string, rights ...string) {
 	s.users[name] = &user{password: password, rights: rights}
 }
 
-// Blind lets nobody but the admin see another user's rights, as most servers
+// Blind lets no one but the admin see another user's rights, as most servers
 // do.
 func (s *Server) Blind() {
 	s.mu.Lock()
@@ -380,7 +380,7 @@ func (u *user) set(password rotation.Sensitive, retain bool) {
 }
 
 // Parity asks whether inactive has every right of active. What it has beyond
-// them stands in nobody's way.
+// them stands in no one's way.
 func (s *Session) Parity(_ context.Context, active, inactive string) error {
 	return s.call("compare", func() error {
 		return s.do("", "", func(server *Server) error {

@@ -87,7 +87,7 @@ func (r *rig) wantNext() {
 	r.rotate()
 }
 
-// edit stores the value of a version anew, as somebody does who may write to the
+// edit stores the value of a version anew, as someone does who may write to the
 // secret. Values cannot change under their id, so it becomes another version.
 func (r *rig) edit(stage, old, new string) {
 	r.t.Helper()
@@ -357,7 +357,7 @@ func TestParityAsAdmin(t *testing.T) {
 	}
 }
 
-// T3: a session that is somebody else's proves nothing.
+// T3: a session that is someone else's proves nothing.
 func TestIdentity(t *testing.T) {
 	r := newRig(t, preprovisioned, 0)
 	r.login = rejectAs(userB, rotation.CodeIdentity)
@@ -487,8 +487,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// T7, C5: the admin sets nobody's password but that of the pair's other user,
-// whatever somebody wrote into the secret. Nothing is dialled to find out.
+// T7, C5: the admin sets no one's password but that of the pair's other user,
+// whatever someone wrote into the secret. Nothing is dialled to find out.
 func TestBadUsers(t *testing.T) {
 	for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
 		for name, test := range map[string]struct {
@@ -739,7 +739,7 @@ func TestNoReplica(t *testing.T) {
 	r.wantOutcome(r.deliver(rotation.StepTest), rotation.CodeAuthRejected, userB)
 }
 
-// C18: finishSecret takes nobody's word. Straight after createSecret, and on an
+// C18: finishSecret takes no one's word. Straight after createSecret, and on an
 // empty version, it promotes nothing.
 func TestFinishAlone(t *testing.T) {
 	r := newRig(t, preprovisioned, 1)
@@ -872,7 +872,7 @@ func TestTestOnly(t *testing.T) {
 }
 
 // C5, C13: a pending version that names AWSCURRENT's user passes testSecret only
-// if it equals AWSCURRENT as a whole, and what somebody altered is not dialled.
+// if it equals AWSCURRENT as a whole, and what someone altered is not dialled.
 func TestTampered(t *testing.T) {
 	for name, edit := range map[string][2]string{
 		"host": {`"db"`, `"evil"`}, "port": {"5432", "6432"}, "TLS": {`"port"`, `"ssl":false,"port"`}, "admin": {":secret:admin", ":secret:evil"},

@@ -7,7 +7,7 @@
 // that role (ALTER ROLE ... SET role), so it owns what they make, and neither
 // owns or holds anything beside it. The role is
 //
-//   - an owner role that nobody logs in as; or
+//   - an owner role that no one logs in as; or
 //   - one of the two users, which the other, its clone, acts as.
 //
 // What belongs to a user and not to the role that it acts as (settings, limits,
@@ -59,7 +59,7 @@ func (f facts) differences(a, b *user) []string {
 	differ := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 
 	if f.attributes[a.name]["NOSUPERUSER"] {
-		differ("%q is a superuser, and those have rights that nobody granted", a.name)
+		differ("%q is a superuser, and those have rights that no one granted", a.name)
 		return found
 	}
 	role := f.common(a, b)
@@ -149,7 +149,7 @@ func (s *Session) Create(ctx context.Context, user string) error {
 	if err != nil || len(results[0]) > 0 {
 		return err
 	}
-	// Without a password the user would be one whose first password somebody
+	// Without a password the user would be one whose first password someone
 	// else could come to know: NOLOGIN alone says nothing about it.
 	verifier, err := s.Verifier(user, postgres.Nobodys())
 	if err != nil {

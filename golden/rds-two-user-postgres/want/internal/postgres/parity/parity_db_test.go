@@ -15,7 +15,7 @@ import (
 	"example.com/orders-db/internal/rotation"
 )
 
-// New passwords begin so, and whoever starts the server greps its log for it.
+// New passwords begin so, and anyone who starts the server greps its log for it.
 const sentinel = "Sentinel"
 
 // bench is a server with a database, and sessions on it.

@@ -42,7 +42,7 @@ type Server struct {
 }
 
 // New connects and creates the database. Without a server the test fails:
-// whoever asks for these tests wants them run.
+// anyone who asks for these tests wants them run.
 func New(t testing.TB) *Server {
 	t.Helper()
 	text := os.Getenv(variableURL)

@@ -28,7 +28,7 @@ const (
 // signatures of *secretsmanager.Client, so it goes wherever the client goes,
 // and it answers with the SDK's own error types.
 //
-// It keeps state and enforces rules; it does not act. Whoever plays the service
+// It keeps state and enforces rules; it does not act. The code that plays the service
 // calls RotateSecret, runs the rotator's steps and reports the outcome with
 // RotationSucceeded or EndTest.
 //
@@ -294,7 +294,7 @@ func (m *SecretsManager) UpdateSecretVersionStage(ctx context.Context, in *secre
 // ListSecretVersionIds lists the versions that have a label and, if asked, those
 // that have none, a page of MaxResults (at most 100) at a time. A page may be
 // empty and yet not the last. AWS promises no order; here it is the order of the
-// ids, so that nobody comes to rely on the newest being first.
+// ids, so that no one comes to rely on the newest being first.
 func (m *SecretsManager) ListSecretVersionIds(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error) {
 	return m.listSecretVersionIDs(ctx, in, exact)
 }

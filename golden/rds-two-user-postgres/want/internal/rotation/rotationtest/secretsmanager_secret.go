@@ -271,7 +271,7 @@ func randomText(chars string, n int) string {
 }
 
 // The methods here are not part of the API: they are what the service does or
-// knows by itself, for whoever plays it.
+// knows by itself, for the code that plays it.
 
 // InFlight is the token of the rotation that is not complete: of the version that
 // holds AWSPENDING but not AWSCURRENT. While there is one, RotateSecret refuses
@@ -291,7 +291,7 @@ func (m *SecretsManager) InFlight(secretID string) string {
 // sets LastRotatedDate. It is an error if the token does not hold AWSCURRENT: the
 // rotator said it was done, and it was not.
 //
-// LastRotatedDate is set here and not by the move of the label, because whoever
+// LastRotatedDate is set here and not by the move of the label, because anyone who
 // moves AWSCURRENT by hand has not rotated. AWSPENDING stays if the rotator left
 // it: the service has been seen to leave it on the version that is AWSCURRENT
 // (https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas/issues/168).
