@@ -29,7 +29,7 @@ func (a *app) costCommand() *cobra.Command {
 		Use:   "cost [DIR]",
 		Short: "Estimate what a project's deployment costs a month",
 		Long: "cost lists line by line what AWS asks a month for what the project in DIR, or here, deploys: a price, how many of it, and what\n" +
-			"the answers do not tell and is assumed. What cannot be known beforehand is said and not counted.",
+			"the answers do not tell and is assumed. It says what cannot be known beforehand, and does not count it.",
 		Example: "  rotasmith cost\n  rotasmith cost --assume secrets=20 --assume zones=3",
 		Args:    atMost(1),
 		RunE: func(_ *cobra.Command, args []string) error {
