@@ -14,32 +14,32 @@ const Internal = "internal/"
 // its description), and what an application imports.
 var rootFolders = []string{"tools", "custom", "generic", "consumer"}
 
-// place moves the folders that hold Go packages below internal/, with all that is in them.
+// place moves the folders that hold Go packages to where these stand in the project, with everything in them.
 func (p Plan) place() {
-	var packages []string // folders
+	packages := make(map[string]bool) // folders of layers, the topmost
 	for _, e := range p {
-		if top, _, nested := strings.Cut(e.Path, "/"); nested && path.Ext(e.Path) == ".go" && !slices.Contains(rootFolders, top) {
-			packages = append(packages, top)
+		if top, _, nested := strings.Cut(e.Path, "/"); nested && path.Ext(e.Path) == ".go" {
+			packages[top] = true
 		}
 	}
 	for i, e := range p {
-		if top, _, nested := strings.Cut(e.Path, "/"); nested && slices.Contains(packages, top) {
-			p[i].Path = Internal + e.Path
+		if top, _, _ := strings.Cut(e.Path, "/"); packages[top] {
+			p[i].Path = placePackage(e.Path)
 		}
 	}
 }
 
-// placePackage returns where the Go package in a folder of a layer stands in the project.
-func placePackage(folder string) string {
-	if top, _, _ := strings.Cut(folder, "/"); slices.Contains(rootFolders, top) {
-		return folder
+// placePackage maps the path of a Go package in a layer, or of a file in its folder, to its path in the project.
+func placePackage(inLayer string) string {
+	if top, _, _ := strings.Cut(inLayer, "/"); slices.Contains(rootFolders, top) {
+		return inLayer
 	}
-	return Internal + folder
+	return Internal + inLayer
 }
 
-// staysHere reports whether a file of a layer is in no project, since it proves the templates and not what an owner may change: a test of a
-// double, which is a package that is named after the one around it and "test", as httptest is; and what has "_proof" in its name. It is run
-// where it stands.
+// staysHere reports whether a file of a layer is left out of every project, because it proves the templates and not code that an owner may
+// change. Such a file is run where it stands. It is either a test of a double (a package named after its parent and "test", as httptest
+// is) or has "_proof" in its name.
 func staysHere(source string) bool {
 	folder, name := path.Split(source)
 	folder = path.Clean(folder)

@@ -47,7 +47,8 @@ copy   x.md < engines/alpha/features/ci/gitlab/x.md
 	}
 }
 
-// Go packages stand below internal/ with all that is in their folders, but for those of the owner; what proves the templates is in no project.
+// A Go package is placed below internal/ with every file of its folder, except the packages that the owner writes. A project has no file that
+// only proves the templates.
 func TestPlanPlacesPackages(t *testing.T) {
 	const source = "package x\n"
 	plan, err := planOf(t, map[string]string{

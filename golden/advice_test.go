@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// TestAdviceIsFollowed holds every entry of the runbook that has a code to a test of
-// the project's own in which somebody does what it says: in a function whose name
-// begins with TestAdvice. (C25)
+// TestAdviceIsFollowed requires a test of the project for every code in the runbook: a
+// function whose name begins with TestAdvice, which follows the entry's advice. (C25)
 func TestAdviceIsFollowed(t *testing.T) {
 	heading := regexp.MustCompile("(?m)^### `([a-z-]+)`\n\n(Not on )?")
 	everyProject(t, func(t *testing.T, files tree) {

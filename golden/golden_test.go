@@ -186,7 +186,7 @@ func rotate(args []string, dir string) (stdout string, err error) {
 	return strings.ReplaceAll(out.String(), dir, dirPlaceholder), nil
 }
 
-// archive is where the files of a case are recorded, but for the sample's.
+// archive is the file that records the texts of every case except the sample, whose files are recorded one by one.
 const archive = "want.txtar"
 
 // wanted returns the files that are recorded of a case.

@@ -201,10 +201,9 @@ var (
 	shown   = regexp.MustCompile("(?ms)^```go (\\S+)\n(.*?)^```$") // a file by its path
 )
 
-// own returns the packages of a project that are not, file by file, a package of
-// templates/. Prose counts for nothing: no code reads it. Neither does what is not Go in
-// the project's own folder: nothing of that stands beside the package in templates/,
-// whose tests pass there.
+// own returns the packages of a project that differ in any file from a package of
+// templates/. It ignores prose, which no code reads, and in the project's root every
+// file that is not Go: the package's tests in templates/ pass without those files.
 func own(t testing.TB, plan string) (packages []string) {
 	t.Helper()
 	from := make(map[string][]string) // folders of sources by package

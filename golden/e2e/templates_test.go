@@ -28,8 +28,8 @@ func postgresEngines(t *testing.T) {
 }
 
 // postgresEngine runs the tests of PostgreSQL as the admin that managed services give
-// and as the superuser that a container has. Then it reads what the server logged: with
-// log_statement=all no password may stand there. (C9)
+// and as the superuser that a container has. Then it reads the server's log, which must
+// contain no password although log_statement is all. (C9)
 func postgresEngine(kind servers.Kind) func(*testing.T) {
 	return func(t *testing.T) {
 		for _, superuser := range []bool{false, true} {

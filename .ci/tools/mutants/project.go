@@ -64,7 +64,7 @@ func (p *project) dependents(folder string) ([]string, error) {
 			}
 			relative := func(path string) string { return "." + strings.TrimPrefix(path, words[0]) }
 			for _, dep := range words[2:] {
-				// Of a package that is built anew for a test the list has another form too.
+				// go list names a package a second time, with the test in brackets, if it is rebuilt for a test.
 				if (dep == words[0] || strings.HasPrefix(dep, words[0]+"/")) && !slices.Contains(p.depend[relative(dep)], relative(tests)) {
 					p.depend[relative(dep)] = append(p.depend[relative(dep)], relative(tests))
 				}

@@ -124,12 +124,12 @@ func Start(ctx context.Context, kind Kind, dir string) (_ *Server, err error) {
 // wait for that.
 func (s *Server) Stop(ctx context.Context) error { return s.process.stop(ctx) }
 
-// Halt ends the server as for a restart, in good order but for its clients, and
-// returns when it listens no more. FerretDB cannot be halted.
+// Halt shuts the server down as a restart does: its data is safe, its clients are
+// disconnected. It returns when the server no longer listens. FerretDB cannot be halted.
 func (s *Server) Halt(ctx context.Context) error { return s.order(ctx, "halt", false) }
 
-// Resume starts a server anew that was halted, with all that it had, and returns when
-// it listens. It may still refuse log-ins because it is starting.
+// Resume restarts a halted server with its data, and returns when the server listens.
+// It may still refuse log-ins because it is starting up.
 func (s *Server) Resume(ctx context.Context) error { return s.order(ctx, "resume", true) }
 
 // order tells the server's script what to do and waits until the server listens, or

@@ -129,9 +129,9 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// serves holds a server of MySQL's family to what tests of engines need of it:
-// verified TLS, an admin that makes users and is no superuser, a folder of its own for
-// temporary tables, a general log, and a way back to the beginning.
+// serves checks that a MySQL or MariaDB server has what the tests of engines need:
+// verified TLS, an admin that can create users and is not a superuser, a folder of its
+// own for temporary tables, a general log, and a reset to its initial state.
 func serves(t *testing.T, server Server) {
 	login := servers.Login{User: "it's", Password: "one-password"}
 	open := func(login servers.Login, database string) *sql.DB {
