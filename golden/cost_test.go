@@ -8,22 +8,14 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // TestBillsCountWhatIsDeployed holds what a bill counts a month to what Terraform
 // makes of the same answers, one secret and no variable that makes more.
 func TestBillsCountWhatIsDeployed(t *testing.T) {
 	words := map[string]string{"aws_cloudwatch_metric_alarm": "alarms", "aws_cloudwatch_dashboard": "dashboard", "aws_kms_key": "key"}
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, renderer := openTemplates(t)
+	schema := schemaOf(t)
 	rows, err := space.Cover(c)
 	if err != nil {
 		t.Fatal(err)

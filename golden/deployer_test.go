@@ -6,10 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/iam"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // deploys are the actions of the provider that make, read, change and delete a
@@ -64,15 +62,8 @@ var byMake = []string{
 // project, on the resources that it names, and nothing that the project has no use
 // for.
 func TestDeployerPolicyIsExact(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, renderer := openTemplates(t)
+	schema := schemaOf(t)
 	rows, err := space.Cover(c)
 	if err != nil {
 		t.Fatal(err)

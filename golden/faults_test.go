@@ -8,9 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
-	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/hclcheck"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // Checks beside those of hclcheck.
@@ -22,11 +20,7 @@ const (
 // TestPlantedFaults plants faults one by one in an emitted tree. Each is caught,
 // by the check that is for it and by no other.
 func TestPlantedFaults(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
+	_, renderer := openTemplates(t)
 	sound := terraform(t, renderer, map[string]string{"name": "orders", "type": "rds-two-user", "engine": "postgres"})
 	if got := judge(t, sound); len(got) > 0 {
 		t.Fatalf("the sound tree is not: %v", got)
@@ -101,10 +95,7 @@ func plant(sound map[string][]byte, old *regexp.Regexp, with, check string) (pla
 // judge returns what is found, by check.
 func judge(t *testing.T, files map[string][]byte) map[string][]string {
 	t.Helper()
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := schemaOf(t)
 	found := make(map[string][]string)
 	for _, f := range schema.Check(files) {
 		found[f.Check] = append(found[f.Check], f.String())

@@ -8,10 +8,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/hclcheck"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // The most that AWS takes of what grows with the secrets of one function.
@@ -27,15 +25,8 @@ const (
 // as nothing is refused, all is within the limits of Lambda and IAM, and what is
 // refused says so. Some twenty-five secrets always fit.
 func TestLimitsAreToldBeforehand(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, renderer := openTemplates(t)
+	schema := schemaOf(t)
 	for _, base := range space.Bases(c) {
 		files := terraform(t, renderer, base) // with a key for the secrets, which takes the most rights
 		for _, name := range []string{"s", "prod/orders-db/users"} {

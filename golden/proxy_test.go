@@ -8,22 +8,14 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // TestFirstValueNamesTheDatabaseBehindAProxy follows database_host from the
 // deployment into the first value, where the rotation looks for it (T9): beside host,
 // which is what applications use. The README tells what the proxy needs.
 func TestFirstValueNamesTheDatabaseBehindAProxy(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, renderer := openTemplates(t)
+	schema := schemaOf(t)
 	for _, base := range []map[string]string{
 		{"type": "rds-single-user", "engine": "postgres"}, {"type": "rds-two-user", "engine": "postgres"},
 		{"type": "rds-single-user", "engine": "mysql"}, {"type": "rds-two-user", "engine": "mariadb"},

@@ -168,7 +168,27 @@ func (r role) keys() []string {
 	return slices.DeleteFunc(append([]string{r.key, r.adminKey}, r.replicaKeys...), func(key string) bool { return key == "" })
 }
 
-// recordedSchema is the AWS provider's.
+// openTemplates returns the catalogue of the templates, and what renders their projects.
+func openTemplates(t testing.TB) (*generator.Catalog, *generator.Renderer) {
+	t.Helper()
+	c, err := generator.Open(templates.FS, templates.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, generator.NewRenderer(c)
+}
+
+// schemaOf returns the AWS provider's recorded schema.
+func schemaOf(t testing.TB) *hclcheck.Schema {
+	t.Helper()
+	schema, err := recordedSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// recordedSchema reads the schema once for all tests.
 var recordedSchema = sync.OnceValues(func() (*hclcheck.Schema, error) {
 	data, err := os.ReadFile("tfprovider/schema.json")
 	if err != nil {
@@ -198,11 +218,7 @@ type namedRole struct {
 
 func rolesOf(t *testing.T) (all []namedRole) {
 	t.Helper()
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
+	c, renderer := openTemplates(t)
 	rows := c.Combinations()
 	for _, base := range space.Bases(c) {
 		if testing.Short() {
@@ -259,10 +275,7 @@ const (
 // roleOf deploys a project in memory with everything that it can be given.
 func roleOf(t testing.TB, strategy string, files map[string][]byte) role {
 	t.Helper()
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := schemaOf(t)
 	secret, admin := doubleARN(t, roleSecret), doubleARN(t, roleAdmin)
 	m := schema.Parse(files)
 	d := m.Evaluate(space.Deployment(m, secret, admin))

@@ -19,7 +19,6 @@ import (
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/eventpattern"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // samples holds events as Secrets Manager sends them.
@@ -38,11 +37,7 @@ var wantMatches = map[string][]string{
 // everyDeployment calls f with projects in which every type and mode meets every
 // answer that changes Terraform.
 func everyDeployment(t *testing.T, f func(t *testing.T, files tree)) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
+	c, renderer := openTemplates(t)
 	rows, err := space.Cover(c)
 	if err != nil {
 		t.Fatal(err)

@@ -7,22 +7,14 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/rotasmith/rotasmith/generator"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // TestSchedulesAreJudgedAlike holds what Terraform takes for a schedule and a window
 // to what the generator takes: a value that was right when it was asked for is right
 // when it is deployed, and one that is edited later is held to the same rules.
 func TestSchedulesAreJudgedAlike(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
-	schema, err := recordedSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, renderer := openTemplates(t)
+	schema := schemaOf(t)
 	answers := map[string]string{"name": "orders", "type": "rds-two-user", "engine": "postgres"}
 	files := terraform(t, renderer, answers)
 	for _, test := range []struct {

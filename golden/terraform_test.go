@@ -5,9 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/golden/space"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // mostFiles is how many .tf files an owner is asked to know.
@@ -15,11 +13,7 @@ const mostFiles = 16
 
 // TestTerraformIsFewFiles counts the .tf files of every kind of project.
 func TestTerraformIsFewFiles(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
+	c, renderer := openTemplates(t)
 	for _, base := range space.Bases(c) {
 		var files []string
 		for name := range terraform(t, renderer, base) {

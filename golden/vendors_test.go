@@ -5,17 +5,12 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/generator"
-	"github.com/rotasmith/rotasmith/templates"
 )
 
 // V1, V5, V7, V10, V12, V14, V15, V16: what vendors say today and no call of a rotation
 // shows stands in the project's own pages, or is said when the project is made.
 func TestVendorsToday(t *testing.T) {
-	c, err := generator.Open(templates.FS, templates.Root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	renderer := generator.NewRenderer(c)
+	c, renderer := openTemplates(t)
 	for _, test := range []struct {
 		row, provider, page, says string
 	}{
