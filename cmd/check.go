@@ -103,7 +103,9 @@ func (t *tally) hint(dirs []string) string {
 	switch {
 	case t.Kinds[project.AnswersChanged] > 0:
 		return "rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes the files for the changed answers, to compare and take over"
-	case t.Kinds[project.Edited]+t.Kinds[project.Missing] > 0:
+	case t.Kinds[project.Edited] == 0 && t.Kinds[project.Missing] > 0:
+		return "restore the missing file: git checkout -- FILE, or rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes it"
+	case t.Kinds[project.Edited] > 0:
 		return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
 	case t.byHand:
 		return "take over by hand what has no diff here: a mode or an empty file"
