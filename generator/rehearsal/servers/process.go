@@ -44,6 +44,7 @@ func start(ctx context.Context, kind Kind, command []string, ready string, log i
 	up, first := make(chan struct{}), new(strings.Builder)
 	go func() {
 		defer close(p.ended)
+		isUp := false
 		var output io.Reader = stdout
 		if log != nil {
 			output = io.TeeReader(stdout, log)
@@ -51,10 +52,14 @@ func start(ctx context.Context, kind Kind, command []string, ready string, log i
 		}
 		for lines := bufio.NewScanner(output); lines.Scan(); {
 			if strings.Contains(lines.Text(), ready) {
+				isUp = true
 				close(up)
 				break
 			}
 			fmt.Fprintln(first, lines.Text())
+		}
+		if !isUp { // the server has died, and its script waits for orders
+			_ = stdin.Close()
 		}
 		_, _ = io.Copy(io.Discard, output)
 		_ = cmd.Wait() // how it ended says nothing: the server is killed

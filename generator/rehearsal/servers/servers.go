@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -214,13 +215,21 @@ func cached(elem ...string) string {
 	return filepath.Join(append([]string{dir, "rotasmith"}, elem...)...)
 }
 
+// Servers listen below the ports that the system gives to clients, which begin at 32768 on Linux and higher elsewhere: a client could
+// otherwise have a server's port while that starts or is halted.
+// https://docs.kernel.org/networking/ip-sysctl.html (ip_local_port_range)
+const lowestPort, highestPort = 15000, 32767
+
 // freePort returns a port that nothing listened on a moment ago.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+func freePort() (port int, err error) {
+	for range 100 {
+		port = lowestPort + mathrand.IntN(highestPort-lowestPort+1)
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, listener.Close()
+		}
 	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+	return 0, err
 }
 
 func randomText() string {
