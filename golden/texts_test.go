@@ -37,3 +37,20 @@ func TestTextsNameWhatIsThere(t *testing.T) {
 		}
 	})
 }
+
+// TestTextsNameTheActor keeps words that name no one out of what a user reads.
+func TestTextsNameTheActor(t *testing.T) {
+	vague := regexp.MustCompile(`(?i)\b(whoever|nobody|somebody)\b`)
+	everyProject(t, func(t *testing.T, files tree) {
+		for name, text := range files {
+			if path.Ext(name) == ".go" {
+				continue
+			}
+			for line := range strings.Lines(text) {
+				if word := vague.FindString(line); word != "" {
+					t.Errorf("%s says %q: %s", name, word, strings.TrimSpace(line))
+				}
+			}
+		}
+	})
+}

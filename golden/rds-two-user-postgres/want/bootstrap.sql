@@ -32,7 +32,7 @@ SELECT NOT (:{?owner} AND :{?user_a} AND :{?user_b} AND :{?rotator}) AS unnamed 
     \set schema public
 \endif
 
--- Objects that the users created must not stand in for the server's own.
+-- Objects that the users created must not shadow the server's own.
 SET search_path = pg_catalog, pg_temp;
 SET standard_conforming_strings = on;
 SET client_min_messages = warning;

@@ -13,7 +13,7 @@ overdue_after_days = 32
 # alert_emails = ["on-call@example.com"]
 # runbook_url  = "https://github.com/example/rotator/blob/main/RUNBOOK.md"
 
-# Failures are told only where a CloudTrail trail records management events: "make trails" lists those of the region.
+# Alerts on failed rotations need a CloudTrail trail that records management events. After the first apply "make trails" lists those of the region.
 # Say "existing" if one of them does, or "create" to make one.
 trail = "unknown"
 
