@@ -99,6 +99,15 @@ golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and p
 	@test -f 'golden/$(or $(CASE),.)/args' || test -z '$(CASE)' || { echo 'no golden/$(CASE)/args: write the command line there, one argument a line' >&2; exit 1; }
 	go test ./golden -timeout 60m -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
+.PHONY: history
+history: ## Record the templates as those of VERSION=v1.2.3, which an update of its projects merges with
+	@test -n '$(VERSION)' || { echo 'name the version that is to be released: make history VERSION=v1.2.3' >&2; exit 1; }
+	go test ./golden -run '^TestHistory$$' -record '$(VERSION)'
+
+.PHONY: released
+released: ## Refuse to release VERSION=v1.2.3 while its templates are not recorded
+	go test ./golden -run '^TestHistory$$' -released '$(VERSION)'
+
 .PHONY: reference
 reference: ## Write the reference in the README anew, from the commands and the one list of questions
 	go test ./cmd -run '^TestReference$$' -update

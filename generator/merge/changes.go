@@ -6,26 +6,72 @@ import (
 	"github.com/aymanbagabas/go-udiff/lcs"
 )
 
-// changes returns what leads from base to side, in order. lcs gives up on long differences and lumps them together: what it lumps is looked
-// at again.
+// changes returns what leads from base to side, in order. What could stand in several places stands in the last one, as git has it: a copy
+// of lines that is inserted below them is no other than one above.
 func changes(base, side []string) []lcs.Diff {
-	found := lcs.DiffLines(base, side)
-	if len(found) == 1 && found[0] == (lcs.Diff{End: len(base), ReplEnd: len(side)}) {
-		anchors := commonLandmarks(base, side)
-		if len(anchors) == 0 {
-			return found
+	all := differences(base, side)
+	for i := range slices.Backward(all) {
+		next := lcs.Diff{Start: len(base), ReplStart: len(side)}
+		if i+1 < len(all) {
+			next = all[i+1]
 		}
-		found = between(anchors, len(base), len(side))
-	}
-	var all []lcs.Diff
-	for _, f := range found {
-		for _, c := range changes(base[f.Start:f.End], side[f.ReplStart:f.ReplEnd]) {
-			all = append(all, lcs.Diff{
-				Start: f.Start + c.Start, End: f.Start + c.End, ReplStart: f.ReplStart + c.ReplStart, ReplEnd: f.ReplStart + c.ReplEnd,
-			})
+		for c := &all[i]; c.End < next.Start && slides(*c, base, side); {
+			c.Start, c.End, c.ReplStart, c.ReplEnd = c.Start+1, c.End+1, c.ReplStart+1, c.ReplEnd+1
 		}
 	}
 	return all
+}
+
+// slides reports whether a change may stand a line further on: it only inserts or deletes, and begins with the line that follows it.
+func slides(c lcs.Diff, base, side []string) bool {
+	switch {
+	case c.Start == c.End:
+		return side[c.ReplStart] == side[c.ReplEnd]
+	case c.ReplStart == c.ReplEnd:
+		return base[c.Start] == base[c.End]
+	}
+	return false
+}
+
+// differences returns what leads from base to side, in order. lcs gives up on long differences and lumps them together: what it lumps is
+// looked at again.
+func differences(base, side []string) []lcs.Diff {
+	head, tail := commonEnds(base, side)
+	part := lcs.Diff{Start: head, End: len(base) - tail, ReplStart: head, ReplEnd: len(side) - tail}
+	if part.Start == part.End || part.ReplStart == part.ReplEnd {
+		if part.Start == part.End && part.ReplStart == part.ReplEnd {
+			return nil
+		}
+		return []lcs.Diff{part}
+	}
+	inBase, inSide := base[part.Start:part.End], side[part.ReplStart:part.ReplEnd]
+	found := lcs.DiffLines(inBase, inSide)
+	if len(found) == 1 && found[0] == (lcs.Diff{End: len(inBase), ReplEnd: len(inSide)}) {
+		anchors := commonLandmarks(inBase, inSide)
+		if len(anchors) == 0 {
+			return []lcs.Diff{part}
+		}
+		found = between(anchors, len(inBase), len(inSide))
+	}
+	var all []lcs.Diff
+	for _, f := range found {
+		for _, c := range differences(inBase[f.Start:f.End], inSide[f.ReplStart:f.ReplEnd]) {
+			from, to := head+f.Start, head+f.ReplStart
+			all = append(all, lcs.Diff{Start: from + c.Start, End: from + c.End, ReplStart: to + c.ReplStart, ReplEnd: to + c.ReplEnd})
+		}
+	}
+	return all
+}
+
+// commonEnds returns with how many lines two texts both begin, and with how many of the others both end.
+func commonEnds(a, b []string) (head, tail int) {
+	for head < min(len(a), len(b)) && a[head] == b[head] {
+		head++
+	}
+	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	return head, tail
 }
 
 // landmark is a line that stands once in each of two texts: where.
