@@ -68,8 +68,8 @@ fuzz: setup ## Run what is tried at random for long: 2,000 pairs of users a serv
 		while read -r name package; do go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" || exit; done
 
 .PHONY: mutants
-mutants: ## Plant faults in the emitted rotators, N at the most, and print those that no test of theirs notices
-	go -C .ci/tools/mutants run . $(N:%=-n %) $(SEED:%=-seed %) "$(CURDIR)"
+mutants: ## Plant faults in the emitted rotators and in the merge, N at the most, and print those that no test notices
+	go -C .ci/tools/mutants run . $(N:%=-n %) $(SEED:%=-seed %) $(ONLY:%=-only '%') "$(CURDIR)"
 
 .PHONY: tidy
 tidy: ## Refuse a go.mod that is not tidy

@@ -48,9 +48,9 @@ func HasMarkers(text []byte) bool {
 func File(path string, base, yours, theirs []byte) Result {
 	switch {
 	case bytes.Equal(yours, theirs), base != nil && bytes.Equal(base, theirs):
-		return Result{Text: yours}
+		return Result{Text: append([]byte{}, yours...)}
 	case base != nil && bytes.Equal(base, yours):
-		return Result{Text: theirs}
+		return Result{Text: append([]byte{}, theirs...)}
 	case !isText(base) || !isText(yours) || !isText(theirs):
 		return Result{Reason: "not text in UTF-8"}
 	}

@@ -87,6 +87,7 @@ func TestFileOddTexts(t *testing.T) {
 		"row 17, binary":                       {"a.png", []byte("a\x00"), []byte("b\x00"), []byte("c\x00"), none, "not text in UTF-8\n"},
 		"row 17, binary, not edited":           {"a.png", []byte("a\x00"), []byte("a\x00"), []byte("c\x00"), []byte("c\x00"), ""},
 		"row 18, not UTF-8":                    {"a.txt", []byte("a\nb\nc\n"), []byte("\xff\nb\nc\n"), []byte("a\nb\nY\n"), none, "not text in UTF-8\n"},
+		"the template empties it":              {"a.txt", []byte("a\n"), []byte("a\n"), nil, []byte{}, ""},
 		"row 18, template unchanged":           {"a.txt", []byte("a\n"), []byte("\xff\n"), []byte("a\n"), []byte("\xff\n"), ""},
 		"row 31, no newline at your end":       {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc"), []byte("a\nb\nc\nY\n"), []byte("X\nb\nc\nY"), ""},
 		"row 31, no newline at their end":      {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc\n"), []byte("a\nb\nc"), []byte("X\nb\nc"), ""},

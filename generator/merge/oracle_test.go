@@ -116,7 +116,7 @@ func TestBesideGit(t *testing.T) {
 		}
 	}
 	t.Log(n, kinds)
-	if kinds["same"] < n*4/5 || kinds["both clean"] > n/200 || kinds["git alone clean"] > n/50 || kinds["git alone not clean"] > n/50 {
+	if kinds["same"] < n*2/3 || kinds["both clean"] > n/50 || kinds["git alone clean"] > n/50 || kinds["git alone not clean"] > n/50 {
 		t.Errorf("of %d: %v", n, kinds)
 	}
 }
