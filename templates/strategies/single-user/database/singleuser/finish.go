@@ -53,6 +53,9 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 
 // apply changes the password, proves it and moves AWSCURRENT.
 func (s *Strategy) apply(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, pending database.Account) error {
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
 	failure := session.Change(ctx, pending.User, pending.Password)
 	if failure != nil && !unanswered(failure) {
 		return s.dropRefused(ctx, r, found, failure)

@@ -233,13 +233,13 @@ func TestServerFull(t *testing.T) {
 	r.must(r.steps(whole...))
 }
 
-// C20, S1: a server that locks a user at the first wrong password gets none in a
-// rotation that nothing disturbs.
+// C20, S1: a user whose second wrong password locks it gets none in a rotation that
+// nothing disturbs.
 func TestNoWrongPassword(t *testing.T) {
 	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, config, "current", nil)
-			r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0)
+			r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0)
 			r.must(r.steps(whole...))
 			r.must(r.Settled(r.token))
 			for _, login := range r.server.Logins() {
@@ -249,6 +249,27 @@ func TestNoWrongPassword(t *testing.T) {
 			}
 			r.wantNext()
 		})
+	}
+}
+
+// C20, S1: a user whom one wrong password locks keeps its password where the server
+// knows one at a time: between the change and the label any client's log-in would
+// lock it, and after a kill the next delivery's.
+func TestLockedByOneWrongPassword(t *testing.T) {
+	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+		for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+			t.Run(mode+"/"+step, func(t *testing.T) {
+				r := newRig(t, config, "current", nil)
+				r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0)
+				if got := rotation.CodeOf(r.deliver(step)); got != rotation.CodeLocked {
+					t.Errorf("ended with code %q", got)
+				}
+				r.wantServer("current")
+				r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0)
+				r.must(r.steps(whole...))
+				r.must(r.Settled(r.token))
+			})
+		}
 	}
 }
 

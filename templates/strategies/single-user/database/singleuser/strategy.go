@@ -47,8 +47,9 @@ type Target interface {
 // passwords.
 type Locking interface {
 	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
-	// session's user. After a rotation that was killed in finishSecret the next
-	// delivery needs one: AWSCURRENT is refused before AWSPENDING logs in.
+	// session's user. While the server has another password than AWSCURRENT's, a
+	// client's log-in would do that; and after a kill the next delivery's, which
+	// tries AWSCURRENT first.
 	SurvivesRefusal(ctx context.Context) error
 }
 
@@ -161,6 +162,9 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 			return err
 		}
 	}
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
 	return s.dropRefused(ctx, r, found, session.Try(ctx, pending.User, pending.Password))
 }
 
@@ -221,11 +225,11 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
-	if own, ok := session.(Locking); ok {
-		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", own.SurvivesRefusal(ctx)))
-	}
-	found := &candidate{account: account.Writer(), session: session}
+	found := &candidate{account: account.Writer(), session: session, isCurrent: true}
 	defer found.close()
+	if _, ok := session.(Locking); ok {
+		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", found.survivesRefusal(ctx)))
+	}
 	changer, err := s.changer(ctx, r, found)
 	if err == nil {
 		defer changer.Close()
