@@ -92,7 +92,7 @@ func TestFallsBackInTheOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newTwoRig(t, self, two)
-			r.wantOutcome(r.deliver(rotation.StepSet), "", "current", "orders try orders")
+			r.wantOutcome(r.deliver(rotation.StepSet), "", "current current", "orders try orders")
 			r.wantOutcome(r.deliver(rotation.StepFinish), "", "current pending", "orders change orders")
 			r.wantLabels("pending", "")
 			said := r.Output()

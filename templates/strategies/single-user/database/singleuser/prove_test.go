@@ -180,7 +180,7 @@ func TestUserLimit(t *testing.T) {
 	for name, limits := range map[string]databasetest.Limits{
 		"one connection":     {Connections: 1},
 		"all but one in use": {Connections: 5},
-		"the last log-in":    {Logins: 3}, // setSecret, testSecret, finishSecret
+		"the last log-in":    {Logins: 4}, // setSecret twice, testSecret, finishSecret
 	} {
 		for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
@@ -231,6 +231,23 @@ func TestServerFull(t *testing.T) {
 	other.Close()
 	r.server.LimitAll(databasetest.Limits{})
 	r.must(r.steps(whole...))
+}
+
+// C20: nothing is begun where the server has no room for the log-in that proves the
+// new password beside the session that changes it.
+func TestNoRoomForTheProof(t *testing.T) {
+	for mode, sessions := range map[string]int{"self": 1, "admin": 2} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, configs[mode], "current", nil)
+			r.server.LimitAll(databasetest.Limits{Connections: sessions})
+			if got := rotation.CodeOf(r.deliver(rotation.StepSet)); got != rotation.CodeServerFull {
+				t.Errorf("ended with code %q", got)
+			}
+			r.server.LimitAll(databasetest.Limits{Connections: sessions + 1})
+			r.must(r.steps(whole...))
+			r.must(r.Settled(r.token))
+		})
+	}
 }
 
 // C20, S1: a user whose second wrong password locks it gets none in a rotation that

@@ -165,6 +165,11 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 	if err := found.survivesRefusal(ctx); err != nil {
 		return err
 	}
+	if found.isCurrent && found.session != nil { // finishSecret needs room for one log-in more
+		if err := s.logsIn(ctx, found.account); err != nil {
+			return err
+		}
+	}
 	return s.dropRefused(ctx, r, found, session.Try(ctx, pending.User, pending.Password))
 }
 
