@@ -28,7 +28,7 @@ func BaseQuestions() []Question {
 			Flag: true,
 		},
 		{
-			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
+			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the previous credential",
 			Why:   "decides how long the previous credential works beside the new one; most take the one without downtime",
 			First: true,
 		},

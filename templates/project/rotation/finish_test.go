@@ -247,7 +247,7 @@ func TestPromoteConflict(t *testing.T) {
 	b.wantHolder(rotation.StagePrevious, first)
 }
 
-// C5, C11: the second try compares anew: a pending value that fits the former
+// C5, C11: the second try compares anew: a pending value that fits the previous
 // AWSCURRENT and not the present one is refused.
 func TestPromoteConflictComparesAnew(t *testing.T) {
 	b := newBench(t, seed)

@@ -50,7 +50,7 @@ locals {
     ]...)
   }
 
-  # To find the former versions.
+  # To find the previous versions.
   secret_actions = ["secretsmanager:ListSecretVersionIds"]
 
   admin_acts   = var.change_as == "admin"

@@ -90,11 +90,11 @@ func decode(t testing.TB, text string) []byte {
 // TestForm: the form of a password is that of the log-in that worked. (C21)
 func TestForm(t *testing.T) {
 	const md5, scram = "md5", "scram-sha-256"
-	former, next := rotation.NewSensitive("former"), rotation.NewSensitive("next")
+	previous, next := rotation.NewSensitive("previous"), rotation.NewSensitive("next")
 	for _, test := range []struct {
-		request     uint32
-		setting     string
-		former, new bool // in SCRAM
+		request       uint32
+		setting       string
+		previous, new bool // in SCRAM
 	}{
 		{askedSASL, md5, true, true},
 		{askedSASL, scram, true, true},
@@ -103,9 +103,9 @@ func TestForm(t *testing.T) {
 		{0, md5, false, false}, // in clear text, or nobody has logged in
 		{0, scram, true, true},
 	} {
-		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, former}}
-		if s.usesSCRAM(former) != test.former || s.usesSCRAM(next) != test.new {
-			t.Errorf("asked for %d with the setting %s: got %t and %t", test.request, test.setting, s.usesSCRAM(former), s.usesSCRAM(next))
+		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, previous}}
+		if s.usesSCRAM(previous) != test.previous || s.usesSCRAM(next) != test.new {
+			t.Errorf("asked for %d with the setting %s: got %t and %t", test.request, test.setting, s.usesSCRAM(previous), s.usesSCRAM(next))
 		}
 	}
 }

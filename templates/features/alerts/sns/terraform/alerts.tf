@@ -195,7 +195,7 @@ resource "aws_cloudwatch_metric_alarm" "replica" {
   for_each = { for key, arn in local.secret_arns : key => arn if length(var.replicas) > 0 }
 
   alarm_name          = "${var.name}-${each.key}-replica"
-  alarm_description   = "The secret was rotated, but a replica has the former value. ${var.runbook_url}#a-replica-shows-a-former-value"
+  alarm_description   = "The secret was rotated, but a replica has the previous value. ${var.runbook_url}#a-replica-shows-a-previous-value"
   namespace           = "Rotasmith"
   metric_name         = "ReplicaFailures"
   dimensions          = { SecretId = each.value, Step = "finishSecret" }

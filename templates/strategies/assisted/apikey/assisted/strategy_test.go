@@ -132,7 +132,7 @@ func TestOnlyTheKeyCounts(t *testing.T) {
 	}
 }
 
-// K4, K5: the key of two generations ago is revoked, and neither the former one
+// K4, K5: the key of two generations ago is revoked, and neither the previous one
 // nor one that was refused, which may be someone else's.
 func TestRevokesWhatWasInForce(t *testing.T) {
 	b := newBench(t, asRevoker)
@@ -153,7 +153,7 @@ func TestRevokesWhatWasInForce(t *testing.T) {
 	}
 }
 
-// K4: where only a person can revoke, a former key that works is reported until it
+// K4: where only a person can revoke, a previous key that works is reported until it
 // does not.
 func TestAsksToRevoke(t *testing.T) {
 	b := newBench(t, asPlain)

@@ -94,7 +94,7 @@ func TestOverlap(t *testing.T) {
 	b.wantAlive("key1")
 }
 
-// C14: where the former key is to live on, the next rotation waits for clients that
+// C14: where the previous key is to live on, the next rotation waits for clients that
 // hold it; where it is compromised, no one waits.
 func TestTooSoon(t *testing.T) {
 	for immediate, want := range map[bool]rotation.Code{false: rotation.CodeTooSoon, true: ""} {
@@ -353,7 +353,7 @@ func TestCurrentWithoutID(t *testing.T) {
 	}
 }
 
-// K3: a provider that keeps two keys and lists none. What a former version names went
+// K3: a provider that keeps two keys and lists none. What a previous version names went
 // long ago, and revoking that makes no room.
 func TestNoListAndNoRoom(t *testing.T) {
 	b := newBench(t, kind{

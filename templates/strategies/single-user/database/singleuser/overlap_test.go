@@ -188,7 +188,7 @@ func TestOverlapAndNoLabel(t *testing.T) {
 	}
 }
 
-// C14: the former password is promised to live on, and the promise is kept from
+// C14: the previous password is promised to live on, and the promise is kept from
 // being broken by the next rotation.
 func TestOverlapsWithTheNext(t *testing.T) {
 	r := newTwoRig(t, self, twoPasswords{})

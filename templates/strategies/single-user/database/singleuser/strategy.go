@@ -1,7 +1,7 @@
 // Package singleuser rotates the password of one database user.
 //
 // Where the server lets a user have two passwords, setSecret adds the pending
-// one to AWSCURRENT's, and the former goes with the next rotation: AWSCURRENT
+// one to AWSCURRENT's, and the previous goes with the next rotation: AWSCURRENT
 // logs in at every moment ([Overlapper]).
 //
 // Everywhere else it applies late. Nothing before finishSecret changes the
@@ -102,7 +102,7 @@ func New(target Target, config Config) (*Strategy, error) {
 // Credential is the password alone.
 func (*Strategy) Credential() []string { return []string{database.KeyPassword} }
 
-// Overlaps reports whether the former password lives on until the next rotation.
+// Overlaps reports whether the previous password lives on until the next rotation.
 // Elsewhere it ends with this one.
 func (s *Strategy) Overlaps() bool {
 	target, ok := s.target.(Overlapping)

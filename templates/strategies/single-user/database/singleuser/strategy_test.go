@@ -384,7 +384,7 @@ func TestFinishAfterChange(t *testing.T) {
 	}
 }
 
-// S3, S8: the former password is put back even if the step's own time ran out
+// S3, S8: the previous password is put back even if the step's own time ran out
 // meanwhile: the invocation keeps some for that.
 func TestPutBackOutOfTime(t *testing.T) {
 	r := newRig(t, self, "current", nil)
@@ -423,7 +423,7 @@ func TestHosts(t *testing.T) {
 }
 
 // S3, C17: the server acknowledges a change and then refuses the new password.
-// The former one is put back and proven, and the pending value given up.
+// The previous one is put back and proven, and the pending value given up.
 func TestServerLies(t *testing.T) {
 	for name, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 		t.Run(name, func(t *testing.T) {

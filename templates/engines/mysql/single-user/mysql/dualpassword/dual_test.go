@@ -151,9 +151,9 @@ func (s modelSession) Overlap(ctx context.Context, changer database.Session, o s
 	}
 }
 
-func (s modelSession) Replace(ctx context.Context, former, password rotation.Sensitive, retain bool) error {
+func (s modelSession) Replace(ctx context.Context, previous, password rotation.Sensitive, retain bool) error {
 	defer s.m.look("replace")
-	err := s.Session.Replace(ctx, former, password, retain)
+	err := s.Session.Replace(ctx, previous, password, retain)
 	if errors.Is(err, databasetest.ErrNotPrimary) {
 		return rotation.Errorf(rotation.CodeServer, "not the primary password").Because(errNotPrimary)
 	}

@@ -48,7 +48,7 @@ var (
 )
 
 // Overlaps implements [singleuser.Overlapper]. Whether the user may keep its own
-// former password it finds out by asking to replace one that it does not have:
+// previous password it finds out by asking to replace one that it does not have:
 // a missing right is what the server says first.
 func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if version := s.Version(); !version.AtLeast(8, 0, 14) {
@@ -67,7 +67,7 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if err := s.Sole(ctx); err != nil {
 		return err
 	}
-	err = s.Alter(ctx, "keep the former password", fmt.Sprintf("ALTER USER /* only asks */ USER() IDENTIFIED BY %s REPLACE %s RETAIN CURRENT PASSWORD",
+	err = s.Alter(ctx, "keep the previous password", fmt.Sprintf("ALTER USER /* only asks */ USER() IDENTIFIED BY %s REPLACE %s RETAIN CURRENT PASSWORD",
 		mysqlconn.Literal(rand.Text()+"-a1B"), mysqlconn.Literal(rand.Text())))
 	if mysqlconn.NotPrimary(err) {
 		return nil
@@ -107,10 +107,10 @@ func (s *Session) Overlap(ctx context.Context, changer database.Session, o singl
 	return overlap(ctx, s, o)
 }
 
-// Replace sets the primary password of the session's own user if it is former.
-func (s *Session) Replace(ctx context.Context, former, password rotation.Sensitive, retain bool) error {
+// Replace sets the primary password of the session's own user if it is previous.
+func (s *Session) Replace(ctx context.Context, previous, password rotation.Sensitive, retain bool) error {
 	err := s.Alter(ctx, fmt.Sprintf("replace the password of %q", s.Name().User), fmt.Sprintf("ALTER USER USER() IDENTIFIED BY %s REPLACE %s%s",
-		mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(former.Reveal()), retaining(retain)))
+		mysqlconn.Literal(password.Reveal()), mysqlconn.Literal(previous.Reveal()), retaining(retain)))
 	if mysqlconn.NotPrimary(err) {
 		return rotation.Errorf(rotation.CodeServer, "the password to be replaced is not the user's primary one").Because(fmt.Errorf("%w: %w", errNotPrimary, err))
 	}
