@@ -13,7 +13,7 @@ func BaseQuestions() []Question {
 			Argument: true, Pattern: nameExpr, validate: validateName,
 		},
 		{
-			Key: "type", Prompt: "What to rotate", Help: "type of rotation",
+			Key: "type", Prompt: "Credential to rotate", Help: "type of rotation",
 			Why:  "decides what is rotated and whether clients notice; for a database most take two users, without downtime",
 			Flag: true,
 		},

@@ -67,7 +67,7 @@ resource "aws_cloudwatch_event_target" "failed" {
       "Where and when: region <region>, account <account>, <time>",
       "What Secrets Manager says: <error>",
       "Function: ${aws_lambda_function.this.function_name}; its log has the code of the failure (make logs).",
-      "What to do: ${var.runbook_url}#a-rotation-failed",
+      "Runbook: ${var.runbook_url}#a-rotation-failed",
     ] : "\"${line}\""])
   }
 
