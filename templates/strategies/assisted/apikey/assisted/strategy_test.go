@@ -100,6 +100,25 @@ func TestRefusesKeys(t *testing.T) {
 	b.refused(rotation.CodeBadSecret)
 }
 
+// C16: a secret that holds its key twice takes no new one: the copy would stay.
+func TestCopyOfTheKey(t *testing.T) {
+	b := newBench(t, asRevoker)
+	value, err := b.Value(rotation.StageCurrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := value.With("authorization", "Bearer "+apikeytest.FirstKey).Text().Reveal()
+	_, err = b.Store.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: &b.Secret, ClientRequestToken: aws.String(b.Token()), SecretString: &text,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := b.ledger.Create("made by hand", "")
+	b.supply(key.ID, key.Secret)
+	b.refused(rotation.CodeBadSecret)
+}
+
 // put puts a version with the label by hand.
 func put(b bench, value string) error {
 	_, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{

@@ -563,6 +563,33 @@ func TestPreflight(t *testing.T) {
 	b.wantAlive("first")
 }
 
+// C16: where the provider lists no keys, a preflight tries the admin's key by another
+// call, if there is one.
+func TestPreflightWithoutAList(t *testing.T) {
+	for name, test := range map[string]struct {
+		provider func(apikeytest.Provider) overlap.Provider
+		ok       bool
+	}{
+		"no call":          {func(p apikeytest.Provider) overlap.Provider { return listless{p} }, true},
+		"the key works":    {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, nil} }, true},
+		"the key does not": {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, errors.New("refused")} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if report := newBench(t, kind{plain, test.provider}, overlap.Config{}).preflight(); report.OK != test.ok {
+				t.Errorf("got %+v", report)
+			}
+		})
+	}
+}
+
+// trying is a provider that lists no keys and can try the admin's.
+type trying struct {
+	listless
+	err error
+}
+
+func (t trying) TryAdmin(context.Context, apikey.Account) error { return t.err }
+
 func (b *bench) preflight() rotation.Preflight {
 	b.t.Helper()
 	handler, err := b.Handler(b.Outside.Process())
