@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
 // TestSCRAMVerifier checks the verifier as a server does, against the exchange
@@ -126,6 +127,17 @@ func TestAttendant(t *testing.T) {
 		read, err := io.ReadAll(&attendant{Conn: client, learn: func(request uint32) { got = append(got, request) }})
 		if err != nil || string(read) != message || !slices.Equal(got, []uint32{askedSASL}) {
 			t.Errorf("in parts of %d: %q, %v, learnt %v", size, read, err, got)
+		}
+	}
+}
+
+// TestAttendedByNoAdmin: what the server asks an administrator for says nothing of the
+// users whose passwords it sets. (C21)
+func TestAttendedByNoAdmin(t *testing.T) {
+	conn, _ := net.Pipe()
+	for _, admin := range []bool{false, true} {
+		if attended := new(Target).attend(conn, database.Account{Admin: admin}) != conn; attended == admin {
+			t.Errorf("admin %t: attended %t", admin, attended)
 		}
 	}
 }

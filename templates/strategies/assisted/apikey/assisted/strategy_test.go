@@ -100,6 +100,27 @@ func TestRefusesKeys(t *testing.T) {
 	b.refused(rotation.CodeBadSecret)
 }
 
+// replace makes text AWSCURRENT.
+func (b bench) replace(text string) {
+	b.t.Helper()
+	_, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: &b.Secret, ClientRequestToken: aws.String(b.Token()), SecretString: &text,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// K7: a supply's id is taken although AWSCURRENT has none.
+func TestFirstID(t *testing.T) {
+	b := newBench(t, asRevoker)
+	b.replace(`{"api_key":"` + apikeytest.FirstKey + `"}`)
+	key := b.rotate()
+	if value, err := b.Value(rotation.StageCurrent); err != nil || apikey.ID(value) != key.ID {
+		t.Errorf("AWSCURRENT has the key %q (%v), want %s", apikey.ID(value), err, key.ID)
+	}
+}
+
 // C16: a secret that holds its key twice takes no new one: the copy would stay.
 func TestCopyOfTheKey(t *testing.T) {
 	b := newBench(t, asRevoker)
@@ -107,13 +128,7 @@ func TestCopyOfTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := value.With("authorization", "Bearer "+apikeytest.FirstKey).Text().Reveal()
-	_, err = b.Store.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{
-		SecretId: &b.Secret, ClientRequestToken: aws.String(b.Token()), SecretString: &text,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.replace(value.With("authorization", "Bearer "+apikeytest.FirstKey).Text().Reveal())
 	key, _ := b.ledger.Create("made by hand", "")
 	b.supply(key.ID, key.Secret)
 	b.refused(rotation.CodeBadSecret)
