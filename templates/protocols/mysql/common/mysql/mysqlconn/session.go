@@ -14,6 +14,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
 // closeTimeout bounds the farewell to a server that may have gone.
@@ -23,6 +24,7 @@ const closeTimeout = time.Second
 type Session struct {
 	conn     conn
 	user     string // who logged in
+	greeted  string // the connection's id, by the server's greeting
 	name     Name   // the account that answered for it
 	version  Version
 	readOnly bool
@@ -32,9 +34,12 @@ type Session struct {
 
 // begin learns what is to be known of the server and the user.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only")
+	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only, CONNECTION_ID() & 0xFFFFFFFF")
 	if err != nil {
 		return err
+	}
+	if rows[0][4] != s.greeted { // what is set and locked here may be met by others, and lost
+		return rotation.Errorf(rotation.CodeBadSecret, "the host is a connection pooler: it must be the database's own, or key %q must say that", database.KeyDatabaseHost)
 	}
 	s.settings, s.limits = settings(limits), limits
 	facts := rows[0]

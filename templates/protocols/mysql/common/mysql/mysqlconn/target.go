@@ -8,11 +8,14 @@
 package mysqlconn
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql/driver"
+	"encoding/binary"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -138,19 +141,21 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	if !account.Plaintext {
 		config.TLS = &tls.Config{RootCAs: t.roots, ServerName: account.ServerName, MinVersion: tls.VersionTLS12}
 	}
-	opened, err := dial(ctx, config)
+	said := new(greeting)
+	opened, err := dial(ctx, config, said)
 	if err != nil {
 		return nil, loginError(err, account, address)
 	}
-	return &Session{conn: opened.(conn), user: account.User}, nil
+	return &Session{conn: opened.(conn), user: account.User, greeted: said.connection()}, nil
 }
 
 // dial makes the one attempt that there is.
-func dial(ctx context.Context, config *mysql.Config) (opened driver.Conn, err error) {
+func dial(ctx context.Context, config *mysql.Config, said *greeting) (opened driver.Conn, err error) {
 	var dialled net.Conn
 	config.DialFunc = func(ctx context.Context, _, address string) (_ net.Conn, err error) {
 		dialled, err = database.Dial(ctx, address)
-		return dialled, err
+		said.Conn = dialled
+		return said, err
 	}
 	// The driver believes the lengths in a greeting, which something other
 	// than a MySQL server may have sent.
@@ -165,6 +170,35 @@ func dial(ctx context.Context, config *mysql.Config) (opened driver.Conn, err er
 		return nil, err
 	}
 	return connector.Connect(ctx)
+}
+
+// greeting is a connection that keeps the beginning of what the server says.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
+type greeting struct {
+	net.Conn
+	head []byte
+}
+
+// greetingSize has room for a packet's head, the protocol, a version and the
+// connection's id.
+const greetingSize = 256
+
+func (g *greeting) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	if room := greetingSize - len(g.head); room > 0 {
+		g.head = append(g.head, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// connection returns the id that the server gave the connection, "" if it gave none.
+func (g *greeting) connection() string {
+	const head, protocol = 4, 1
+	_, rest, ok := bytes.Cut(g.head[min(len(g.head), head+protocol):], []byte{0})
+	if !ok || len(rest) < 4 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(binary.LittleEndian.Uint32(rest)), 10)
 }
 
 // conn is what the driver's connections can do.
