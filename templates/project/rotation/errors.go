@@ -18,7 +18,7 @@ import (
 // refer to codes, never to message texts.
 type Code string
 
-// What the event, the function's configuration or the secret's labels say.
+// Codes for the event, the function's configuration and the secret's labels.
 const (
 	CodeBadEvent         Code = "bad-event"          // not a rotation event and not a preflight
 	CodeBadConfig        Code = "bad-config"         // an environment variable cannot be used
@@ -39,7 +39,7 @@ const (
 	CodeAwaitingOperator Code = "awaiting-operator"  // a person has to supply the new credential first
 )
 
-// What the server or service behind the credential says.
+// Codes for the server or service behind the credential.
 const (
 	CodeUnreachable    Code = "unreachable"     // no connection could be made
 	CodeNoAnswer       Code = "no-answer"       // a connection was made, and then nothing came
@@ -73,7 +73,7 @@ const (
 	CodeServer         Code = "server"          // any other refusal of the server
 )
 
-// What Secrets Manager or the function's own runtime says.
+// Codes for Secrets Manager and the function's own runtime.
 const (
 	CodeStoreDenied      Code = "store-denied"      // IAM refuses a Secrets Manager call
 	CodeStoreKey         Code = "store-key"         // KMS refuses to decrypt or encrypt the value

@@ -142,10 +142,11 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 // Labelled reads the labels afresh and returns what each of them names, by
 // label. Versions that have no value yet are left out, and so are previous ones that
 // are no JSON object and name nothing (C4); one that cannot be read is an error,
-// since whatever it names may be in use. What the step found when it began stays
-// what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older
-// than this delivery's own promotion are not taken for the present ones (C22): where
-// they stay without it, [CodeCurrentMoved] says that AWSCURRENT went elsewhere.
+// since a credential that it names may be in use. [Rotation.Recheck] and
+// [Rotation.Promote] still compare with the labels that the step found when it
+// began. Labels that are older than this delivery's own promotion are not taken for
+// the present ones (C22): where they stay without it, [CodeCurrentMoved] says that
+// AWSCURRENT went elsewhere.
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 	stages, err := r.stages(ctx)
 	if err != nil {

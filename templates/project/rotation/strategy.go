@@ -60,9 +60,9 @@ type Strategy interface {
 // that must know what became of the value.
 type Keeper interface {
 	// Stored is called in the invocation of Next: with ok if the value is the
-	// pending version's now, and without if it certainly is not. It is not
-	// called if no one can tell. What it returns fails the step, unless storing
-	// has failed by itself.
+	// pending version's now, and without if it certainly is not. It is not called
+	// if that is unknown. Its error fails the step, unless storing has failed by
+	// itself.
 	Stored(ctx context.Context, r *Rotation, value Value, ok bool) error
 }
 

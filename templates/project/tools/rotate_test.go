@@ -23,7 +23,7 @@ const (
 	functionARN = "arn:aws:lambda:eu-west-1:111122223333:function:rotator"
 )
 
-// Whatever state a secret is in, verify ends well only after a whole rotation, and says what is missing otherwise.
+// In every state of a secret, verify ends well only after a whole rotation, and says what is missing otherwise.
 func TestVerify(t *testing.T) {
 	const token = "11111111-2222-4333-8444-555555555555"
 	line := func(msg, step, more string) string {
