@@ -30,8 +30,8 @@ const MaxName mysqlconn.NameLimit = 32
 type Target struct{ *mysqlconn.Target }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the
+// engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 // Names returns the accounts of a user that the session's user may see.
 func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
 	catalogue := "mysql.user"
-	if s.Version().AtLeast(8, 0, 21) { // whoever may create users may read this one
+	if s.Version().AtLeast(8, 0, 21) { // users with CREATE USER may read this one
 		catalogue = "information_schema.user_attributes"
 	}
 	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))

@@ -25,8 +25,8 @@ var (
 // New returns a target on top of engine.
 func New(engine *mariadb.Target) Target { return Target{engine} }
 
-// Overlaps implements [singleuser.Overlapping]. What a user may do to itself is
-// to change one password.
+// Overlaps implements [singleuser.Overlapping]. A user may change only one password
+// of its own.
 func (Target) Overlaps(asAdmin bool) bool { return asAdmin }
 
 // Login implements [singleuser.Target].

@@ -26,7 +26,7 @@ var (
 func New(engine *mysql.Target) Target { return Target{engine} }
 
 // Overlaps implements [singleuser.Overlapping]: it is true of every MySQL from
-// 8.0.14 on, whoever changes the password.
+// 8.0.14 on, for the user itself and for an admin.
 func (Target) Overlaps(bool) bool { return true }
 
 // Login implements [singleuser.Target].

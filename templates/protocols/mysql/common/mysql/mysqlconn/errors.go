@@ -150,8 +150,8 @@ func statementError(err error, doing string) error {
 	return rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", doing).Because(err)
 }
 
-// refused classifies what a server answered to a statement. What means a wrong
-// password at the log-in is a missing right here.
+// refused classifies what a server answered to a statement. An error that means
+// a wrong password at the log-in means a missing right here.
 func refused(refusal *mysql.MySQLError, doing string) error {
 	say := func(code rotation.Code, text string) error {
 		return rotation.Errorf(code, "%s: %s (error %d)", doing, text, refusal.Number).Because(refusal)

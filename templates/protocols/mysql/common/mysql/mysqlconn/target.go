@@ -29,7 +29,7 @@ const (
 
 // timeouts are what a session asks the server to end its work after. A process
 // that was frozen, or killed without closing its connection, is thus gone from
-// the server before anybody else is let in.
+// the server before another process is let in.
 type timeouts struct {
 	// idle ends a session that sends nothing. It spans a log-in elsewhere and
 	// a few calls to Secrets Manager, which is what sessions wait for.
@@ -68,7 +68,7 @@ type Target struct {
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters, of a server with such
-// names. What it cannot work with is a [rotation.CodeBadConfig].
+// names. A length that the engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int, names NameLimit) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
 	// The rules of validate_password and simple_password_check, where they are
