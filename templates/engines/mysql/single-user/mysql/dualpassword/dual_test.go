@@ -367,3 +367,21 @@ func TestLocksAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestRemembers reads whether a user's passwords may be used again. (S6)
+func TestRemembers(t *testing.T) {
+	const created = "CREATE USER `orders`@`%` IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"
+	for rules, want := range map[string][2]bool{ // by defaults of 0, and of 5 and 30
+		" PASSWORD HISTORY DEFAULT PASSWORD REUSE INTERVAL DEFAULT PASSWORD REQUIRE CURRENT DEFAULT": {false, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY PASSWORD REQUIRE CURRENT DEFAULT":         {false, false},
+		" PASSWORD HISTORY 3 PASSWORD REUSE INTERVAL 0 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 1 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL DEFAULT":                                        {false, true},
+	} {
+		for i, defaults := range [][]string{{"0", "0"}, {"5", "30"}} {
+			if got := remembers(created+rules, defaults); got != want[i] {
+				t.Errorf("%q with %v: got %t", rules, defaults, got)
+			}
+		}
+	}
+}
