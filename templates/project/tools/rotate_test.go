@@ -74,7 +74,7 @@ func TestVerify(t *testing.T) {
 		"killed in the middle": {
 			before: begin,
 			log:    []string{line("step done", "createSecret", ""), line("step done", "setSecret", "")},
-			want:   []string{"setSecret is done, and testSecret has told nothing", "timeout"},
+			want:   []string{"setSecret is done, and testSecret has logged nothing", "timeout"},
 		},
 		"not invoked":                       {before: begin, want: []string{"could not invoke it"}},
 		"the log is forbidden":              {before: begin, logErr: errors.New("AccessDenied"), want: []string{"cannot be read (AccessDenied)", "make logs"}},
