@@ -296,7 +296,7 @@ func (s *Strategy) other(r *rotation.Rotation, account database.Account) (string
 		other = mandate.Users[1]
 	}
 	if account.Alternate != "" && account.Alternate != other {
-		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, and the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
+		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, but the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
 	}
 	return other, nil
 }
