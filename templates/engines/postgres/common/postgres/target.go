@@ -26,7 +26,7 @@ var kind = postgresconn.Kind{
 // limit worth naming.
 const maxPasswordLength = 128
 
-// timeouts are what a session asks the server to end its work after. A process
+// timeouts are the limits that a session sets on the server for its work. A process
 // that was frozen, or killed without closing its connection, is thus gone from the
 // server before another process is let in.
 type timeouts struct {

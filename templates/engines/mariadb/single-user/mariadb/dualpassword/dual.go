@@ -52,7 +52,7 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	case !asAdmin:
 		return rotation.Errorf(rotation.CodePermission, "a user cannot give itself two passwords")
 	case !version.AtLeast(10, 4, 0):
-		return rotation.Errorf(rotation.CodeServer, "%s knows one password a user, MariaDB 10.4 two", version)
+		return rotation.Errorf(rotation.CodeServer, "%s keeps one password per user, two need MariaDB 10.4", version)
 	default:
 		return s.Diagnose(ctx, s.Name().User)
 	}
