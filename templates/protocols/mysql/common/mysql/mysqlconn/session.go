@@ -48,8 +48,8 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 	return s.identify(facts[0])
 }
 
-// settings returns the statement that makes a session independent of what is
-// set for its server and its user.
+// settings returns the statement that makes a session independent of the settings of
+// its server and its user.
 func settings(limits timeouts) string {
 	return fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1"+
 		// This decides how SHOW GRANTS quotes names, and how the server reads a backslash.
@@ -150,7 +150,7 @@ func (s *Session) Alter(ctx context.Context, doing, statement string) error {
 }
 
 // first returns the first error of a statement on users that failed with err. MariaDB
-// answers the last, which says of every such failure that there was one.
+// answers with the last, which does not tell the cause.
 func (s *Session) first(ctx context.Context, err error) error {
 	rows, asking := s.Select(ctx, "ask what was wrong", "SHOW ERRORS")
 	if asking != nil || len(rows) == 0 {

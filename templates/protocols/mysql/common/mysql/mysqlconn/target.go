@@ -30,9 +30,9 @@ const (
 	maxPasswordLength = 41
 )
 
-// timeouts are what a session asks the server to end its work after. A process
-// that was frozen, or killed without closing its connection, is thus gone from
-// the server before anybody else is let in.
+// timeouts are the limits that a session sets on the server for its work. A
+// process that was frozen, or killed without closing its connection, is thus
+// gone from the server before another process is let in.
 type timeouts struct {
 	// idle ends a session that sends nothing. It spans a log-in elsewhere and
 	// a few calls to Secrets Manager, which is what sessions wait for.
@@ -71,7 +71,7 @@ type Target struct {
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters, of a server with such
-// names. What it cannot work with is a [rotation.CodeBadConfig].
+// names. A length that the engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int, names NameLimit) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
 	// The rules of validate_password and simple_password_check, where they are
@@ -97,8 +97,9 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 }
 
 // Prove logs in for account and leaves again, and asks nothing: applications may
-// be waiting for it to be over. So it does not see what a server tells only to
-// a statement: whose session it is, and on some that the password has expired.
+// be waiting for it to be over. So it does not see facts that a server tells
+// only to a statement: the session's user, and on some servers that the password
+// has expired.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
 	s, err := t.open(ctx, account, func(context.Context, *Session) error { return nil })
 	if err != nil {
