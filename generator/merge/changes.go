@@ -33,34 +33,36 @@ func slides(c lcs.Diff, base, side []string) bool {
 	return false
 }
 
-// differences returns what leads from base to side, in order. lcs gives up on long differences and lumps them together: what it lumps is
-// looked at again.
+// manyLines is how many lines may come and go for lcs to find the fewest. Where there are more, it guesses.
+const manyLines = 100
+
+// differences returns what leads from base to side, in order. Where that is much, it looks between the lines that stand once in both.
 func differences(base, side []string) []lcs.Diff {
 	head, tail := commonEnds(base, side)
-	part := lcs.Diff{Start: head, End: len(base) - tail, ReplStart: head, ReplEnd: len(side) - tail}
-	if part.Start == part.End || part.ReplStart == part.ReplEnd {
-		if part.Start == part.End && part.ReplStart == part.ReplEnd {
-			return nil
-		}
-		return []lcs.Diff{part}
-	}
-	inBase, inSide := base[part.Start:part.End], side[part.ReplStart:part.ReplEnd]
+	inBase, inSide := base[head:len(base)-tail], side[head:len(side)-tail]
 	found := lcs.DiffLines(inBase, inSide)
-	if len(found) == 1 && found[0] == (lcs.Diff{End: len(inBase), ReplEnd: len(inSide)}) {
-		anchors := commonLandmarks(inBase, inSide)
-		if len(anchors) == 0 {
-			return []lcs.Diff{part}
-		}
-		found = between(anchors, len(inBase), len(inSide))
-	}
-	var all []lcs.Diff
-	for _, f := range found {
-		for _, c := range differences(inBase[f.Start:f.End], inSide[f.ReplStart:f.ReplEnd]) {
-			from, to := head+f.Start, head+f.ReplStart
-			all = append(all, lcs.Diff{Start: from + c.Start, End: from + c.End, ReplStart: to + c.ReplStart, ReplEnd: to + c.ReplEnd})
+	if lines(found) > manyLines {
+		if landmarks := commonLandmarks(inBase, inSide); len(landmarks) > 0 {
+			found = between(landmarks, inBase, inSide)
 		}
 	}
-	return all
+	for i := range found {
+		found[i] = moved(found[i], head, head)
+	}
+	return found
+}
+
+// lines returns how many lines come and go with changes.
+func lines(changes []lcs.Diff) (n int) {
+	for _, c := range changes {
+		n += c.End - c.Start + c.ReplEnd - c.ReplStart
+	}
+	return n
+}
+
+// moved is a change of parts of two texts in the whole of them, where the parts begin at the lines base and side.
+func moved(c lcs.Diff, base, side int) lcs.Diff {
+	return lcs.Diff{Start: base + c.Start, End: base + c.End, ReplStart: side + c.ReplStart, ReplEnd: side + c.ReplEnd}
 }
 
 // commonEnds returns with how many lines two texts both begin, and with how many of the others both end.
@@ -128,14 +130,15 @@ func soleLines(lines []string) map[string]int {
 	return at
 }
 
-// between returns the parts of two texts that landmarks part, which end at the lengths.
-func between(landmarks []landmark, base, side int) []lcs.Diff {
-	var parts []lcs.Diff
-	next := lcs.Diff{}
-	for _, l := range append(landmarks, landmark{base, side}) {
-		next.End, next.ReplEnd = l.base, l.side
-		parts = append(parts, next)
-		next = lcs.Diff{Start: l.base + 1, ReplStart: l.side + 1}
+// between returns the differences between two texts that agree in the landmarks.
+func between(landmarks []landmark, base, side []string) []lcs.Diff {
+	var all []lcs.Diff
+	from := landmark{}
+	for _, to := range append(landmarks, landmark{len(base), len(side)}) {
+		for _, c := range differences(base[from.base:to.base], side[from.side:to.side]) {
+			all = append(all, moved(c, from.base, from.side))
+		}
+		from = landmark{to.base + 1, to.side + 1}
 	}
-	return parts
+	return all
 }

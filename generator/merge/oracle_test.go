@@ -31,13 +31,13 @@ func git(t *testing.T, dir string, x triple) (merged string, clean bool) {
 
 // distinct returns texts in which no line stands twice, so that there is one way only to see what was changed. Some changes are made on both
 // sides.
-func distinct(r *rand.Rand) triple {
-	base := make([]string, 1+r.IntN(30))
+func distinct(r *rand.Rand, lines, edits int) triple {
+	base := make([]string, lines)
 	for i := range base {
 		base[i] = fmt.Sprintf("line %d", i)
 	}
 	yours, theirs := slices.Clone(base), slices.Clone(base)
-	for i := range 1 + r.IntN(6) {
+	for i := range edits {
 		at := r.IntN(len(base))
 		text := fmt.Sprintf("edit %d", i)
 		for _, side := range [][]*[]string{{&yours}, {&theirs}, {&yours, &theirs}}[r.IntN(3)] {
@@ -70,8 +70,11 @@ func TestAsGit(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	dir := t.TempDir()
 	n, conflicts := tries(600), 0
-	for range n {
-		x := distinct(r)
+	for i := range n {
+		x := distinct(r, 1+r.IntN(30), 1+r.IntN(6))
+		if i%50 == 0 { // more than lcs looks for in one go
+			x = distinct(r, 1000, 300)
+		}
 		want, clean := git(t, dir, x)
 		if got := x.merge("notes.txt"); string(got.Text) != want || got.Clean() != clean {
 			t.Fatalf("%s\nmerged %q\ngit    %q", x, got.Text, want)
@@ -118,5 +121,28 @@ func TestBesideGit(t *testing.T) {
 	t.Log(n, kinds)
 	if kinds["same"] < n*2/3 || kinds["both clean"] > n/50 || kinds["git alone clean"] > n/50 || kinds["git alone not clean"] > n/50 {
 		t.Errorf("of %d: %v", n, kinds)
+	}
+}
+
+// A text whose beginning and end are written anew is still known by what stands between them.
+func TestLongRewrite(t *testing.T) {
+	lines := func(name string, n int) (text string) {
+		for i := range n {
+			text += fmt.Sprintf("%s %d\n\n", name, i)
+		}
+		return text
+	}
+	middle, edited := lines("middle", 300), lines("middle", 150)+"theirs\n"+strings.TrimPrefix(lines("middle", 300), lines("middle", 150))
+	x := triple{
+		lines("head", 200) + middle + lines("foot", 200),
+		lines("my head", 250) + middle + lines("my foot", 150),
+		lines("head", 200) + edited + lines("foot", 200),
+	}
+	want := lines("my head", 250) + edited + lines("my foot", 150)
+	if got := x.merge(prose); string(got.Text) != want {
+		t.Errorf("%d conflicts", len(got.Conflicts))
+	}
+	if err := holds(x); err != nil {
+		t.Error(err)
 	}
 }
