@@ -105,7 +105,7 @@ func (p *project) test(overlay string, folders []string, flags ...string) (faile
 		return "", err
 	}
 	for line := range strings.Lines(string(out)) {
-		if text := strings.TrimSpace(line); strings.HasPrefix(text, "--- FAIL") || strings.HasPrefix(text, "panic:") {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "--- FAIL") || strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:") {
 			failed = strings.TrimPrefix(text, "--- FAIL: ")
 			if strings.Contains(failed, "/") {
 				break // the subtest tells more than the test
