@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"errors"
 	"flag"
 	"io/fs"
 	"maps"
@@ -129,6 +130,9 @@ func TestRecord(t *testing.T) {
 	}
 	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(nil), map[string]string{"bad": "name: x\n"}); err == nil || !strings.HasPrefix(err.Error(), "case bad: ") {
 		t.Errorf("a case that the templates do not give: %v", err)
+	}
+	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, os.DirFS("nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("templates that cannot be read: %v", err)
 	}
 	if _, err := history.Record([]byte("damaged"), "v1.0.0", generatortest.Root, generatortest.Tree(nil), nil); err == nil {
 		t.Error("a damaged archive is taken for an empty one")
