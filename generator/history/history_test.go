@@ -128,6 +128,13 @@ func TestRecord(t *testing.T) {
 			t.Errorf("%q: %v", version, err)
 		}
 	}
+	one, err := record(nil, "v1.0.0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := record(one, "v0.9.0", nil); err == nil {
+		t.Error("an older version follows the only one")
+	}
 	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(nil), map[string]string{"bad": "name: x\n"}); err == nil || !strings.HasPrefix(err.Error(), "case bad: ") {
 		t.Errorf("a case that the templates do not give: %v", err)
 	}
@@ -136,6 +143,9 @@ func TestRecord(t *testing.T) {
 	}
 	if _, err := history.Record([]byte("damaged"), "v1.0.0", generatortest.Root, generatortest.Tree(nil), nil); err == nil {
 		t.Error("a damaged archive is taken for an empty one")
+	}
+	if _, err := history.Read([]byte("damaged")); err == nil {
+		t.Error("a damaged archive can be read")
 	}
 }
 
@@ -191,6 +201,17 @@ func TestFind(t *testing.T) {
 	// Answers that the versions refuse find nothing.
 	if found := history.Find(points, parsed(t, "name: orders\ntype: none\n"), map[string]string{"new.txt": digest("new\n")}); len(found) != 0 {
 		t.Errorf("with a bad answer: found %q", found)
+	}
+}
+
+// Templates that this program can no longer read find nothing.
+func TestFindInUnreadableTemplates(t *testing.T) {
+	archive, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(map[string]string{"engines/alpha/engine.yaml": "{"}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := history.Find(read(t, archive), parsed(t, pair), map[string]string{"run.sh": "x"}); len(found) != 0 {
+		t.Errorf("found %q", found)
 	}
 }
 

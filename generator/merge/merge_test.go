@@ -147,13 +147,13 @@ func TestDoubledAddresses(t *testing.T) {
 	after := texts(map[string]string{
 		"terraform/a.tf":             "resource \"x\" \"old\" {}\nresource \"x\" \"old\" {}\nlocals {\n a = 1\n}\nprovider \"aws\" {}\nterraform {}\nmoved {}\n",
 		"terraform/b.tf":             "variable \"v\" {}\nresource \"x\" \"y\" {}\ndata \"x\" \"y\" {}\nlocals {\n a = 2\n}\nprovider \"aws\" {\n alias = \"us\"\n}\n",
-		"terraform/c.tf":             "resource \"x\" \"y\" {}\noutput \"y\" {}\nmodule \"y\" {}\nprovider \"aws\" {\n alias = \"us\"\n}\nterraform {}\nmoved {}\n",
+		"terraform/c.tf":             "resource \"x\" \"y\" {}\ndata \"x\" \"y\" {}\noutput \"y\" {}\nmodule \"y\" {}\nprovider \"aws\" {\n alias = \"us\"\n}\nterraform {}\nmoved {}\n",
 		"terraform/d_override.tf":    "output \"y\" {}\n",
 		"terraform/override.tf":      "output \"y\" {}\n",
 		"terraform/terraform.tfvars": "y = 1\n",
 		"terraform/broken.tf":        "variable \"v\" {}\nresource {{\n",
 	})
-	want := []string{"local.a", "provider.aws.us", "var.v", "x.y"}
+	want := []string{"data.x.y", "local.a", "provider.aws.us", "var.v", "x.y"}
 	if got := merge.DoubledAddresses(before, after); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
