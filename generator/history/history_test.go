@@ -1,6 +1,8 @@
 package history_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"flag"
 	"io/fs"
@@ -120,6 +122,7 @@ func TestRecord(t *testing.T) {
 	for version, want := range map[string]string{
 		"v1.9.0":  "v1.9.0 does not follow v1.10.0, which is recorded",
 		"v1.9.1":  "v1.9.1 does not follow v1.10.0, which is recorded",
+		"v1.11":   `"v1.11" is no version such as v1.2.0`,
 		"1.11.0":  `"1.11.0" is no version such as v1.2.0`,
 		"(devel)": `"(devel)" is no version such as v1.2.0`,
 		"":        `"" is no version such as v1.2.0`,
@@ -144,8 +147,18 @@ func TestRecord(t *testing.T) {
 	if _, err := history.Record([]byte("damaged"), "v1.0.0", generatortest.Root, generatortest.Tree(nil), nil); err == nil {
 		t.Error("a damaged archive is taken for an empty one")
 	}
-	if _, err := history.Read([]byte("damaged")); err == nil {
-		t.Error("a damaged archive can be read")
+}
+
+// A damaged archive is told, wherever the damage is.
+func TestReadDamaged(t *testing.T) {
+	var empty bytes.Buffer
+	if err := gzip.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, archive := range map[string][]byte{"no archive": []byte("damaged"), "half an archive": archived(t)[:1000], "no index": empty.Bytes()} {
+		if _, err := history.Read(archive); err == nil || !strings.HasPrefix(err.Error(), "history of the templates: ") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
