@@ -146,10 +146,7 @@ func pack(entries []entry, trees []tree) ([]byte, error) {
 	}
 	archive := tar.NewWriter(compressed)
 	list, err := json.MarshalIndent(entries, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	err = add(archive, index, list)
+	err = errors.Join(err, add(archive, index, list))
 	for _, f := range files {
 		err = errors.Join(err, add(archive, path.Join(strconv.Itoa(f.from), f.path), trees[f.from][f.path]))
 	}

@@ -62,7 +62,7 @@ func File(path string, base, yours, theirs []byte) Result {
 	return f.judge(merged)
 }
 
-func isText(data []byte) bool { return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 }
+func isText(data []byte) bool { return utf8.Valid(data) && !bytes.Contains(data, []byte{0}) }
 
 // file is one to be merged.
 type file struct {
@@ -73,9 +73,10 @@ type file struct {
 // windows ends a line as Git checks it out on Windows.
 const windows = "\r\n"
 
-// endOf returns how lines end that the merge writes. rotasmith ends them with a newline: most of yours may have got another end since.
+// endOf returns how lines end that the merge writes: as most of yours do, where rotasmith itself has written newlines alone.
 func endOf(base, yours, theirs []byte) string {
-	if 2*bytes.Count(yours, []byte(windows)) > bytes.Count(yours, []byte("\n")) && bytes.IndexByte(base, '\r') < 0 && bytes.IndexByte(theirs, '\r') < 0 {
+	wrote := bytes.Contains(base, []byte("\r")) || bytes.Contains(theirs, []byte("\r"))
+	if !wrote && 2*bytes.Count(yours, []byte(windows)) > bytes.Count(yours, []byte("\n")) {
 		return windows
 	}
 	return "\n"

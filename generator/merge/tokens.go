@@ -35,12 +35,10 @@ func goTokens(name, text string, add func(line int, token string)) {
 	s.Init(file, []byte(text), nil, scanner.ScanComments)
 	for {
 		pos, tok, literal := s.Scan()
-		switch {
-		case tok == token.EOF:
+		if tok == token.EOF {
 			return
-		case tok == token.SEMICOLON && literal != ";": // nothing is written there
-			continue
-		case literal == "":
+		}
+		if literal == "" {
 			literal = tok.String()
 		}
 		add(file.PositionFor(pos, false).Line-1, literal)
