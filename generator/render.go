@@ -60,8 +60,8 @@ func (r *Renderer) Render(answers *Resolution) (*Result, error) {
 	return &Result{Spec: p.spec, Bill: p.bill, Plan: p.plan, Files: files}, nil
 }
 
-// RenderOnly makes those files of a project that are wanted by their path, in the order of the plan. What the generator itself writes is
-// never among them. Its error joins those of all files, and the others are returned with it.
+// RenderOnly makes those files of a project that are wanted by their path, in the order of the plan. Those that the generator itself writes
+// are never among them. Its error joins those of all files, and the others are returned with it.
 func (r *Renderer) RenderOnly(answers *Resolution, wanted func(path string) bool) ([]File, error) {
 	p, err := r.project(answers)
 	if err != nil {

@@ -136,7 +136,7 @@ func TestHistoryOfToday(t *testing.T) {
 		t.Error("a version without its templates may be released")
 	}
 
-	// What is recorded is what users get, but for the files in which the generator records it.
+	// The record is of the files that users get, but for those that the generator itself writes.
 	c := all[0]
 	emitted := c.emit(t).files
 	answers, err := generator.ParseAnswers(c.name, []byte(emitted[generator.AnswersFile]))

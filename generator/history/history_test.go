@@ -197,7 +197,7 @@ func TestRecordIsSmall(t *testing.T) {
 	}
 }
 
-// I10: what a version wrote is found by its digest, in whichever version that is; what has another digest is not.
+// I10: a text that a version wrote is found by its digest, in whichever version that is; a text of another digest is not.
 func TestFind(t *testing.T) {
 	points := read(t, archived(t))
 	digest := func(text string) string { return generator.Digest([]byte(text)) }
@@ -275,7 +275,7 @@ func TestFixture(t *testing.T) {
 	}
 }
 
-// What is embedded can be read.
+// The embedded history can be read.
 func TestPoints(t *testing.T) {
 	for _, p := range history.Points() {
 		if len(p.Cases) == 0 {

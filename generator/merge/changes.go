@@ -6,8 +6,8 @@ import (
 	"github.com/aymanbagabas/go-udiff/lcs"
 )
 
-// changes returns what leads from base to side, in order. What could stand in several places stands in the last one, as git has it: a copy
-// of lines that is inserted below them is no other than one above.
+// changes returns what leads from base to side, in order. A change that could stand in several places stands in the last one, as git has it: a
+// copy of lines that is inserted below them is no other than one above.
 func changes(base, side []string) []lcs.Diff {
 	all := differences(base, side)
 	for i := range slices.Backward(all) {

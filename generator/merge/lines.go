@@ -85,7 +85,7 @@ func (m *threeWay) regions() []region {
 	return regions(changes(m.base.keys, m.yours.keys), changes(m.base.keys, m.theirs.keys))
 }
 
-// merge writes what comes of the regions. What stands outside them is as you have it.
+// merge writes what comes of the regions. The lines outside them stand as you have them.
 func (m *threeWay) merge(all []region) {
 	written := 0 // lines of yours
 	for _, r := range all {

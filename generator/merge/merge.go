@@ -144,8 +144,6 @@ func (f *file) endsOpen() bool {
 		return open(f.theirs)
 	case f.theirs == "":
 		return open(f.yours)
-	case f.base == "":
-		return open(f.yours) && open(f.theirs)
 	case open(f.yours) == open(f.base):
 		return open(f.theirs)
 	}

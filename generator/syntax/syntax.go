@@ -16,7 +16,7 @@ import (
 )
 
 // Parse refuses text that is not what the name of its file says: Go, HCL, JSON, YAML or a go.mod. A name or a key that is declared twice is
-// refused too. Whatever else a file is called, anything may be in it.
+// refused too. A file of any other name may hold anything.
 func Parse(name string, text []byte) error {
 	switch path.Ext(name) {
 	case ".go":
