@@ -2,12 +2,11 @@
 package syntax
 
 import (
+	"encoding/json"
 	"errors"
 	"go/parser"
 	"go/token"
 	"path"
-
-	"encoding/json"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
