@@ -3,7 +3,6 @@ package history_test
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"flag"
 	"io/fs"
 	"maps"
@@ -108,6 +107,16 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// lockedFile is a tree with a file that cannot be read.
+type lockedFile struct{ fs.FS }
+
+func (l lockedFile) Open(name string) (fs.File, error) {
+	if name == "project/run.sh" {
+		return nil, fs.ErrPermission
+	}
+	return l.FS.Open(name)
+}
+
 // The newest point may be recorded again until it is released. An older one stays, and nothing comes between.
 func TestRecord(t *testing.T) {
 	archive := archived(t)
@@ -141,8 +150,10 @@ func TestRecord(t *testing.T) {
 	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(nil), map[string]string{"bad": "name: x\n"}); err == nil || !strings.HasPrefix(err.Error(), "case bad: ") {
 		t.Errorf("a case that the templates do not give: %v", err)
 	}
-	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, os.DirFS("nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("templates that cannot be read: %v", err)
+	for name, fsys := range map[string]fs.FS{"folder": os.DirFS("nowhere"), "file": lockedFile{generatortest.Tree(nil)}} {
+		if _, err := history.Record(nil, "v1.0.0", generatortest.Root, fsys, nil); err == nil {
+			t.Errorf("a %s that cannot be read is left out", name)
+		}
 	}
 	if _, err := history.Record([]byte("damaged"), "v1.0.0", generatortest.Root, generatortest.Tree(nil), nil); err == nil {
 		t.Error("a damaged archive is taken for an empty one")
@@ -155,9 +166,14 @@ func TestReadDamaged(t *testing.T) {
 	if err := gzip.NewWriter(&empty).Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, archive := range map[string][]byte{"no archive": []byte("damaged"), "half an archive": archived(t)[:1000], "no index": empty.Bytes()} {
+	damaged := [][]byte{[]byte("damaged"), empty.Bytes()}
+	whole := archived(t)
+	for end := 50; end < len(whole)-50; end += 50 {
+		damaged = append(damaged, whole[:end])
+	}
+	for i, archive := range damaged {
 		if _, err := history.Read(archive); err == nil || !strings.HasPrefix(err.Error(), "history of the templates: ") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%d, %d bytes: %v", i, len(archive), err)
 		}
 	}
 }
