@@ -135,22 +135,16 @@ func (f *file) text(m *threeWay) string {
 	return text
 }
 
-// endsOpen reports whether the last line has no end: as you have it, unless only the template has changed that. A text without any line has
-// no say.
+// endsOpen reports whether the last line has no end: as you have it, unless only the template has changed that.
 func (f *file) endsOpen() bool {
 	open := func(text string) bool { return !strings.HasSuffix(text, "\n") }
-	switch {
-	case f.yours == "":
-		return open(f.theirs)
-	case f.theirs == "":
-		return open(f.yours)
-	case open(f.yours) == open(f.base):
+	if open(f.yours) == open(f.base) {
 		return open(f.theirs)
 	}
 	return open(f.yours)
 }
 
-// judge turns a merge that does not parse, although all three texts do, into one conflict from the first change to the last.
+// judge turns a merge that does not parse, although both of its sides do, into one conflict from the first change to the last.
 func (f *file) judge(merged Result) Result {
 	if !merged.Clean() {
 		return merged
@@ -159,7 +153,7 @@ func (f *file) judge(merged Result) Result {
 	if err == nil {
 		return merged
 	}
-	for _, text := range []string{f.base, f.yours, f.theirs} {
+	for _, text := range []string{f.yours, f.theirs} {
 		if syntax.Parse(f.path, []byte(text)) != nil {
 			return merged
 		}
