@@ -12,9 +12,9 @@ const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
 `
 
 // record fills in the files that the generator itself writes. None holds a clock or a version: the same answers give the same bytes.
-func (p *project) record(plan Plan, files []File) error {
+func (p *project) record(files []File) error {
 	lock := -1
-	for i, e := range plan {
+	for i, e := range p.plan {
 		if e.Action != Record {
 			continue
 		}
@@ -38,7 +38,7 @@ func (p *project) record(plan Plan, files []File) error {
 	if err != nil {
 		return err
 	}
-	files[lock] = newFile(plan[lock], data)
+	files[lock] = newFile(p.plan[lock], data)
 	return nil
 }
 
