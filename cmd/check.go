@@ -154,7 +154,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	var failed []error
 	progress := a.progress()
 	p.begin()
-	for c := range checkAll(ctx, generator.NewRenderer(catalog), o.dirs) {
+	for c := range checkAll(ctx, a.renderer(catalog), o.dirs) {
 		total.add(c)
 		if c.err != nil {
 			failed = append(failed, c.err)

@@ -337,7 +337,7 @@ func (c *comparison) compareLock(f generator.File, answers string) error {
 		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil
 	}
-	text, err := (&generator.Lock{Answers: answers, Files: want}).Text()
+	text, err := (&generator.Lock{Answers: answers, Rotasmith: fresh.Rotasmith, Files: want}).Text()
 	if err != nil {
 		return err
 	}
