@@ -130,19 +130,27 @@ func (t *transaction) journal(file string, j journal) error {
 	return t.disk.WriteFile(file, text, 0o666)
 }
 
-// resume carries a transaction through that was decided, and clears away one that was not.
-func resume(d disk, index func(lines []string)) (carried bool, err error) {
+// resume carries a transaction through that was decided, and returns its files; it clears away one that was not.
+func resume(d disk, index func(lines []string)) (files []string, err error) {
 	j, err := readJournal(d, readyFolder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := d.Lstat(readyFolder); errors.Is(err, fs.ErrNotExist) {
-			return false, nil
+			return nil, nil
 		}
-		return false, d.RemoveAll(readyFolder)
+		return nil, d.RemoveAll(readyFolder)
 	case err != nil:
-		return false, err
+		return nil, err
 	}
-	return true, carryThrough(d, j, index)
+	return j.files(), carryThrough(d, j, index)
+}
+
+func (j *journal) files() []string {
+	files := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		files[i] = s.Path
+	}
+	return files
 }
 
 // takeBack turns the last transaction round, if no file of it was changed since. It returns the files.
@@ -153,7 +161,6 @@ func takeBack(d disk, index func(lines []string)) (files []string, err error) {
 	}
 	var changed []string
 	for _, s := range j.Steps {
-		files = append(files, s.Path)
 		is, err := digestAt(d, s.Path)
 		if err != nil {
 			return nil, err
@@ -168,7 +175,7 @@ func takeBack(d disk, index func(lines []string)) (files []string, err error) {
 	if err := d.Rename(undoFolder, readyFolder); err != nil {
 		return nil, err
 	}
-	return files, carryThrough(d, j, index)
+	return j.files(), carryThrough(d, j, index)
 }
 
 // ChangedError says which files were changed since an update, which can no longer be taken back.

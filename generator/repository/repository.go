@@ -52,13 +52,14 @@ func (r Repository) Missing(ctx context.Context) (why, cure string) {
 	return "", ""
 }
 
-// LastChange returns the commit that last changed a file of the project, empty if there is none. removed asks for the one that removed it.
-func (r Repository) LastChange(ctx context.Context, file string, removed bool) string {
-	args := []string{"log", "-1", "--format=%H"}
-	if removed {
-		args = append(args, "--diff-filter=D")
-	}
-	return r.say(ctx, append(args, "--", file)...)
+// LastWritten returns the commit that has last written a file of the project, empty if there is none.
+func (r Repository) LastWritten(ctx context.Context, file string) string {
+	return r.say(ctx, "log", "-1", "--format=%H", "--diff-filter=AM", "--", file)
+}
+
+// LastRemoved returns the commit that has last removed a file of the project, empty if there is none.
+func (r Repository) LastRemoved(ctx context.Context, file string) string {
+	return r.say(ctx, "log", "-1", "--format=%H", "--diff-filter=D", "--", file)
 }
 
 // Texts returns the contents of files of the project at revisions, by REVISION:PATH. One that is not there is not among them.
