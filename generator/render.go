@@ -75,6 +75,9 @@ func (r *Renderer) Render(answers *Resolution) (*Result, error) {
 	return &Result{Spec: spec, Bill: bill, Plan: plan, Files: files}, nil
 }
 
+// Catalog returns what the renderer makes projects of.
+func (r *Renderer) Catalog() *Catalog { return r.catalog }
+
 // Generate makes the project of answers, and asks nothing.
 func (r *Renderer) Generate(answers Answers) (*Result, error) {
 	return r.Render(r.catalog.Resolve(answers))

@@ -61,6 +61,9 @@ func (r *Resolution) take(q Question, answer Answer) {
 	}
 	value, err := r.accept(q, answer.Value)
 	if err != nil {
+		if msg, hint, ok := r.catalog.renounced(q.Key, answer); ok {
+			err = advise(hint, "%s", msg)
+		}
 		r.faults = append(r.faults, answer.wrong(answer.value, err.Error(), hintOf(err)))
 		return
 	}
@@ -312,8 +315,14 @@ func (r *Resolution) stray() []*Fault {
 	var faults []*Fault
 	for _, key := range sortedKeys(r.answers) {
 		answer := r.answers[key]
+		msg, hint, retired := "", "", false
+		if !known[key] {
+			msg, hint, retired = r.catalog.renounced(key, answer)
+		}
 		switch {
 		case r.used[key]:
+		case retired:
+			faults = append(faults, answer.wrong(answer.key, msg, hint))
 		case !known[key] && secretKey(key) != nil:
 			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is no question, and no answer is a secret", key),
 				"take it out: answers are kept with the code, a secret's value in Secrets Manager alone"))

@@ -92,17 +92,21 @@ func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, e
 	if err != nil {
 		return nil, err
 	}
-	result, err := r.Generate(answers)
+	now, carried := r.Catalog().CarryOver(answers)
+	result, err := r.Generate(now)
 	if err != nil {
 		return nil, unansweredIn(answersPath(name), err)
 	}
 	full, err1 := result.Spec.AnswersDigest(nil)
-	answered, err2 := result.Spec.AnswersDigest(func(key string) bool { _, ok := answers[key]; return ok })
+	answered, err2 := result.Spec.RecordedDigest(answers, carried)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved, folders: make(map[string]map[string]fs.DirEntry)}
 	cmp.readLock(result.Files, full)
+	for _, c := range carried {
+		cmp.add(Difference{Path: generator.AnswersFile, Kind: TemplateMoved, Note: c.String(), Line: c.Line})
+	}
 	// A question that this version has added is answered by its default: that is not a change of the answers.
 	if cmp.recorded && cmp.lock.Answers != full && cmp.lock.Answers != answered {
 		cmp.cause = AnswersChanged
@@ -111,7 +115,7 @@ func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, e
 	if err := cmp.run(result.Files, full); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	slices.SortFunc(cmp.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(cmp.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return cmp.found, nil
 }
 
@@ -121,7 +125,8 @@ func Recorded(c *generator.Catalog, project fs.FS, name string) (*generator.Reso
 	if err != nil {
 		return nil, err
 	}
-	r := c.Resolve(answers)
+	now, _ := c.CarryOver(answers)
+	r := c.Resolve(now)
 	_, err = r.Spec()
 	return r, unansweredIn(answersPath(name), err)
 }
