@@ -22,6 +22,7 @@ type Answer struct {
 
 	key, value place // in a file
 	file       string
+	shared     bool // as of Answers.Shared
 	comments   *comments
 	fault      *Fault
 }
@@ -96,6 +97,16 @@ func (a Answers) Over(lower Answers) Answers {
 	return merged
 }
 
+// Shared returns the answers as ones that are for projects of every type: those that a project is not asked are no fault.
+func (a Answers) Shared() Answers {
+	shared := maps.Clone(a)
+	for key, answer := range shared {
+		answer.shared = true
+		shared[key] = answer
+	}
+	return shared
+}
+
 // ParseAnswers reads an answers file, YAML or JSON: one mapping from keys to texts, numbers, booleans or lists of them, no key twice,
 // no anchors or tags. name is what messages call the file. The error is a *Fault when the file is no such mapping at all; faults of single answers
 // are left for NewSpec to report with all others.
@@ -144,7 +155,7 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 func (p place) in(file string) string { return fmt.Sprintf("%s:%d:%d", file, p.line, p.column) }
 
 func newFault(name string, at place, msg, hint string) *Fault {
-	return &Fault{At: at.in(name), Msg: msg, Hint: hint, place: at}
+	return &Fault{At: at.in(name), Msg: msg, Hint: hint, file: name, place: at}
 }
 
 var yamlLine = regexpOnce(`^yaml: (?:line (\d+): )?`)
