@@ -74,7 +74,7 @@ func (a *app) sharedAnswers(ctx context.Context) (generator.Answers, error) {
 
 // nearest finds the file of a name in the working folder or, else, in the next folder above that has one; empty if none has.
 func nearest(name string) (string, error) {
-	dir, err := os.Getwd()
+	dir, err := filepath.Abs(".")
 	if err != nil {
 		return "", err
 	}
