@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -154,7 +152,8 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	var failed []error
 	progress := a.progress()
 	p.begin()
-	for c := range checkAll(ctx, generator.NewRenderer(catalog), o.dirs) {
+	renderer := a.renderer(catalog)
+	for c := range inOrder(ctx, o.dirs, func(dir string, err error) *checked { return checkOne(renderer, dir, err) }) {
 		total.add(c)
 		if c.err != nil {
 			failed = append(failed, c.err)
@@ -211,104 +210,12 @@ func (a *app) progress() func(projects int) {
 	}
 }
 
-// checkAll checks the projects in parallel and returns what came of each in the order of dirs and of the walks below them. However many
-// there are, only a few are in memory.
-func checkAll(ctx context.Context, renderer *generator.Renderer, dirs []string) <-chan *checked {
-	workers := runtime.GOMAXPROCS(0)
-	type job struct {
-		dir    string
-		err    error // there is nothing to check
-		result chan *checked
+// checkOne checks the project in dir, unless err says that there is none.
+func checkOne(renderer *generator.Renderer, dir string, err error) *checked {
+	c := &checked{dir: filepath.ToSlash(dir), err: err}
+	if err != nil {
+		return c
 	}
-	work := make(chan job)
-	inOrder := make(chan job, 2*workers)
-	out := make(chan *checked)
-	hand := func(dir string, err error) bool {
-		j := job{dir, err, make(chan *checked, 1)}
-		select {
-		case inOrder <- j:
-		case <-ctx.Done():
-			return false
-		}
-		if err != nil {
-			j.result <- &checked{filepath.ToSlash(dir), nil, err}
-			return true
-		}
-		work <- j
-		return true
-	}
-	go func() {
-		defer close(work)
-		defer close(inOrder)
-		for _, dir := range dirs {
-			if !find(dir, hand) {
-				return
-			}
-		}
-	}()
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for j := range work {
-				j.result <- checkOne(renderer, j.dir)
-			}
-		})
-	}
-	go func() {
-		defer close(out)
-		for j := range inOrder {
-			select {
-			case out <- <-j.result:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
-}
-
-// notWalked are folders that hold copies of what stands elsewhere.
-var notWalked = []string{".git", ".terraform", "node_modules"}
-
-// find hands over the folder of every project that dir stands for, until hand returns false. It follows no symbolic link below dir.
-func find(dir string, hand func(dir string, err error) bool) bool {
-	root, below := strings.CutSuffix(filepath.ToSlash(dir), "...")
-	if !below || (root != "" && !strings.HasSuffix(root, "/")) {
-		return hand(filepath.Clean(dir), nil)
-	}
-	found := false
-	var walk func(dir string) bool
-	walk = func(dir string) bool {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			found = true
-			return hand(dir, &hinted{err, "name a folder that can be read", exitFailed})
-		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == generator.AnswersFile && !e.IsDir() }) {
-			found = true
-			if !hand(dir, nil) {
-				return false
-			}
-		}
-		for _, e := range entries {
-			if e.IsDir() && !slices.Contains(notWalked, e.Name()) && !walk(filepath.Join(dir, e.Name())) {
-				return false
-			}
-		}
-		return true
-	}
-	root = filepath.Clean(filepath.FromSlash(root))
-	if !walk(root) {
-		return false
-	}
-	if !found {
-		return hand(root, usagef("a project is a folder with "+generator.AnswersFile, "no project below %q", root))
-	}
-	return true
-}
-
-func checkOne(renderer *generator.Renderer, dir string) *checked {
-	c := &checked{dir: filepath.ToSlash(dir)}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		c.err = &hinted{err, "name the folder of a project", exitUsage}

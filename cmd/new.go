@@ -109,7 +109,7 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 
 // project returns the project that is to be written, after a conversation where there is a person to have one with.
 func (a *app) project(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) (*generator.Result, error) {
-	renderer := generator.NewRenderer(catalog)
+	renderer := a.renderer(catalog)
 	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
 		a.prompter = t.plain()
 	}

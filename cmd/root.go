@@ -40,7 +40,7 @@ func Main(args []string, sys System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	a := &app{System: sys, open: openTemplates}
+	a := &app{System: sys, open: openTemplates, version: buildVersion()}
 	a.prompter = openPrompter(sys)
 	return a.run(ctx, args)
 }
@@ -51,7 +51,15 @@ func openTemplates() (*generator.Catalog, error) { return generator.Open(templat
 type app struct {
 	System
 	open     func() (*generator.Catalog, error)
+	version  string   // of this build; empty: none
 	prompter Prompter // nil without a terminal
+}
+
+// renderer returns what makes projects of this version.
+func (a *app) renderer(c *generator.Catalog) *generator.Renderer {
+	r := generator.NewRenderer(c)
+	r.Version = cmp.Or(a.version, r.Version)
+	return r
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

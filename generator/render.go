@@ -28,6 +28,8 @@ type File struct {
 
 // Renderer makes projects from one template tree. It makes what projects share only once.
 type Renderer struct {
+	Version string // of rotasmith, which LockFile names
+
 	catalog *Catalog
 
 	plans     cache[Plan]               // by layers
@@ -37,8 +39,11 @@ type Renderer struct {
 	terraform cache[*tfNames]           // by digest
 }
 
-// NewRenderer returns a renderer of what a catalogue offers.
-func NewRenderer(c *Catalog) *Renderer { return &Renderer{catalog: c} }
+// NewRenderer returns a renderer of what a catalogue offers, for a build without a version.
+func NewRenderer(c *Catalog) *Renderer { return &Renderer{Version: Unreleased, catalog: c} }
+
+// Unreleased is the version of a build that has none, as the go command calls it.
+const Unreleased = "(devel)"
 
 // Result is a whole project in memory.
 type Result struct {

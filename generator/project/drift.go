@@ -102,7 +102,7 @@ func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, e
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved, folders: make(map[string]map[string]fs.DirEntry)}
+	cmp := &comparison{viewer: newViewer(project), keep: result.Spec.Keep, cause: TemplateMoved}
 	cmp.readLock(result.Files, full)
 	for _, c := range carried {
 		cmp.add(Difference{Path: generator.AnswersFile, Kind: TemplateMoved, Note: c.String(), Line: c.Line})
@@ -161,7 +161,7 @@ func unansweredIn(file string, err error) error {
 
 // comparison is one walk over the files of a project.
 type comparison struct {
-	project  fs.FS
+	viewer
 	keep     []string
 	cause    Kind // why a file that nobody touched can differ
 	lock     generator.Lock
@@ -169,7 +169,6 @@ type comparison struct {
 	recorded bool // the lock could be read
 	current  bool // and is what would be written now
 	byPath   map[string]generator.LockedFile
-	folders  map[string]map[string]fs.DirEntry // what was found in them
 	found    []Difference
 }
 
@@ -268,7 +267,7 @@ func (c *comparison) compare(f generator.File) error {
 		return err
 	}
 	executable := f.Mode&0o100 != 0
-	modeDiffers := runtime.GOOS != "windows" && s.strange == "" && s.executable != executable
+	modeDiffers := runtime.GOOS != "windows" && s.strange == "" && s.executable() != executable
 	if !s.absent && s.strange == "" && !modeDiffers && bytes.Equal(s.data, f.Data) {
 		return nil
 	}
@@ -287,10 +286,10 @@ func (c *comparison) compare(f generator.File) error {
 	default: // the mode
 		d.want = nil
 		d.Note = "is not executable"
-		if s.executable {
+		if s.executable() {
 			d.Note = "is executable"
 		}
-		if known && (record.Mode == "0755") == s.executable {
+		if known && (record.Mode == "0755") == s.executable() {
 			d.Kind = c.cause
 		}
 	}
@@ -342,7 +341,7 @@ func (c *comparison) compareLock(f generator.File, answers string) error {
 		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil
 	}
-	text, err := (&generator.Lock{Answers: answers, Files: want}).Text()
+	text, err := (&generator.Lock{Answers: answers, Rotasmith: fresh.Rotasmith, Files: want}).Text()
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func TestCompare(t *testing.T) {
 				"project/terraform/main.tf":    "#!\n",
 			},
 			want: []string{
-				".rotasmith/lock.json:10: template-moved", "internal/pair/pair.go:1: template-moved", "new.md: template-moved, is new",
+				".rotasmith/lock.json:11: template-moved", "internal/pair/pair.go:1: template-moved", "new.md: template-moved, is new",
 				"run.sh:1: template-moved, is not written any more", "terraform/main.tf:1: template-moved",
 			},
 		},
@@ -151,6 +151,14 @@ func TestCompare(t *testing.T) {
 				"run.sh:2: edited",
 				"x.md: answers-changed, is new",
 			},
+		},
+		{
+			name:  "written by another version",
+			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, `"rotasmith": "(devel)"`, `"rotasmith": "v1.2.3"`) },
+		},
+		{
+			name:  "written before versions were recorded",
+			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, `  "rotasmith": "(devel)",`+"\n", "") },
 		},
 		{
 			name:  "an answer taken away",
@@ -196,7 +204,7 @@ func TestCompare(t *testing.T) {
 				edit(p, generator.LockFile, `"path":"run.sh"`, `"path":"../run.sh"`)
 				p["../run.sh"] = &fstest.MapFile{}
 			},
-			want: []string{".rotasmith/lock.json:17: edited, records other files than are here"},
+			want: []string{".rotasmith/lock.json:18: edited, records other files than are here"},
 		},
 	}
 	for _, test := range tests {
