@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rotasmith/rotasmith/generator/merge"
 )
 
 // Answers are texts by the key of their question, not yet validated: NewSpec does that.
@@ -111,6 +113,12 @@ func (a Answers) Shared() Answers {
 // no anchors or tags. name is what messages call the file. The error is a *Fault when the file is no such mapping at all; faults of single answers
 // are left for NewSpec to report with all others.
 func ParseAnswers(name string, data []byte) (Answers, error) {
+	n := 0
+	for line := range bytes.Lines(data) {
+		if n++; merge.HasMarkers(line) {
+			return nil, newFault(name, place{n, 1}, "has conflict markers", "keep one side of the conflict and take the markers out")
+		}
+	}
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("{")) {
 		// JSON may be indented with tabs, which YAML refuses; inside a JSON string a tab is always escaped.
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/rotasmith/rotasmith/generator/changelog"
 )
 
 // Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml, a manifest in each folder of a kind of
@@ -281,6 +283,9 @@ func (c *Catalog) validateModule(value string, so *Resolution) error {
 	}
 	return validateModule(value, so)
 }
+
+// Changelog returns what has changed in what is emitted, in words.
+func (c *Catalog) Changelog() (changelog.Log, error) { return changelog.Read(c.fsys) }
 
 // Feature is an answer that brings files of its own.
 type Feature struct {

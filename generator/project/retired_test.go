@@ -39,10 +39,11 @@ func writtenBy(t *testing.T, changes map[string]string, more ...string) fstest.M
 // B18: a question that was renamed or removed stops no command on a project of before, and is no change of its answers.
 func TestCompareCarriesOver(t *testing.T) {
 	project := writtenBy(t, asked)
-	found, err := Compare(openTree(t, gone), project, "orders")
+	drift, err := Compare(openTree(t, gone), project, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
+	found := drift.Differences
 	got := make(map[string]string)
 	for _, d := range found {
 		got[string(d.Kind)+" "+d.Path] += d.Note + ";"
@@ -60,8 +61,8 @@ func TestCompareCarriesOver(t *testing.T) {
 	}
 
 	edit(project, generator.AnswersFile, "notify: mail", "notify: none") // which is another answer
-	if found, err = Compare(openTree(t, gone), project, "orders"); err != nil || !hasKind(found, AnswersChanged) {
-		t.Errorf("%+v, %v", found, err)
+	if drift, err = Compare(openTree(t, gone), project, "orders"); err != nil || !hasKind(drift.Differences, AnswersChanged) {
+		t.Errorf("%+v, %v", drift, err)
 	}
 }
 
