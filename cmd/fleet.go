@@ -76,7 +76,7 @@ func find(dir string, hand func(dir string, err error) bool) bool {
 			found = true
 			return hand(dir, &hinted{err, "name a folder that can be read", exitFailed})
 		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == generator.AnswersFile && !e.IsDir() }) {
+		if isProject(dir, entries) {
 			found = true
 			if !hand(dir, nil) {
 				return false
@@ -97,4 +97,13 @@ func find(dir string, hand func(dir string, err error) bool) bool {
 		return hand(root, usagef("a project is a folder with "+generator.AnswersFile, "no project below %q", root))
 	}
 	return true
+}
+
+// isProject reports whether a folder holds a project. One with a lock and without answers is one too: its answers were lost.
+func isProject(dir string, entries []os.DirEntry) bool {
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == generator.AnswersFile && !e.IsDir() }) {
+		return true
+	}
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(generator.LockFile)))
+	return err == nil
 }

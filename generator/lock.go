@@ -39,6 +39,10 @@ func (s *Spec) AnswersDigest(wanted func(key string) bool) (string, error) {
 			answers[r.Question.Key] = r.Value
 		}
 	}
+	return digestOf(answers)
+}
+
+func digestOf(answers map[string]string) (string, error) {
 	canonical, err := json.Marshal(answers)
 	return Digest(canonical), err
 }

@@ -1,7 +1,7 @@
 package generator
 
 import (
-	"strings"
+	"bytes"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -49,38 +49,28 @@ func (s *Spec) answersYAML() ([]byte, error) {
 	var doc yaml.Node
 	doc.Kind = yaml.MappingNode
 	for _, r := range s.Resolved {
-		key, value := r.nodes()
+		key := new(yaml.Node)
+		key.SetString(r.Question.Key)
+		value := new(yaml.Node)
+		if r.Question.List {
+			value.Kind = yaml.SequenceNode
+			for _, item := range SplitList(r.Value) {
+				n := new(yaml.Node)
+				n.SetString(item)
+				value.Content = append(value.Content, n)
+			}
+		} else {
+			value.SetString(r.Value)
+		}
 		r.comments.copyTo(key, value)
 		doc.Content = append(doc.Content, key, value)
 	}
-	text, err := encodeYAML(&doc)
-	return []byte(answersHead + text), err
-}
-
-// nodes returns the key of a question and its answer.
-func (r *Resolved) nodes() (key, value *yaml.Node) {
-	key, value = new(yaml.Node), new(yaml.Node)
-	key.SetString(r.Question.Key)
-	if !r.Question.List {
-		value.SetString(r.Value)
-		return key, value
-	}
-	value.Kind = yaml.SequenceNode
-	for _, item := range SplitList(r.Value) {
-		n := new(yaml.Node)
-		n.SetString(item)
-		value.Content = append(value.Content, n)
-	}
-	return key, value
-}
-
-func encodeYAML(doc *yaml.Node) (string, error) {
-	var b strings.Builder
+	var b bytes.Buffer
+	b.WriteString(answersHead)
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(doc); err != nil {
-		return "", err
+	if err := enc.Encode(&doc); err != nil {
+		return nil, err
 	}
-	err := enc.Close()
-	return b.String(), err
+	return b.Bytes(), enc.Close()
 }

@@ -87,6 +87,9 @@ func (r *Renderer) RenderOnly(answers *Resolution, wanted func(path string) bool
 	return files, errors.Join(errs...)
 }
 
+// Catalog returns what the renderer makes projects of.
+func (r *Renderer) Catalog() *Catalog { return r.catalog }
+
 // Generate makes the project of answers, and asks nothing.
 func (r *Renderer) Generate(answers Answers) (*Result, error) {
 	return r.Render(r.catalog.Resolve(answers))

@@ -72,7 +72,7 @@ func (w *work) bases(ctx context.Context, wants map[string]string) (map[string][
 // renderedBefore looks in what templates make of answers: these and those of released versions.
 func (w *work) renderedBefore(s *search, answers generator.Answers) {
 	wanted := func(file string) bool { return s.wants[file] != "" }
-	files, _ := w.Renderer.RenderOnly(w.Catalog.Resolve(answers), wanted) // a file that cannot be made is not found
+	files, _ := w.Renderer.RenderOnly(w.Renderer.Catalog().Resolve(answers), wanted) // a file that cannot be made is not found
 	for _, f := range files {
 		s.accept(f.Path, f.Data)
 	}

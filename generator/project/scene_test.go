@@ -105,11 +105,7 @@ func (s *scene) remove(file string) {
 // updater returns what updates projects to a version of the templates.
 func (s *scene) updater(tree changes) *Updater {
 	s.Helper()
-	c, err := generator.Open(generatortest.Tree(tree), generatortest.Root)
-	if err != nil {
-		s.Fatal(err)
-	}
-	u := &Updater{Catalog: c, Renderer: generator.NewRenderer(c)}
+	u := &Updater{Renderer: openTree(s.T, tree)}
 	s.change(u)
 	return u
 }
@@ -232,7 +228,7 @@ func (s *scene) checked(want ...string) {
 		s.Fatal(err)
 	}
 	var got []string
-	for _, d := range found {
+	for _, d := range found.Differences {
 		got = append(got, d.Path+": "+string(d.Kind))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

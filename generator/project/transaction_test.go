@@ -138,7 +138,7 @@ func TestUpdateKilledAnywhere(t *testing.T) {
 				break
 			}
 			kills++
-			if Interrupted(os.DirFS(k.dir)) {
+			if interrupted(os.DirFS(k.dir)) {
 				half++
 			} else if diff := cmp.Diff(before, k.content()); diff != "" && cmp.Diff(after, k.content()) != "" {
 				t.Fatalf("killed at operation %d: half is done (-before +killed):\n%s", n, diff)
@@ -234,7 +234,7 @@ func TestUndoRefusesWhatWasChangedSince(t *testing.T) {
 // A file that is changed while an update is carried through is not overwritten: both texts are kept, and once the person has decided, the rest follows.
 func TestUpdateStopsAtAFileThatChangesMeanwhile(t *testing.T) {
 	s := start(t)
-	for n := 0; !Interrupted(os.DirFS(s.dir)); n++ {
+	for n := 0; !interrupted(os.DirFS(s.dir)); n++ {
 		dies(t, s.dir, n, false, func(d disk, project fs.FS) { s.updater(s.to).runOn(t.Context(), d, project, s.dir) })
 	}
 	s.write("docs/a.md", "meanwhile\n")
@@ -255,7 +255,7 @@ func TestUpdateStopsAtAFileThatChangesMeanwhile(t *testing.T) {
 // What is only said needs no disk to write to: a run that is asked to say it stops at an update that was interrupted.
 func TestUpdateDryOfAnInterruptedOne(t *testing.T) {
 	s := start(t)
-	for n := 0; !Interrupted(os.DirFS(s.dir)); n++ {
+	for n := 0; !interrupted(os.DirFS(s.dir)); n++ {
 		dies(t, s.dir, n, false, func(d disk, project fs.FS) { s.updater(s.to).runOn(t.Context(), d, project, s.dir) })
 	}
 	s.changed(func(u *Updater) { u.DryRun = true })

@@ -23,7 +23,6 @@ import (
 
 // Updater updates projects to what their answers give with one version of the templates. Several may be updated at once.
 type Updater struct {
-	Catalog  *generator.Catalog
 	Renderer *generator.Renderer
 	Set      generator.Answers      // over those that are recorded
 	Ours     bool                   // keep what stands in the project, in conflicts
@@ -39,7 +38,7 @@ type Updater struct {
 type Updated struct {
 	Files     int             // that the templates give
 	Changes   []update.Change // sorted by path
-	Answers   []string        // keys of the answers that were changed or added in AnswersFile
+	Answers   []string        // what is changed in AnswersFile, in words
 	Type      string          // of the project
 	From      string          // the version that wrote it before; empty if that is not known
 	Finished  bool            // an interrupted update was carried through before
@@ -62,8 +61,8 @@ func (u *Updated) Conflicts() int {
 // ErrInterrupted says that an update is to be carried through before anything can be said of a project.
 var ErrInterrupted = errors.New("an update was interrupted")
 
-// Interrupted reports whether an update of a project was decided but not carried through.
-func Interrupted(project fs.FS) bool {
+// interrupted reports whether an update of a project was decided but not carried through.
+func interrupted(project fs.FS) bool {
 	_, err := fs.Stat(project, readyFolder+"/"+journalName)
 	return err == nil
 }
@@ -135,12 +134,14 @@ type work struct {
 	name string // of the project, in messages
 	repo repository.Repository
 
-	text     []byte            // of the answers file
-	recorded generator.Answers // as they stand there
-	asked    generator.Answers // over those, and over them what is set
+	text     []byte              // of the answers file
+	recorded generator.Answers   // as they stand there
+	carried  []generator.Carried // what this version reads otherwise of them
+	answers  generator.Answers   // as this version reads them, with what is set
 	lock     generator.Lock
 	lost     bool
 	result   *generator.Result
+	known    map[string]any // what the schema of the project asks; nil: not read, or broken
 	plan     *update.Plan
 	updated  Updated
 }
@@ -150,6 +151,9 @@ func (w *work) run(ctx context.Context) (*Updated, error) {
 		return nil, err
 	}
 	if err := w.read(ctx); err != nil {
+		return nil, err
+	}
+	if err := refuseNewer(w.lock.Rotasmith, w.Renderer.Version, w.name); err != nil {
 		return nil, err
 	}
 	if err := w.decide(ctx); err != nil {
@@ -178,7 +182,7 @@ func (w *work) run(ctx context.Context) (*Updated, error) {
 // finish carries an earlier update through.
 func (w *work) finish(ctx context.Context) error {
 	if w.DryRun {
-		if Interrupted(w.project) {
+		if interrupted(w.project) {
 			return ErrInterrupted
 		}
 		return nil
@@ -196,15 +200,16 @@ func (w *work) read(ctx context.Context) (err error) {
 	if w.text, err = readBounded(w.project, generator.AnswersFile); err != nil {
 		return fmt.Errorf("%s: %w", answersPath(w.name), reason(err))
 	}
-	w.asked = w.Set.Over(w.recorded)
-	so := w.Catalog.Resolve(w.asked)
+	now, carried := w.Renderer.Catalog().CarryOver(w.recorded)
+	w.carried, w.answers = carried, w.Set.Over(now)
+	so := w.Renderer.Catalog().Resolve(w.answers)
 	for q, open := so.Unanswered(); open && w.Ask != nil && so.Err() == nil; q, open = so.Unanswered() {
 		answer, err := w.Ask(ctx, q, so)
 		if err != nil {
 			return err
 		}
-		w.asked = generator.Answers{q.Key: {Value: answer}}.Over(w.asked)
-		so = w.Catalog.Resolve(w.asked)
+		w.answers = generator.Answers{q.Key: {Value: answer}}.Over(w.answers)
+		so = w.Renderer.Catalog().Resolve(w.answers)
 	}
 	if w.result, err = w.Renderer.Render(so); err != nil {
 		return unansweredIn(answersPath(w.name), err)
@@ -364,37 +369,69 @@ func (w *work) importers(module string) (files []string, err error) {
 	return files, err
 }
 
-// amend returns the answers file with what is new in it, nil if that is nothing.
+// amend returns the answers file with what was changed, carried over or is new in it, nil if that is nothing.
 func (w *work) amend() ([]byte, error) {
-	var known struct {
-		Properties map[string]any `json:"properties"`
+	var edits []generator.Edit
+	for _, c := range w.carried {
+		edits = append(edits, generator.Edit{Key: c.Key, To: c.To, Value: w.result.Spec.Get(c.To), List: w.isList(c.To)})
+		w.updated.Answers = append(w.updated.Answers, c.String())
 	}
-	schema, err := readBounded(w.project, generator.SchemaFile)
-	known.Properties = nil
-	if err == nil {
-		err = json.Unmarshal(schema, &known)
-	}
-	added := func(key string) bool { // a question that the schema knows was taken out of the file by a person
-		_, given := w.asked[key]
-		_, asked := known.Properties[key]
-		return !given && !asked && err == nil
-	}
-	changed := func(key string) bool {
-		asked, given := w.asked[key]
-		recorded, was := w.recorded[key]
-		return given && (!was || recorded.Value != asked.Value)
-	}
-	text, err2 := w.result.Spec.Amend(w.text, changed, added)
-	if err2 != nil || bytes.Equal(text, w.text) {
-		return nil, err2
-	}
+	last := ""
 	for _, r := range w.result.Spec.Resolved {
-		if key := r.Question.Key; changed(key) || added(key) {
-			w.updated.Answers = append(w.updated.Answers, key)
+		key := r.Question.Key
+		edit := generator.Edit{To: key, Value: r.Value, List: r.Question.List, After: last}
+		recorded, stands := w.recorded[key]
+		answer, given := w.answers[key]
+		switch {
+		case stands && recorded.Value != answer.Value && !w.isCarried(key):
+			edit.Key = key
+			w.updated.Answers = append(w.updated.Answers, fmt.Sprintf("%s is now %q", key, r.Value))
+		case !stands && given && !w.isCarried(key):
+			w.updated.Answers = append(w.updated.Answers, fmt.Sprintf("%s is now %q", key, r.Value))
+		case !given && w.isNew(key):
+			edit.Comment = "new: default"
+			w.updated.Answers = append(w.updated.Answers, fmt.Sprintf("question %s is new, answered %q", key, r.Value))
+		default:
+			if given {
+				last = key
+			}
+			continue
 		}
+		edits, last = append(edits, edit), key
 	}
-	w.plan.SetRecord(generator.AnswersFile, text)
-	return text, nil
+	if edits == nil {
+		return nil, nil
+	}
+	text, err := generator.EditAnswers(answersPath(w.name), w.text, edits)
+	if err == nil {
+		w.plan.SetRecord(generator.AnswersFile, text)
+	}
+	return text, err
+}
+
+// isCarried reports whether a question has taken the place of one that was recorded.
+func (w *work) isCarried(key string) bool {
+	return slices.ContainsFunc(w.carried, func(c generator.Carried) bool { return c.To == key })
+}
+
+func (w *work) isList(key string) bool {
+	return slices.ContainsFunc(w.result.Spec.Resolved, func(r generator.Resolved) bool { return r.Question.Key == key && r.Question.List })
+}
+
+// isNew reports whether a question was not asked when the project was written: its schema does not know it. One that it knows, and that the answers
+// file does not have, was taken out by a person.
+func (w *work) isNew(key string) bool {
+	if w.known == nil {
+		var schema struct {
+			Properties map[string]any `json:"properties"`
+		}
+		if text, err := readBounded(w.project, generator.SchemaFile); err == nil {
+			_ = json.Unmarshal(text, &schema) // with a broken one, nothing is new
+		}
+		w.known = schema.Properties
+	}
+	_, known := w.known[key]
+	return w.known != nil && !known
 }
 
 // nextLock returns the text of the lock after the update, nil if it says what it says now, whoever has written it.

@@ -185,7 +185,7 @@ func TestUpdateCases(t *testing.T) {
 				s.wants("docs/a.md", "one\r\nTWO\r\nthree\r\nfour\r\nfive\r\nSIX\r\nseven\r\n")
 				s.wants("latin.txt", "one\r\nTWO\r\n")
 			},
-			left: []string{"docs/a.md: edited", "latin.txt: edited"},
+			left: []string{".gitattributes: line-endings", "docs/a.md: edited"},
 		},
 		{
 			name: "13 a Go block that gofmt has aligned anew",
