@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/history"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -51,8 +52,9 @@ func openTemplates() (*generator.Catalog, error) { return generator.Open(templat
 type app struct {
 	System
 	open     func() (*generator.Catalog, error)
-	version  string   // of this build; empty: none
-	prompter Prompter // nil without a terminal
+	version  string                 // of this build; empty: none
+	released func() []history.Point // nil: what the program remembers
+	prompter Prompter               // nil without a terminal
 }
 
 // renderer returns what makes projects of this version.
@@ -92,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)
