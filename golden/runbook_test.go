@@ -121,7 +121,7 @@ func TestRunbookKnowsEveryCode(t *testing.T) {
 				t.Errorf("%q need no exception any more", unused)
 			}
 			excused := notOfOneUser
-			if files["internal/mysql/dualpassword/dual.go"]+files["internal/mariadb/dualpassword/dual.go"] != "" { // the former password lives on
+			if files["internal/mysql/dualpassword/dual.go"]+files["internal/mariadb/dualpassword/dual.go"] != "" { // the previous password lives on
 				excused = without(excused, []string{"too-soon"})
 			}
 			codes = without(codes, excused)
@@ -149,7 +149,7 @@ func TestRunbookKnowsEveryCode(t *testing.T) {
 // without a code.
 var situations = []string{
 	"A step was killed", "No route to Secrets Manager", "A right that only finishSecret lacks",
-	"KMS refuses the key", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a former value", "A replica shows a former value",
+	"KMS refuses the key", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a previous value", "A replica shows a previous value",
 }
 
 // TestRunbookEntriesAreWhole holds every entry to the four things that whoever is

@@ -22,13 +22,13 @@ func TestVendorsToday(t *testing.T) {
 		{"V7", "okta", "", "OktaOAuthClientSecret"},
 		{"V7", "auth0", "", "Auth0OAuthClientSecret"},
 		{"V7", "twilio", "", "TwilioApiKey"},
-		{"V9", "gitlab", "README.md", "8736h"},
-		{"V10", "gitlab", "README.md", "groups/ID/service_accounts/ID"},
-		{"V12", "twilio", "README.md", "US1 only"},
+		{"V9", "gitlab", "REFERENCE.md", "8736h"},
+		{"V10", "gitlab", "REFERENCE.md", "groups/ID/service_accounts/ID"},
+		{"V12", "twilio", "REFERENCE.md", "US1 only"},
 		{"V12", "twilio", "RUNBOOK.md", "20003"},
 		{"V14", "cloudflare", "README.md", "API Token Provisioning"},
 		{"V15", "github-deploy-key", "README.md", "do not by default"},
-		{"V16", "stripe", "README.md", "Infisical"},
+		{"V16", "stripe", "REFERENCE.md", "Infisical"},
 	} {
 		answers := generator.Texts(map[string]string{"name": "orders", "type": "api-key", "provider": test.provider})
 		result, err := renderer.Generate(answers)

@@ -163,7 +163,7 @@ func expiredPassword(user string) func(*testing.T, *bench) func() {
 func fullDisk(disk string) func(*testing.T, *bench) func() {
 	return func(t *testing.T, b *bench) func() {
 		b.db.superuser(t, "CREATE ROLE filler")
-		// A transaction that might still see former versions of a row keeps the
+		// A transaction that might still see previous versions of a row keeps the
 		// server from using their room again.
 		old, err := b.db.engine.(postgres).connect(b.db, b.db.Superuser.User, b.db.Superuser.Password)
 		if err != nil {

@@ -168,7 +168,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// C25: an event that is none is answered with what README.md shows: a preflight, and
+// C25: an event that is none is answered with what REFERENCE.md shows: a preflight, and
 // rotations are left to Secrets Manager.
 func TestAdviceOnBadEvent(t *testing.T) {
 	b := newBench(t, seed)

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -132,6 +133,31 @@ func TestDecidedAfterALostAnswer(t *testing.T) {
 	b.wantHolder(rotation.StageCurrent, token)
 }
 
+// C22: a request that is under way when the step's time is up is waited for. Cut off,
+// it would leave open where AWSCURRENT is, and no change could be put back.
+func TestDecidedAtTheEnd(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Recheck(ctx))
+		b.Pass(rotation.ReadsLag)
+		ctx, cancel := context.WithCancel(ctx)
+		b.around = func(request context.Context, call string, do func() error) error {
+			if call != promote {
+				return do()
+			}
+			cancel()
+			return cmp.Or(request.Err(), api("ThrottlingException"))
+		}
+		err := r.Promote(ctx)
+		if !r.Decided(t.Context()) {
+			t.Errorf("not decided after %v", err)
+		}
+		return err
+	}
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeStoreThrottle)
+}
+
 // C23: the move of AWSCURRENT is tried again while that may help.
 func TestPromoteTriesAgain(t *testing.T) {
 	for name, answer := range map[string]error{"throttled": api("ThrottlingException"), "ill": &types.InternalServiceError{}, "no answer": errBroken} {
@@ -221,7 +247,7 @@ func TestPromoteConflict(t *testing.T) {
 	b.wantHolder(rotation.StagePrevious, first)
 }
 
-// C5, C11: the second try compares anew: a pending value that fits the former
+// C5, C11: the second try compares anew: a pending value that fits the previous
 // AWSCURRENT and not the present one is refused.
 func TestPromoteConflictComparesAnew(t *testing.T) {
 	b := newBench(t, seed)

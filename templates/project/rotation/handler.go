@@ -248,7 +248,7 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 		input.RotationToken = aws.String(r.event.RotationToken.Reveal())
 	}
 	keeper, keeps := h.strategy.(Keeper)
-	unclear, err := h.put(ctx, input)
+	unclear, err := h.put(ctx, r, input)
 	if err == nil {
 		r.remember(r.event.SecretID+"#"+r.event.ClientRequestToken, next)
 		if keeps {
@@ -271,9 +271,11 @@ func (h *Handler) create(ctx context.Context, r *Rotation, secret *secretsmanage
 
 // put stores a value, which may be tried again without harm. unclear says that a
 // request was left without an answer and may have been carried out.
-func (h *Handler) put(ctx context.Context, input *secretsmanager.PutSecretValueInput) (unclear bool, err error) {
+func (h *Handler) put(ctx context.Context, r *Rotation, input *secretsmanager.PutSecretValueInput) (unclear bool, err error) {
+	asking, cancel := r.Settling(ctx) // or the end of ctx leaves open what became of a request
+	defer cancel()
 	for began := h.now(); ; {
-		_, err = h.store.PutSecretValue(ctx, input, once)
+		_, err = h.store.PutSecretValue(asking, input, once)
 		unclear = unclear || err != nil && !refused(err)
 		if err == nil || !passing(storeError(ctx, "PutSecretValue", err)) || !h.again(ctx, began, ReadsLag) {
 			return unclear, err

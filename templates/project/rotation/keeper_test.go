@@ -1,8 +1,10 @@
 package rotation_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,25 @@ func TestStored(t *testing.T) {
 				t.Errorf("told %v, want %v", k.stored, test.want)
 			}
 		})
+	}
+}
+
+// C2, C22: a request that is under way when the step's time is up is waited for, so
+// that it is known what became of the value.
+func TestStoredAtTheEnd(t *testing.T) {
+	b, k := newBench(t, seed), &keeper{}
+	k.strategy = strategy{b}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.around = func(request context.Context, call string, do func() error) error {
+		if call != put {
+			return do()
+		}
+		cancel()
+		return cmp.Or(request.Err(), api("AccessDeniedException"))
+	}
+	_, err := b.handlerOf(k).Handle(ctx, b.event(b.requested(), rotation.StepCreate))
+	if err == nil || !slices.Equal(k.stored, []bool{false}) {
+		t.Errorf("told %v after %v", k.stored, err)
 	}
 }
 

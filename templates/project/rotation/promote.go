@@ -29,8 +29,10 @@ func (r *Rotation) Promote(ctx context.Context) error { return r.PromoteWhile(ct
 // ends if it stands still.
 func (r *Rotation) PromoteWhile(ctx context.Context, meanwhile func()) error {
 	holder := r.current
+	asking, cancel := r.Settling(ctx) // or the end of ctx leaves open what became of a request
+	defer cancel()
 	for {
-		_, err := r.h.store.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		_, err := r.h.store.UpdateSecretVersionStage(asking, &secretsmanager.UpdateSecretVersionStageInput{
 			SecretId:            &r.event.SecretID,
 			VersionStage:        aws.String(StageCurrent),
 			MoveToVersionId:     &r.event.ClientRequestToken,
@@ -40,7 +42,7 @@ func (r *Rotation) PromoteWhile(ctx context.Context, meanwhile func()) error {
 			r.current, r.previous = r.event.ClientRequestToken, holder
 			return nil
 		}
-		failure := storeError(ctx, "UpdateSecretVersionStage", err)
+		failure := storeError(asking, "UpdateSecretVersionStage", err)
 		r.unclear = r.unclear || !refused(err) || elsewhere(err)
 		switch secret, guard := r.describeSecret(ctx); {
 		case secret != nil && r.promoted():

@@ -131,7 +131,7 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 				versions = append(versions, v)
 			}
 		case CodeNoPendingValue, CodeBadSecret, CodeStoreKey, CodeStoreDenied:
-			r.Log.WarnContext(ctx, "a former version cannot be read", "former", aws.ToString(entry.VersionId), "code", CodeOf(err))
+			r.Log.WarnContext(ctx, "a previous version cannot be read", "previous", aws.ToString(entry.VersionId), "code", CodeOf(err))
 		default:
 			return nil, err
 		}
@@ -140,7 +140,7 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 }
 
 // Labelled reads the labels afresh and returns what each of them names, by
-// label. Versions that have no value yet are left out, and so are former ones that
+// label. Versions that have no value yet are left out, and so are previous ones that
 // are no JSON object and name nothing (C4); one that cannot be read is an error,
 // since whatever it names may be in use. What the step found when it began stays
 // what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older

@@ -35,7 +35,7 @@ type Strategy interface {
 	// Credential returns the keys of the secret that a rotation changes. A
 	// pending value that differs from AWSCURRENT in any other is refused.
 	Credential() []string
-	// Overlaps reports whether the former credential is promised to live on
+	// Overlaps reports whether the previous credential is promised to live on
 	// for a while, which [Config.MinRotationAge] then protects.
 	Overlaps() bool
 	// Next makes the value of the pending version out of AWSCURRENT's. Another

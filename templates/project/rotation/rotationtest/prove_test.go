@@ -75,7 +75,7 @@ func (s *keys) Set(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	former, next := key(current.Value), key(pending.Value)
+	previous, next := key(current.Value), key(pending.Value)
 	switch {
 	case s.logs:
 		r.Log.InfoContext(ctx, "setting", "key", next)
@@ -85,7 +85,7 @@ func (s *keys) Set(ctx context.Context, r *rotation.Rotation) error {
 	err = s.api.change(s.p, func(keys []string) []string {
 		switch {
 		case s.overwrites:
-			return []string{former, next}
+			return []string{previous, next}
 		case s.revokesEarly:
 			return []string{next}
 		default:

@@ -55,7 +55,7 @@ func TestAnswers(t *testing.T) {
 	wire.Answers(t)
 }
 
-// K3, K7: the former access key makes room, and one that is not known everywhere at
+// K3, K7: the previous access key makes room, and one that is not known everywhere at
 // once is waited for.
 func TestRotations(t *testing.T) {
 	wire := wire

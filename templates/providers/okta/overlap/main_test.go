@@ -40,7 +40,7 @@ func TestAnswers(t *testing.T) {
 	wire.Answers(t)
 }
 
-// K3, K7: the former client secret makes room, however the client authenticates, and
+// K3, K7: the previous client secret makes room, however the client authenticates, and
 // one that works only after a while is waited for.
 func TestRotations(t *testing.T) {
 	for _, clientAuth := range []string{okta.AuthBasic, okta.AuthPost} {

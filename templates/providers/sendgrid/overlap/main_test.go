@@ -29,7 +29,7 @@ func TestProof(t *testing.T) { wire.Prove(t) }
 // C7, K7: whatever SendGrid answers is told by its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
-// K3: at the account's limit the former key makes room.
+// K3: at the account's limit the previous key makes room.
 func TestFull(t *testing.T) { wire.Full(t) }
 
 // K7: the scopes of a key are found in either form of the answer, and those that

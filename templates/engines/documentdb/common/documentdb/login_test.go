@@ -432,3 +432,16 @@ func TestUsersOfOthers(t *testing.T) {
 	})
 	wantCode(t, session.Try(t.Context(), orders, rotation.NewSensitive("next")), rotation.CodeServer)
 }
+
+// TestSecondConnectionIsSilent: a server that one connection has reached, and that
+// takes no other in time, is there and does not answer. (C7)
+func TestSecondConnectionIsSilent(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for reached, want := range map[bool]rotation.Code{false: rotation.CodeUnreachable, true: rotation.CodeNoAnswer} {
+		l := newLine(ctx, database.Account{Host: "127.0.0.1", Port: 1}, nil)
+		l.reached.Store(reached)
+		_, err := l.dial()
+		wantCode(t, err, want)
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
 
-// TestPasswordIsKeptAsTheServerAsks changes a password and puts the former one
+// TestPasswordIsKeptAsTheServerAsks changes a password and puts the previous one
 // back, in the user's session and in an administrator's, whatever either's
 // password_encryption is: both log in. (C21)
 func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
@@ -63,7 +63,7 @@ func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
 							}
 						}
 						if is := target.asked.Load().request; is != was {
-							t.Errorf("the former password was asked for by %d, and is by %d", was, is)
+							t.Errorf("the previous password was asked for by %d, and is by %d", was, is)
 						}
 					})
 				}

@@ -227,7 +227,7 @@ func (s *Session) usesSCRAM(password rotation.Sensitive) bool {
 
 // Diagnose returns why user could not log in with whatever password:
 // [rotation.CodeExpired] past its VALID UNTIL, [rotation.CodeLocked] without
-// LOGIN, nil if neither. At the log-in itself the server calls the former a
+// LOGIN, nil if neither. At the log-in itself the server calls the previous a
 // wrong password.
 func (s *Session) Diagnose(ctx context.Context, user string) error {
 	results, err := s.Exec(ctx, fmt.Sprintf("look up %q", user),

@@ -1,6 +1,6 @@
 // Package auth0 replaces and proves the client secret of an Auth0 application.
 //
-// An application has one client secret, and the former one ends when it is replaced.
+// An application has one client secret, and the previous one ends when it is replaced.
 // It is made here and not by Auth0 (POST .../rotate-secret), so it can be stored
 // before it is in force.
 //

@@ -2,7 +2,7 @@
 //
 // The function's own role does it: there is no admin secret. Access keys bear no name,
 // so those of the user must all belong to this one rotation. A user has two at the
-// most, whether they are active or not: at the beginning of a rotation the former one
+// most, whether they are active or not: at the beginning of a rotation the previous one
 // goes.
 //
 // What AWS documents of it:

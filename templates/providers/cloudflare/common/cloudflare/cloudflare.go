@@ -4,7 +4,7 @@
 // A token is made with the policies and the condition of the one before, so anyone who
 // changes what it may do does so at Cloudflare, and the next rotation follows. Its
 // end is not taken over: rotation replaces it. Tokens are not rolled (PUT
-// .../value): that ends the former value at once.
+// .../value): that ends the previous value at once.
 //
 // What Cloudflare documents of it:
 //   - https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/

@@ -3,7 +3,7 @@
 //
 // A token is made with the scopes, the role and the description of the one before,
 // so anyone who changes what it may do makes a token at GitLab and puts it into the
-// secret. Tokens are not rotated (POST .../rotate): that ends the former one at once,
+// secret. Tokens are not rotated (POST .../rotate): that ends the previous one at once,
 // and when it is tried again with that one, the new one as well.
 //
 // What GitLab documents of it:
@@ -160,11 +160,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	former, err := apikey.Text(account.Secret, apikey.KeyID)
+	previous, err := apikey.Text(account.Secret, apikey.KeyID)
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	present, err := p.get(ctx, account, o, former.Reveal())
+	present, err := p.get(ctx, account, o, previous.Reveal())
 	if err != nil {
 		return rotation.Value{}, err
 	}

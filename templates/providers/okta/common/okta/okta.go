@@ -2,7 +2,7 @@
 //
 // Client secrets bear no name, so those of the app must all belong to this one
 // rotation. An app has two at the most, whether they are active or not: at the
-// beginning of a rotation the former one goes.
+// beginning of a rotation the previous one goes.
 //
 // What Okta documents of it:
 //   - https://developer.okta.com/docs/api/openapi/okta-management/management/tag/ApplicationSSOCredentialOAuth2ClientAuth/

@@ -94,7 +94,7 @@ func TestOverlap(t *testing.T) {
 	b.wantAlive("key1")
 }
 
-// C14: where the former key is to live on, the next rotation waits for clients that
+// C14: where the previous key is to live on, the next rotation waits for clients that
 // hold it; where it is compromised, no one waits.
 func TestTooSoon(t *testing.T) {
 	for immediate, want := range map[bool]rotation.Code{false: rotation.CodeTooSoon, true: ""} {
@@ -353,7 +353,7 @@ func TestCurrentWithoutID(t *testing.T) {
 	}
 }
 
-// K3: a provider that keeps two keys and lists none. What a former version names went
+// K3: a provider that keeps two keys and lists none. What a previous version names went
 // long ago, and revoking that makes no room.
 func TestNoListAndNoRoom(t *testing.T) {
 	b := newBench(t, kind{
@@ -562,6 +562,33 @@ func TestPreflight(t *testing.T) {
 	}
 	b.wantAlive("first")
 }
+
+// C16: where the provider lists no keys, a preflight tries the admin's key by another
+// call, if there is one.
+func TestPreflightWithoutAList(t *testing.T) {
+	for name, test := range map[string]struct {
+		provider func(apikeytest.Provider) overlap.Provider
+		ok       bool
+	}{
+		"no call":          {func(p apikeytest.Provider) overlap.Provider { return listless{p} }, true},
+		"the key works":    {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, nil} }, true},
+		"the key does not": {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, errors.New("refused")} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if report := newBench(t, kind{plain, test.provider}, overlap.Config{}).preflight(); report.OK != test.ok {
+				t.Errorf("got %+v", report)
+			}
+		})
+	}
+}
+
+// trying is a provider that lists no keys and can try the admin's.
+type trying struct {
+	listless
+	err error
+}
+
+func (t trying) TryAdmin(context.Context, apikey.Account) error { return t.err }
 
 func (b *bench) preflight() rotation.Preflight {
 	b.t.Helper()

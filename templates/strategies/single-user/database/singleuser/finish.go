@@ -53,6 +53,9 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 
 // apply changes the password, proves it and moves AWSCURRENT.
 func (s *Strategy) apply(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, pending database.Account) error {
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
 	failure := session.Change(ctx, pending.User, pending.Password)
 	if failure != nil && !unanswered(failure) {
 		return s.dropRefused(ctx, r, found, failure)
@@ -154,7 +157,7 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	if err := s.putBack(ctx, r, session, found.account); err != nil {
 		return err
 	}
-	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one is back and works")
+	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the previous one is back and works")
 	if found.isCurrent {
 		return r.GiveUp(ctx, refusal)
 	}
@@ -190,18 +193,18 @@ func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *can
 	return why
 }
 
-// putBack sets the former password on the connection that made the change, and
+// putBack sets the previous password on the connection that made the change, and
 // proves it. Nothing else than that log-in decides whether it is back.
-func (s *Strategy) putBack(ctx context.Context, r *rotation.Rotation, session database.Session, former database.Account) error {
-	if former.Password.IsZero() {
-		return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password is not known and cannot be put back")
+func (s *Strategy) putBack(ctx context.Context, r *rotation.Rotation, session database.Session, previous database.Account) error {
+	if previous.Password.IsZero() {
+		return rotation.Errorf(rotation.CodeOutcomeUnknown, "the previous password is not known and cannot be put back")
 	}
-	err := session.Change(ctx, former.User, former.Password)
+	err := session.Change(ctx, previous.User, previous.Password)
 	if err == nil {
-		err = s.prove(ctx, r, former, func() {})
+		err = s.prove(ctx, r, previous, func() {})
 	}
 	if err == nil {
 		return nil
 	}
-	return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password could not be put back: %s", rotation.CodeOf(err)).Because(err)
+	return rotation.Errorf(rotation.CodeOutcomeUnknown, "the previous password could not be put back: %s", rotation.CodeOf(err)).Because(err)
 }

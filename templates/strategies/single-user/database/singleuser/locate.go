@@ -23,6 +23,15 @@ func (c *candidate) close() {
 	}
 }
 
+// survivesRefusal is an error if AWSCURRENT logs in, and a wrong password would lock
+// its user.
+func (c *candidate) survivesRefusal(ctx context.Context) error {
+	if own, ok := c.session.(Locking); ok && c.isCurrent {
+		return own.SurvivesRefusal(ctx)
+	}
+	return nil
+}
+
 // closingTime is how long a server may take to notice that a session has ended, of
 // the step before this one for example.
 const closingTime = 3 * time.Second

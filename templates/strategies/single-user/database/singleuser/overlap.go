@@ -111,7 +111,7 @@ func (s *Strategy) overlap(ctx context.Context, r *rotation.Rotation, own Overla
 	if rotation.CodeOf(err) != rotation.CodeAuthRejected {
 		return err == nil, err
 	}
-	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one works")
+	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the previous one works")
 	if err := s.logsIn(ctx, current); err != nil {
 		return false, rotation.Errorf(rotation.CodeOutcomeUnknown, "the server took the new password and lets neither log in: %s", rotation.CodeOf(err)).Because(err)
 	}

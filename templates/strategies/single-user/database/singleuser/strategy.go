@@ -1,7 +1,7 @@
 // Package singleuser rotates the password of one database user.
 //
 // Where the server lets a user have two passwords, setSecret adds the pending
-// one to AWSCURRENT's, and the former goes with the next rotation: AWSCURRENT
+// one to AWSCURRENT's, and the previous goes with the next rotation: AWSCURRENT
 // logs in at every moment ([Overlapper]).
 //
 // Everywhere else it applies late. Nothing before finishSecret changes the
@@ -47,8 +47,9 @@ type Target interface {
 // passwords.
 type Locking interface {
 	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
-	// session's user. After a rotation that was killed in finishSecret the next
-	// delivery needs one: AWSCURRENT is refused before AWSPENDING logs in.
+	// session's user. While the server has another password than AWSCURRENT's, a
+	// client's log-in would do that; and after a kill the next delivery's, which
+	// tries AWSCURRENT first.
 	SurvivesRefusal(ctx context.Context) error
 }
 
@@ -101,7 +102,7 @@ func New(target Target, config Config) (*Strategy, error) {
 // Credential is the password alone.
 func (*Strategy) Credential() []string { return []string{database.KeyPassword} }
 
-// Overlaps reports whether the former password lives on until the next rotation.
+// Overlaps reports whether the previous password lives on until the next rotation.
 // Elsewhere it ends with this one.
 func (s *Strategy) Overlaps() bool {
 	target, ok := s.target.(Overlapping)
@@ -158,6 +159,14 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 			return err
 		}
 		if done, err := s.overlap(ctx, r, own, session, found.account, pending.Writer()); done || err != nil {
+			return err
+		}
+	}
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
+	if found.isCurrent && found.session != nil { // finishSecret needs room for one log-in more
+		if err := s.logsIn(ctx, found.account); err != nil {
 			return err
 		}
 	}
@@ -221,11 +230,11 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
-	if own, ok := session.(Locking); ok {
-		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", own.SurvivesRefusal(ctx)))
-	}
-	found := &candidate{account: account.Writer(), session: session}
+	found := &candidate{account: account.Writer(), session: session, isCurrent: true}
 	defer found.close()
+	if _, ok := session.(Locking); ok {
+		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", found.survivesRefusal(ctx)))
+	}
 	changer, err := s.changer(ctx, r, found)
 	if err == nil {
 		defer changer.Close()

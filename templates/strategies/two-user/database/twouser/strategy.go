@@ -3,7 +3,7 @@
 // The secret names one of them; a rotation gives the other a new password and
 // makes the secret name that one. The user that AWSCURRENT names is never
 // touched, so there is no moment at which it cannot log in, and clients that
-// hold the former value in a cache go on working until the next rotation.
+// hold the previous value in a cache go on working until the next rotation.
 //
 // A log-in is no proof: a user that logs in and lacks a right would take
 // production down just as well. Before the new user is promoted, both users
@@ -68,7 +68,7 @@ type Config struct {
 	// RevokeExtra lets a clone lose rights that the other user does not have.
 	RevokeExtra bool
 	// AllowRecovery lets the admin act although neither AWSCURRENT nor the
-	// target user's former password logs in.
+	// target user's previous password logs in.
 	AllowRecovery bool
 }
 
@@ -123,7 +123,7 @@ func (*Strategy) Credential() []string {
 	return []string{database.KeyUser, database.KeyAlternate, database.KeyPassword}
 }
 
-// Overlaps is true: the former user keeps its password for one period.
+// Overlaps is true: the previous user keeps its password for one period.
 func (*Strategy) Overlaps() bool { return true }
 
 // Next is AWSCURRENT with the other user and a new password.

@@ -1,5 +1,5 @@
 // Package dualpassword gives a MySQL user two passwords, a primary and a secondary one,
-// so that the former goes on working while the new one is being introduced.
+// so that the previous goes on working while the new one is being introduced.
 //
 // A naive RETAIN CURRENT PASSWORD keeps whatever is the primary password. That
 // is not AWSCURRENT's when a rotation was given up after its change, or when
@@ -20,9 +20,9 @@ import (
 // statements are what it takes, of a server that knows two passwords a user.
 type statements interface {
 	// Replace sets the primary password of the session's own user if it is
-	// former, which is errNotPrimary otherwise. retain makes former the
+	// previous, which is errNotPrimary otherwise. retain makes previous the
 	// secondary one; without it the secondary one stays as it is.
-	Replace(ctx context.Context, former, password rotation.Sensitive, retain bool) error
+	Replace(ctx context.Context, previous, password rotation.Sensitive, retain bool) error
 	// Assign sets the primary password of any user.
 	Assign(ctx context.Context, user string, password rotation.Sensitive, retain bool) error
 }

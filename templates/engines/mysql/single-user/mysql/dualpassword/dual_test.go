@@ -151,9 +151,9 @@ func (s modelSession) Overlap(ctx context.Context, changer database.Session, o s
 	}
 }
 
-func (s modelSession) Replace(ctx context.Context, former, password rotation.Sensitive, retain bool) error {
+func (s modelSession) Replace(ctx context.Context, previous, password rotation.Sensitive, retain bool) error {
 	defer s.m.look("replace")
-	err := s.Session.Replace(ctx, former, password, retain)
+	err := s.Session.Replace(ctx, previous, password, retain)
 	if errors.Is(err, databasetest.ErrNotPrimary) {
 		return rotation.Errorf(rotation.CodeServer, "not the primary password").Because(errNotPrimary)
 	}
@@ -363,6 +363,24 @@ func TestLocksAtOnce(t *testing.T) {
 	} {
 		if got := locksAtOnce(created + counter); got != want {
 			t.Errorf("%q: got %t", counter, got)
+		}
+	}
+}
+
+// TestRemembers reads whether a user's passwords may be used again. (S6)
+func TestRemembers(t *testing.T) {
+	const created = "CREATE USER `orders`@`%` IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"
+	for rules, want := range map[string][2]bool{ // by defaults of 0, and of 5 and 30
+		" PASSWORD HISTORY DEFAULT PASSWORD REUSE INTERVAL DEFAULT PASSWORD REQUIRE CURRENT DEFAULT": {false, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY PASSWORD REQUIRE CURRENT DEFAULT":         {false, false},
+		" PASSWORD HISTORY 3 PASSWORD REUSE INTERVAL 0 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 1 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL DEFAULT":                                        {false, true},
+	} {
+		for i, defaults := range [][]string{{"0", "0"}, {"5", "30"}} {
+			if got := remembers(created+rules, defaults); got != want[i] {
+				t.Errorf("%q with %v: got %t", rules, defaults, got)
+			}
 		}
 	}
 }

@@ -253,7 +253,7 @@ func TestChangeWaitsForALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := server.Works(t, account); err != nil {
-		t.Errorf("the former password: %v", err)
+		t.Errorf("the previous password: %v", err)
 	}
 
 	// Without time for even that, the caller's own clock ends it.
