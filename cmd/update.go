@@ -54,10 +54,15 @@ func (a *app) updateCommand() *cobra.Command {
 			if len(args) == 0 {
 				o.dirs = []string{"."}
 			}
-			if o.undo {
-				return a.runUndo(cmd.Context(), o)
+			if !o.undo {
+				return a.runUpdate(cmd.Context(), o)
 			}
-			return a.runUpdate(cmd.Context(), o)
+			for _, flag := range []string{"dry-run", "set", "ours", "from", "format"} {
+				if cmd.Flags().Changed(flag) {
+					return usagef("take the update back first", "--undo goes with no other flag, but --%s was given", flag)
+				}
+			}
+			return a.runUndo(cmd.Context(), o)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
@@ -70,9 +75,6 @@ func (a *app) updateCommand() *cobra.Command {
 	c.Flags().StringVar(&o.from, "from", "", "let that `version` write again what it once wrote, where it cannot be found otherwise; uses the network")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
 	c.Flags().StringVar(&o.format, "format", "text", "how to print: "+strings.Join(updateFormats, ", "))
-	for _, flag := range []string{"dry-run", "set", "ours", "from", "format"} {
-		c.MarkFlagsMutuallyExclusive("undo", flag)
-	}
 	if err := c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(updateFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // only for a flag that this file does not define
 	}
@@ -173,7 +175,7 @@ func (t *updateTally) hints(dirs []string) []string {
 	switch {
 	case t.DryRun:
 	case t.settle > 0:
-		hints = append(hints, fmt.Sprintf("settle the %s between <<<<<<< and >>>>>>>, then make test and rotasmith update; %s", counts(t.settle, "conflict"), undo))
+		hints = append(hints, fmt.Sprintf("settle the %s between <<<<<<< and >>>>>>>, or keep your lines with --ours; then make test and rotasmith update; %s", counts(t.settle, "conflict"), undo))
 	case t.Updated > 0:
 		hints = append(hints, "make test; "+undo)
 	}
