@@ -7,8 +7,8 @@ import (
 	"github.com/rotasmith/rotasmith/generator"
 )
 
-// V1, V5, V7, V10, V12, V14, V15, V16: what vendors say today and no call of a rotation
-// shows stands in the project's own pages, or is said when the project is made.
+// V1, V5, V7, V10, V12, V14, V15, V16: rules of vendors that no call of a rotation
+// shows stand in the project's own pages, or are said when the project is made.
 func TestVendorsToday(t *testing.T) {
 	c, renderer := openTemplates(t)
 	for _, test := range []struct {

@@ -16,8 +16,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
-// C25: what RUNBOOK.md tells a person to do about a code helps: the next rotation
-// goes through, or the same one where the entry says so.
+// C25: the cure that RUNBOOK.md has for a code helps: the next rotation goes
+// through, or the same one where the entry says so.
 func TestAdvice(t *testing.T) {
 	for code, test := range map[rotation.Code]struct {
 		initial *string              // of the secret, if it is not as it should be

@@ -101,7 +101,7 @@ func TestForm(t *testing.T) {
 		{askedSASL, scram, true, true},
 		{askedMD5, md5, false, false},
 		{askedMD5, scram, false, true},
-		{0, md5, false, false}, // in clear text, or nobody has logged in
+		{0, md5, false, false}, // in clear text, or no user has logged in
 		{0, scram, true, true},
 	} {
 		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, previous}}

@@ -174,7 +174,7 @@ func TestRevokesWhatWasInForce(t *testing.T) {
 	b.supply("foreign", "foreign-key-that-is-mistyped")
 	b.refused(rotation.CodeAuthRejected)
 	refused, _ := b.ledger.Create("an application's", "")
-	b.supply(refused.ID, refused.Secret) // and replaced before anybody takes it
+	b.supply(refused.ID, refused.Secret) // and replaced before a rotation takes it
 	second := b.rotate()
 	var alive []string
 	for _, key := range b.ledger.Keys() {

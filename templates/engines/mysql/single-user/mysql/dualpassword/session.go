@@ -26,7 +26,7 @@ var (
 func New(engine *mysql.Target) Target { return Target{engine} }
 
 // Overlaps implements [singleuser.Overlapping]: it is true of every MySQL from
-// 8.0.14 on, whoever changes the password.
+// 8.0.14 on, for the user itself and for an admin.
 func (Target) Overlaps(bool) bool { return true }
 
 // Login implements [singleuser.Target].
@@ -47,19 +47,19 @@ var (
 	_ statements            = (*Session)(nil)
 )
 
-// Overlaps implements [singleuser.Overlapper]. Whether the user may keep its own
-// previous password it finds out by asking to replace one that it does not have:
-// a missing right is what the server says first.
+// Overlaps implements [singleuser.Overlapper]. To learn whether the user may keep
+// its own previous password, it asks to replace one that the user does not have:
+// the server reports a missing right before that.
 func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if version := s.Version(); !version.AtLeast(8, 0, 14) {
-		return rotation.Errorf(rotation.CodeServer, "%s knows one password a user, MySQL 8.0.14 two", version)
+		return rotation.Errorf(rotation.CodeServer, "%s keeps one password per user, two need MySQL 8.0.14", version)
 	}
 	rows, err := s.Query(ctx, "look up the session's own user", "SHOW CREATE USER CURRENT_USER()")
 	if err != nil {
 		return err
 	}
 	if plugin := pluginOf(rows[0][0]); !slices.Contains(mysql.Plugins, plugin) {
-		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q knows one password", plugin)
+		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q keeps one password", plugin)
 	}
 	if asAdmin {
 		return s.forgets(ctx, rows[0][0])

@@ -29,7 +29,9 @@ func (f *failing) call() error {
 
 func (f *failing) Writable() error { return errors.Join(f.call(), f.Server.Writable()) }
 
-func (f *failing) CheckName(user string) error { return errors.Join(f.call(), f.Server.CheckName(user)) }
+func (f *failing) CheckName(user string) error {
+	return errors.Join(f.call(), f.Server.CheckName(user))
+}
 
 func (f *failing) Exec(ctx context.Context, doing, statement string) error {
 	return errors.Join(f.call(), f.Server.Exec(ctx, doing, statement))
