@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -99,8 +100,9 @@ func TestAskedAndToldGiveTheSameCommand(t *testing.T) {
 	if code := a.run(t.Context(), told); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	if asked != out.String() {
-		t.Errorf("asked:\n%s\ntold:\n%s", asked, out.String())
+	source := regexp.MustCompile(`(?m) (asked|default|NAME|--\S+.*)$`) // which is what differs
+	if told := source.ReplaceAllString(out.String(), ""); source.ReplaceAllString(asked, "") != told {
+		t.Errorf("asked:\n%s\ntold:\n%s", asked, told)
 	}
 }
 

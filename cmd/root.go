@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/history"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -40,7 +41,7 @@ func Main(args []string, sys System) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	a := &app{System: sys, open: openTemplates}
+	a := &app{System: sys, open: openTemplates, version: buildVersion()}
 	a.prompter = openPrompter(sys)
 	return a.run(ctx, args)
 }
@@ -51,7 +52,16 @@ func openTemplates() (*generator.Catalog, error) { return generator.Open(templat
 type app struct {
 	System
 	open     func() (*generator.Catalog, error)
-	prompter Prompter // nil without a terminal
+	version  string                 // of this build; empty: none
+	released func() []history.Point // nil: what the program remembers
+	prompter Prompter               // nil without a terminal
+}
+
+// renderer returns what makes projects of this version.
+func (a *app) renderer(c *generator.Catalog) *generator.Renderer {
+	r := generator.NewRenderer(c)
+	r.Version = cmp.Or(a.version, r.Version)
+	return r
 }
 
 func (a *app) run(ctx context.Context, args []string) int {
@@ -84,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)

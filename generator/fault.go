@@ -17,6 +17,7 @@ type Fault struct {
 	Msg  string
 	Hint string
 
+	file  string // empty outside files
 	place place
 }
 
@@ -30,10 +31,10 @@ func (f *Fault) Error() string {
 	return f.At + ": " + f.Msg
 }
 
-// joinFaults orders faults as the user wrote them: flags first, then by place.
+// joinFaults orders faults as the user wrote them: flags first, then by file and place.
 func joinFaults(faults []*Fault) error {
 	slices.SortStableFunc(faults, func(a, b *Fault) int {
-		return cmp.Or(a.place.line-b.place.line, a.place.column-b.place.column)
+		return cmp.Or(strings.Compare(a.file, b.file), a.place.line-b.place.line, a.place.column-b.place.column)
 	})
 	errs := make([]error, len(faults))
 	for i, f := range faults {
