@@ -13,9 +13,9 @@ const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
 
 // record fills in the files that the generator itself writes. None holds a clock, and LockFile alone the version:
 // the same answers give the same bytes.
-func (p *project) record(plan Plan, files []File) error {
+func (p *project) record(files []File) error {
 	lock := -1
-	for i, e := range plan {
+	for i, e := range p.plan {
 		if e.Action != Record {
 			continue
 		}
@@ -39,7 +39,7 @@ func (p *project) record(plan Plan, files []File) error {
 	if err != nil {
 		return err
 	}
-	files[lock] = newFile(plan[lock], data)
+	files[lock] = newFile(p.plan[lock], data)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package generator
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,11 +10,10 @@ import (
 	"sync"
 	"text/template"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
+
+	"github.com/rotasmith/rotasmith/generator/syntax"
 )
 
 // File is one file of a project, ready to be written.
@@ -56,6 +54,59 @@ type Result struct {
 // Render runs the pipeline from answers to files: expanded, rehomed, formatted, and every one checked for what its name says it is. Its
 // error joins those of all answers or of all files.
 func (r *Renderer) Render(answers *Resolution) (*Result, error) {
+	p, err := r.project(answers)
+	if err != nil {
+		return nil, err
+	}
+	files, err := p.files()
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Spec: p.spec, Bill: p.bill, Plan: p.plan, Files: files}, nil
+}
+
+// RenderOnly makes those files of a project that are wanted by their path, in the order of the plan. What the generator itself writes is
+// never among them. Its error joins those of all files, and the others are returned with it.
+func (r *Renderer) RenderOnly(answers *Resolution, wanted func(path string) bool) ([]File, error) {
+	p, err := r.project(answers)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	var errs []error
+	for _, e := range p.plan {
+		if e.Action == Record || !wanted(e.Path) {
+			continue
+		}
+		if f, err := p.file(e); err == nil {
+			files = append(files, f)
+		} else {
+			errs = append(errs, err)
+		}
+	}
+	return files, errors.Join(errs...)
+}
+
+// Catalog returns what the renderer makes projects of.
+func (r *Renderer) Catalog() *Catalog { return r.catalog }
+
+// Generate makes the project of answers, and asks nothing.
+func (r *Renderer) Generate(answers Answers) (*Result, error) {
+	return r.Render(r.catalog.Resolve(answers))
+}
+
+// project is one that is being made.
+type project struct {
+	*Renderer
+	spec  *Spec
+	bill  *Bill
+	plan  Plan
+	data  Data
+	words *template.Template // what every template may refer to by name
+}
+
+// project finds out what there is to be made of answers.
+func (r *Renderer) project(answers *Resolution) (*project, error) {
 	spec, err := answers.Spec()
 	if err != nil {
 		return nil, err
@@ -72,31 +123,11 @@ func (r *Renderer) Render(answers *Resolution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &project{Renderer: r, spec: spec, data: newData(r.catalog.Questions, spec, bill), words: words}
-	files, err := p.files(plan)
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Spec: spec, Bill: bill, Plan: plan, Files: files}, nil
+	return &project{Renderer: r, spec: spec, bill: bill, plan: plan, data: newData(r.catalog.Questions, spec, bill), words: words}, nil
 }
 
-// Catalog returns what the renderer makes projects of.
-func (r *Renderer) Catalog() *Catalog { return r.catalog }
-
-// Generate makes the project of answers, and asks nothing.
-func (r *Renderer) Generate(answers Answers) (*Result, error) {
-	return r.Render(r.catalog.Resolve(answers))
-}
-
-// project is one that is being made.
-type project struct {
-	*Renderer
-	spec  *Spec
-	data  Data
-	words *template.Template // what every template may refer to by name
-}
-
-func (p *project) files(plan Plan) ([]File, error) {
+func (p *project) files() ([]File, error) {
+	plan := p.plan
 	files := make([]File, len(plan))
 	errs := make([]error, len(plan))
 	each(len(plan), func(i int) {
@@ -105,7 +136,7 @@ func (p *project) files(plan Plan) ([]File, error) {
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
-		if missing := p.missingWords(plan); missing != nil {
+		if missing := p.missingWords(); missing != nil {
 			return nil, errors.Join(missing, p.undeclared(files)) // both are what a new engine lacks
 		}
 		return nil, err
@@ -113,7 +144,7 @@ func (p *project) files(plan Plan) ([]File, error) {
 	if err := p.undeclared(files); err != nil {
 		return nil, err
 	}
-	return files, p.record(plan, files)
+	return files, p.record(files)
 }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.
@@ -215,29 +246,11 @@ func (p *project) verify(e Entry, data []byte) error {
 	if e.Action != Expand {
 		return nil
 	}
-	return parseAs(e.Path, data, p.spec.Module)
-}
-
-// parseAs refuses a file that is not what its name says. go.mod must be that of module.
-func parseAs(name string, data []byte, module string) error {
-	switch path.Ext(name) {
-	case ".tf", ".tfvars", ".hcl":
-		_, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
-		if diags.HasErrors() {
-			return diags
-		}
-	case ".json":
-		if !json.Valid(data) {
-			return errors.New("is not JSON")
-		}
-	case ".yaml", ".yml":
-		return yaml.Unmarshal(data, new(yaml.Node))
-	case ".mod":
-		m, err := modfile.Parse(name, data, nil)
-		if err == nil && name == "go.mod" && (m.Module == nil || m.Module.Mod.Path != module) {
-			err = fmt.Errorf("is not for module %s", module)
-		}
+	if err := syntax.Parse(e.Path, data); err != nil {
 		return err
+	}
+	if e.Path == "go.mod" && modfile.ModulePath(data) != p.spec.Module {
+		return fmt.Errorf("is not for module %s", p.spec.Module)
 	}
 	return nil
 }

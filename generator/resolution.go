@@ -130,6 +130,16 @@ func (r *Resolution) Next() (q Question, ok bool) {
 	return Question{}, false
 }
 
+// Unanswered returns the next question that applies and has neither an answer nor a default, with the choices that the answers leave.
+func (r *Resolution) Unanswered() (q Question, ok bool) {
+	for _, res := range r.resolved {
+		if _, given := r.answers[res.Question.Key]; !given && res.Value == "" && res.Question.Required() {
+			return r.fitting(res.Question), true
+		}
+	}
+	return Question{}, false
+}
+
 // Default returns the answer that a question would have beside the others if it were not answered.
 func (r *Resolution) Default(key string) string { return r.defaultOf(r.catalog.question(key)) }
 

@@ -10,9 +10,6 @@ import (
 	"github.com/rotasmith/rotasmith/generator/merge"
 )
 
-// journalFolder is there while an update is at work, and once one was interrupted.
-const journalFolder = ".rotasmith/update"
-
 // refuseNewer refuses a project that a later version has written: this one would take back what that one has changed. Versions that are no
 // releases compare with nothing.
 func refuseNewer(wrote, own, name string) error {

@@ -148,9 +148,7 @@ func TestInterruptedOnDisk(t *testing.T) {
 	for name, f := range written(t, generator.Texts(generatortest.Pair())) {
 		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), string(f.Data))
 	}
-	if err := os.Mkdir(filepath.Join(dir, ".rotasmith", "update"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(dir, ".rotasmith", "update", "journal.json"), "{}")
 	drift, err := Compare(openTree(t, nil), os.DirFS(dir).(fs.ReadFileFS), dir)
 	if err != nil || len(drift.Differences) != 1 || drift.Differences[0].Kind != Interrupted {
 		t.Errorf("%+v, %v", drift, err)

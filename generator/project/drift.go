@@ -111,8 +111,8 @@ func Compare(r *generator.Renderer, project fs.FS, name string) (*Drift, error) 
 	if err := refuseNewer(cmp.lock.Rotasmith, r.Version, name); err != nil {
 		return nil, err
 	}
-	if _, err := fs.Stat(project, journalFolder); err == nil {
-		return &Drift{Version: cmp.lock.Rotasmith, Differences: []Difference{{Path: journalFolder, Kind: Interrupted, Note: "rotasmith update finishes it"}}}, nil
+	if interrupted(project) {
+		return &Drift{Version: cmp.lock.Rotasmith, Differences: []Difference{{Path: readyFolder, Kind: Interrupted, Note: "rotasmith update finishes it"}}}, nil
 	}
 	answers, err := readAnswers(project, name)
 	if err != nil {

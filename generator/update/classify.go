@@ -3,6 +3,7 @@ package update
 import (
 	"bytes"
 	"io/fs"
+	"path"
 	"runtime"
 	"strings"
 	"unicode"
@@ -52,7 +53,40 @@ func Classify(project *Project) (*Plan, error) {
 		}
 		p.classifyDropped(r, here)
 	}
+	for _, f := range p.missing {
+		note, err := p.lookAlike(f, records)
+		if err != nil {
+			return nil, err
+		}
+		p.add(Change{Path: f.Path, Outcome: NotTaken, Note: note, Here: Here{Absent: true}, Theirs: f.Data})
+	}
 	return p, nil
+}
+
+// lookAlike names the file beside one that is gone that it may have become.
+func (p *Plan) lookAlike(f generator.File, records map[string]generator.LockedFile) (note string, err error) {
+	folder := path.Dir(f.Path)
+	names, err := p.project.Folder(folder)
+	if err != nil {
+		return "", err
+	}
+	others := make(map[string][]byte)
+	for _, name := range names {
+		file := path.Join(folder, name)
+		_, written := p.files[file]
+		if _, was := records[file]; was || written || path.Ext(file) != path.Ext(f.Path) {
+			continue
+		}
+		here, err := p.project.Look(file)
+		if err != nil {
+			return "", err
+		}
+		others[file], _ = lf(here.Data)
+	}
+	if to, ok := merge.Renames(map[string][]byte{f.Path: f.Data}, others)[f.Path]; ok {
+		note = "seems to be " + to + " now"
+	}
+	return note, nil
 }
 
 // classify judges a file that would be written.
@@ -83,7 +117,7 @@ func (p *Plan) classify(f generator.File, record generator.LockedFile, known boo
 		p.add(Change{Path: f.Path, Outcome: Added, Write: true, Data: f.Data, Mode: f.Mode, Here: here, Theirs: f.Data})
 	case here.Absent:
 		if record.SHA256 != f.SHA256 {
-			p.add(Change{Path: f.Path, Outcome: NotTaken, Here: here, Theirs: f.Data})
+			p.missing = append(p.missing, f)
 		}
 	default:
 		p.present(f, record, known, here)

@@ -81,6 +81,7 @@ type Plan struct {
 	files   map[string]generator.File
 	merging []pending                       // edited here and changed in the templates
 	dropped []pending                       // edited here and no longer written
+	missing []generator.File                // gone here and changed in the templates
 	lock    map[string]generator.LockedFile // after the update
 	texts   map[string][]byte               // behind the lock's digests, of files that are not as they were given
 	theirs  map[string][]byte               // the templates' part of open conflicts
@@ -120,8 +121,13 @@ func (p *Plan) Lock(answers, version string) generator.Lock {
 // Bases returns by path the texts that the next update may need: what the lock says was written, of files that are not so.
 func (p *Plan) Bases() map[string][]byte { return p.texts }
 
-// Recorded returns the digest that the next lock has for a file, empty if it has none.
-func (p *Plan) Recorded(file string) string { return p.lock[file].SHA256 }
+// Record returns what the next lock says of a file, zero if it says nothing.
+func (p *Plan) Record(file string) generator.LockedFile { return p.lock[file] }
+
+// SetRecord notes in the next lock that a file is written, which is not the plan's affair.
+func (p *Plan) SetRecord(file string, data []byte) {
+	p.lock[file] = generator.LockedFile{Path: file, Mode: "0644", SHA256: generator.Digest(data)}
+}
 
 // Theirs returns by path what the templates gave for each file with an open conflict.
 func (p *Plan) Theirs() map[string][]byte { return p.theirs }
