@@ -100,8 +100,8 @@ golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and p
 	go test ./golden -timeout 60m -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
 
 .PHONY: reference
-reference: ## Write the reference in the README anew, from the commands and the one list of questions
-	go test ./cmd -run '^TestReference$$' -update
+reference: ## Write the reference in the README anew, and the page of changes
+	go test ./cmd -run '^TestReference' -update
 
 .PHONY: bench
 bench: setup ## Measure against what is to be had on any machine, as ratios
