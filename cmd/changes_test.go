@@ -17,7 +17,9 @@ func released(t *testing.T, version string, changes map[string]string, args ...s
 	a := &app{
 		System:  System{In: strings.NewReader(""), Out: &out, Err: &errOut, Getenv: func(string) string { return "" }},
 		version: version,
-		open:    func() (*generator.Catalog, error) { return generator.Open(generatortest.Tree(changes), generatortest.Root) },
+		open: func() (*generator.Catalog, error) {
+			return generator.Open(generatortest.Tree(changes), generatortest.Root)
+		},
 	}
 	code = a.run(t.Context(), args)
 	return code, out.String(), errOut.String()
