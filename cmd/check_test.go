@@ -54,7 +54,8 @@ func plantAll(t *testing.T) {
 	change("bad/rotasmith.yaml", "name:", "nane:")
 	change("stale/rotasmith.yaml", "schedule: 30d", "schedule: 7d")
 	change("unsettled/main.go", "package", "<<<<<<< yours\npackage")
-	for _, err := range []error{os.Remove("ä/#%/go.mod"), os.Mkdir("halfway/.rotasmith/update", 0o755), os.WriteFile("halfway/.rotasmith/update/journal.json", nil, 0o644), toCRLF("crlf/Makefile")} {
+	for _, err := range []error{os.Remove("ä/#%/go.mod"), os.Mkdir("halfway/.rotasmith/update", 0o755), toCRLF("crlf/Makefile"),
+		os.WriteFile("halfway/.rotasmith/update/journal.json", nil, 0o644)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +150,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 		Projects []struct {
 			Dir         string
 			Differences []jsonDifference
-			Errors      []jsonError
+			Errors      []told
 		}
 		Summary tally
 	}

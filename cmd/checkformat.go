@@ -120,11 +120,6 @@ type jsonDifference struct {
 	Diff string       `json:"diff,omitempty"` // only one that may be applied
 }
 
-type jsonError struct {
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
 func (p *jsonPrinter) begin() { fmt.Fprint(p.w, "{\"projects\":[") }
 
 func (p *jsonPrinter) project(c *checked) {
@@ -134,7 +129,7 @@ func (p *jsonPrinter) project(c *checked) {
 		Different   bool              `json:"different"`
 		Differences []jsonDifference  `json:"differences"`
 		Changes     []changelog.Entry `json:"changes,omitempty"` // of the templates, which it lacks
-		Errors      []jsonError       `json:"errors,omitempty"`
+		Errors      []told            `json:"errors,omitempty"`
 	}{c.dir, c.drift.Version, c.different(), []jsonDifference{}, c.changes, nil}
 	for i := range c.drift.Differences {
 		d := &c.drift.Differences[i]
@@ -145,10 +140,7 @@ func (p *jsonPrinter) project(c *checked) {
 		doc.Differences = append(doc.Differences, entry)
 	}
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			hint, _ := explain(err)
-			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
-		}
+		doc.Errors = tell(c.err)
 	}
 	separate(p.w, &p.printed)
 	encode(p.w, doc)
@@ -234,9 +226,8 @@ func (p githubPrinter) kind(c *checked, kind project.Kind, kept bool) {
 // faults prints why a project could not be checked, beside the first fault.
 func (p githubPrinter) faults(c *checked) {
 	var lines []string
-	for _, err := range parts(c.err) {
-		hint, _ := explain(err)
-		lines = append(lines, strings.TrimSpace(oneLine(err.Error())+"\n"+hint))
+	for _, e := range tell(c.err) {
+		lines = append(lines, strings.TrimSpace(e.Message+"\n"+e.Hint))
 	}
 	fmt.Fprintf(p.w, "::error file=%s", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)))
 	if f, ok := errors.AsType[*generator.Fault](parts(c.err)[0]); ok {
@@ -334,8 +325,8 @@ func (p *sarifPrinter) project(c *checked) {
 		encode(p.w, r)
 	}
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
+		for _, e := range tell(c.err) {
+			p.notes = append(p.notes, sarifNote{"error", sarifText{e.Message}})
 		}
 	}
 }
