@@ -79,7 +79,8 @@ func plantAll(t *testing.T) {
 	}
 }
 
-func TestSARIFIsValid(t *testing.T) {
+func sarifSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +98,11 @@ func TestSARIFIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema := sarifSchema(t)
 	plantAll(t)
 	for _, target := range []string{"...", "moved", mustAbs(t, "a b"), "ä/..."} {
 		_, out, _ := rotate(t, "check", target, "--format", "sarif")

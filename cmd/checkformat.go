@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path"
 	"strings"
 
@@ -30,7 +29,7 @@ func newPrinter(format string, w *bufio.Writer) printer {
 	case "github":
 		return githubPrinter{w}
 	case "sarif":
-		return &sarifPrinter{w: w}
+		return &sarifPrinter{sarifWriter{w: w}}
 	default:
 		return textPrinter{w}
 	}
@@ -99,6 +98,18 @@ type jsonError struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// jsonErrors are the parts of an error, nil without one.
+func jsonErrors(err error) (list []jsonError) {
+	if err == nil {
+		return nil
+	}
+	for _, err := range parts(err) {
+		hint, _ := explain(err)
+		list = append(list, jsonError{oneLine(err.Error()), hint})
+	}
+	return list
+}
+
 func (p *jsonPrinter) begin() { fmt.Fprint(p.w, "{\"projects\":[") }
 
 func (p *jsonPrinter) project(c *checked) {
@@ -116,12 +127,7 @@ func (p *jsonPrinter) project(c *checked) {
 		}
 		doc.Differences = append(doc.Differences, entry)
 	}
-	if c.err != nil {
-		for _, err := range parts(c.err) {
-			hint, _ := explain(err)
-			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
-		}
-	}
+	doc.Errors = jsonErrors(c.err)
 	separate(p.w, &p.printed)
 	encode(p.w, doc)
 }
@@ -191,109 +197,3 @@ func (p githubPrinter) project(c *checked) {
 }
 
 func (p githubPrinter) end(*tally) {}
-
-// sarifPrinter prints SARIF 2.1.0, for code scanning.
-type sarifPrinter struct {
-	w       *bufio.Writer
-	printed bool
-	notes   []sarifNote
-}
-
-type sarifText struct {
-	Text string `json:"text"`
-}
-
-type sarifRule struct {
-	ID    string    `json:"id"`
-	Short sarifText `json:"shortDescription"`
-}
-
-type sarifNote struct {
-	Level   string    `json:"level"`
-	Message sarifText `json:"message"`
-}
-
-type sarifRegion struct {
-	StartLine int `json:"startLine"`
-}
-
-type sarifLocation struct {
-	Physical struct {
-		Artifact struct {
-			URI string `json:"uri"`
-		} `json:"artifactLocation"`
-		Region *sarifRegion `json:"region,omitempty"`
-	} `json:"physicalLocation"`
-}
-
-type sarifResult struct {
-	RuleID    string          `json:"ruleId"`
-	RuleIndex int             `json:"ruleIndex"`
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations"`
-}
-
-func (p *sarifPrinter) begin() {
-	var driver struct {
-		Name  string      `json:"name"`
-		Rules []sarifRule `json:"rules"`
-	}
-	driver.Name = "rotasmith"
-	for _, kind := range project.Kinds() {
-		driver.Rules = append(driver.Rules, sarifRule{string(kind), sarifText{kind.String()}})
-	}
-	fmt.Fprint(p.w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
-		`"version":"2.1.0","runs":[{"tool":{"driver":`)
-	encode(p.w, driver)
-	fmt.Fprint(p.w, "},\n\"results\":[")
-}
-
-func (p *sarifPrinter) project(c *checked) {
-	for i := range c.differences {
-		d := &c.differences[i]
-		r := sarifResult{RuleID: string(d.Kind), Level: "error", Message: sarifText{path.Join(c.dir, d.Path) + ": " + what(d)}}
-		if d.Kept {
-			r.Level = "note"
-		}
-		for i, kind := range project.Kinds() {
-			if kind == d.Kind {
-				r.RuleIndex = i
-			}
-		}
-		var l sarifLocation
-		l.Physical.Artifact.URI = fileURI(path.Join(c.dir, d.Path))
-		if d.Line > 0 {
-			l.Physical.Region = &sarifRegion{d.Line}
-		}
-		r.Locations = []sarifLocation{l}
-		separate(p.w, &p.printed)
-		encode(p.w, r)
-	}
-	if c.err != nil {
-		for _, err := range parts(c.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
-		}
-	}
-}
-
-func (p *sarifPrinter) end(*tally) {
-	fmt.Fprint(p.w, "\n],\n\"invocations\":[")
-	encode(p.w, struct {
-		Successful bool        `json:"executionSuccessful"`
-		Notes      []sarifNote `json:"toolExecutionNotifications,omitempty"`
-	}{len(p.notes) == 0, p.notes})
-	fmt.Fprintln(p.w, "]}]}")
-}
-
-// fileURI returns a reference relative to the working folder, or a file URI for an absolute path.
-func fileURI(file string) string {
-	u := url.URL{Path: file}
-	switch {
-	case strings.HasPrefix(file, "/"):
-		u.Scheme = "file"
-	case len(file) > 1 && file[1] == ':': // a Windows drive
-		u.Scheme, u.Path = "file", "/"+file
-	}
-	return u.String()
-}

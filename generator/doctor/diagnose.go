@@ -3,6 +3,7 @@ package doctor
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -28,7 +29,7 @@ type Finding struct {
 	Because  []string `json:"because,omitempty"`
 	Do       []string `json:"do,omitempty"`       // sentences
 	Commands []string `json:"commands,omitempty"` // for a POSIX shell, in order
-	See      string   `json:"see,omitempty"`      // the runbook's entry
+	See      string   `json:"see,omitempty"`      // the entry in the runbook of an emitted project
 }
 
 // A Diagnosis is the state of a secret's rotation and the findings that explain it, causes before consequences within
@@ -51,17 +52,30 @@ func (d *Diagnosis) Severity() Severity {
 func Diagnose(s *Snapshot) *Diagnosis {
 	f := newFacts(s)
 	d := &Diagnosis{State: f.state.name, Says: f.text(f.state.says), Findings: []Finding{}}
-	for _, rules := range [][]rule{ruleOfLog, rulesOfFunction, rulesOfKey, rulesOfLabels, rulesOfSchedule, rulesOfSecret} {
-		for _, r := range rules {
-			if r.when(f) {
-				d.Findings = append(d.Findings, f.finding(r))
-			}
+	for _, r := range rules() {
+		if r.when(f) {
+			d.Findings = append(d.Findings, f.finding(r))
 		}
 	}
 	slices.SortStableFunc(d.Findings, func(a, b Finding) int {
 		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
 	})
 	return d
+}
+
+// rules are all rules, causes before consequences.
+var rules = sync.OnceValue(func() []rule {
+	return slices.Concat(rulesOfLog(), rulesOfFunction, rulesOfKey, rulesOfLabels, rulesOfSchedule, rulesOfSecret)
+})
+
+// Codes are the codes of all findings, in the order of their rules.
+func Codes() (list []string) {
+	for _, r := range rules() {
+		if !slices.Contains(list, r.code) {
+			list = append(list, r.code)
+		}
+	}
+	return list
 }
 
 // A rule is a finding that may be made. Its texts have facts in braces, such as {pending}; of because, do and commands
@@ -78,9 +92,13 @@ type rule struct {
 }
 
 func (f *facts) finding(r rule) Finding {
+	see := ""
+	if f.ours() {
+		see = f.text(r.see)
+	}
 	return Finding{
-		Code: f.text(r.code), Severity: r.severity, Says: f.text(r.says),
-		Because: f.known(r.because, f.text), Do: f.known(r.do, f.text), Commands: f.known(r.commands, f.command), See: f.text(r.see),
+		Code: r.code, Severity: r.severity, Says: f.text(r.says),
+		Because: f.known(r.because, f.text), Do: f.known(r.do, f.text), Commands: f.known(r.commands, f.command), See: see,
 	}
 }
 

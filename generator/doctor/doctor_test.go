@@ -80,7 +80,7 @@ var table = []struct {
 		fail(s, 46*time.Hour, "setSecret", "")
 	}, StateFailed, "pending-stuck cut-short"},
 	{"a step failed with a code of another version", func(s *Snapshot) { pend(s, 2*day); fail(s, 47*time.Hour, "testSecret", "newer-code") }, StateFailed, "step-failed pending-stuck"},
-	{"tampered", func(s *Snapshot) { pend(s, 2*day); fail(s, 47*time.Hour, "setSecret", "tampered") }, StateFailed, "version-refused must-be-given-up"},
+	{"tampered", func(s *Snapshot) { pend(s, 2*day); fail(s, 47*time.Hour, "setSecret", "tampered") }, StateFailed, "step-failed must-be-given-up"},
 	{"given up by the function", func(s *Snapshot) {
 		fail(s, 2*time.Hour, "createSecret", "too-soon")
 		fail(s, time.Hour, "createSecret", "not-pending")
@@ -118,7 +118,7 @@ var table = []struct {
 	{"timeout in a VPC, in JSON", func(s *Snapshot) {
 		stuck(`{"type":"platform.report","record":{"requestId":"x","status":"timeout"}}`)(s)
 		s.Function.VPC, s.Function.Subnets = "vpc-1", []string{"subnet-1", "subnet-2"}
-	}, StateFailed, "timed-out no-way-out pending-stuck"},
+	}, StateFailed, "no-way-out pending-stuck"},
 	{"crash", stuck("RequestId: x Error: Runtime.ExitError"), StateFailed, "crashed pending-stuck"},
 	{"TLS", stuck("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), StateFailed, "tls pending-stuck"},
 	{"server unreachable", stuck("could not translate host name \"db\" to address"), StateFailed, "server-unreachable pending-stuck"},
@@ -236,11 +236,9 @@ func TestDiagnose(t *testing.T) {
 			}
 		})
 	}
-	for _, rules := range [][]rule{ruleOfLog, rulesOfFunction, rulesOfKey, rulesOfLabels, rulesOfSchedule, rulesOfSecret} {
-		for _, r := range rules {
-			if !met[r.code] {
-				t.Errorf("no row meets %s", r.code)
-			}
+	for _, code := range Codes() {
+		if !met[code] {
+			t.Errorf("no row meets %s", code)
 		}
 	}
 	for _, name := range States() {

@@ -94,6 +94,9 @@ func (f *facts) steps() []Step {
 	return f.s.Log.Steps
 }
 
+// ours reports whether the function is one that rotasmith has written.
+func (f *facts) ours() bool { return f.s.Function != nil && f.s.Function.Ours || len(f.steps()) > 0 }
+
 // begun is when the rotation began that the log is asked about: the open one, or any after the last that ended.
 func (f *facts) begun() time.Time {
 	switch {
@@ -247,8 +250,8 @@ func (s *Snapshot) Age(t *time.Time) string { return (&facts{s: s}).age(t) }
 func (f *facts) vocabulary() map[string]string {
 	x := &f.s.Secret
 	w := map[string]string{
-		"id": f.s.ID, "name": x.Name, "region": f.s.Region, "account": field(x.ARN, 4), "rotator": x.Rotator,
-		"owner": x.OwningService + x.Type, "rules": x.rules(),
+		"id": f.s.ID, "name": x.Name, "region": f.s.Region, "account": field(x.ARN, 4), "rotator": x.rotator(),
+		"owner": x.OwningService + x.Type, "rules": x.rules(), "rotator-arn": x.Rotator,
 		"rotated-age": f.age(x.Rotated), "changed-age": f.age(x.Changed), "next-age": f.age(x.Next), "created-age": f.age(x.Created),
 		"versions-of-today": strconv.Itoa(f.versionsOfToday()), "labels": strconv.Itoa(f.labels()), "since": f.sinceForLogs(),
 		"statement": statementID(x.Name),
@@ -274,6 +277,9 @@ func (f *facts) vocabulary() map[string]string {
 	f.describeReplicas(w)
 	f.describeLog(w)
 	f.describeUnread(w)
+	for name, text := range w {
+		w[name] = printable(text) // a saved snapshot comes from anywhere
+	}
 	return w
 }
 
@@ -317,10 +323,7 @@ func (f *facts) describeFunction(w map[string]string) {
 		w["reserved"] = strconv.Itoa(*fn.Reserved)
 	}
 	if fn.Ours && !fn.Missing {
-		event, err := json.Marshal(map[string]any{"Preflight": true, "SecretId": f.s.Secret.ARN})
-		if err == nil {
-			w["preflight"] = string(event)
-		}
+		w["preflight"] = "make preflight, in its project, says so."
 	}
 }
 
@@ -373,6 +376,14 @@ func (f *facts) sinceForLogs() string {
 		hours = min(int(f.s.Taken.Sub(at)/time.Hour)+1, 90*24)
 	}
 	return strconv.Itoa(max(1, hours)) + "h"
+}
+
+// rotator names the function for a command: by its name if it is in the secret's own account.
+func (x *Secret) rotator() string {
+	if name := field(x.Rotator, 6); name != "" && field(x.Rotator, 4) == field(x.ARN, 4) {
+		return name
+	}
+	return x.Rotator
 }
 
 // rules are the rotation rules in the form that rotate-secret takes.

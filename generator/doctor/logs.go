@@ -43,20 +43,24 @@ func isCode(word string) bool {
 
 // Plain is text from outside as one short line that a terminal shows as it is.
 func Plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Join(strings.Fields(printable(text)), " ")
 	if runes := []rune(text); len(runes) > longest {
 		return string(runes[:longest]) + " ..."
 	}
 	return text
+}
+
+// printable is text without what would steer a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // longest is how many characters of a text from outside are shown.
@@ -171,7 +175,7 @@ var marks = []form{
 		do: []string{"Give the function more memory, then let the rotation go on."},
 	}},
 	{[]string{"Task timed out", `"status":"timeout"`, `"errorType":"Sandbox.Timedout"`}, rule{
-		code: "timed-out", severity: Broken, says: "A step was killed by the function's timeout.",
+		code: timedOut, severity: Broken, says: "A step was killed by the function's timeout.",
 		do: []string{"A step that reaches nothing waits: look at the way to Secrets Manager, then to the server, and only then at the timeout."},
 	}},
 	{[]string{"Runtime.ExitError", "Runtime.Unknown"}, rule{
@@ -196,17 +200,10 @@ var marks = []form{
 	}},
 }
 
-// ruleOfLog are the findings of the log: one of an emitted function or one of the last known form of another's.
-var ruleOfLog = append([]rule{
+// rulesOfSteps are about what an emitted function said.
+var rulesOfSteps = []rule{
 	{
-		code: "step-failed", severity: Broken, when: func(f *facts) bool { return f.failure != nil && f.open() && !f.mustGo() },
-		says:     "{failed-step} failed {failed-age} with {failed-code}: {failed-detail}",
-		do:       []string{"{failed-do}"},
-		commands: []string{`aws logs tail {group} --since {since} --filter-pattern '"step failed"'`},
-		see:      "RUNBOOK.md#{failed-code}",
-	},
-	{
-		code: "version-refused", severity: Broken, when: func(f *facts) bool { return f.failure != nil && f.open() && f.mustGo() },
+		code: "step-failed", severity: Broken, when: func(f *facts) bool { return f.failure != nil && f.is(StateFailed) && f.open() },
 		says:     "{failed-step} failed {failed-age} with {failed-code}: {failed-detail}",
 		do:       []string{"{failed-do}"},
 		commands: []string{`aws logs tail {group} --since {since} --filter-pattern '"step failed"'`},
@@ -217,21 +214,31 @@ var ruleOfLog = append([]rule{
 		says:     "{failed-step} failed {failed-age} with {failed-code}: {failed-detail}",
 		because:  []string{"no version but AWSCURRENT's holds AWSPENDING: nothing stands in the way of a new rotation"},
 		do:       []string{"{failed-do}"},
-		commands: []string{preflight, rotate},
+		commands: []string{rotate},
 		see:      "RUNBOOK.md#{failed-code}",
 	},
-}, rulesOfMarks()...)
+}
 
-func rulesOfMarks() (rules []rule) {
+// rulesOfLog are the findings of the log: one of an emitted function, or one of the last known form of another's.
+func rulesOfLog() []rule {
+	list := slices.Clone(rulesOfSteps)
 	for _, m := range marks {
 		r := m.rule
-		r.when = func(f *facts) bool { return f.mark != nil && f.mark.Name == r.code && f.stuck() }
+		r.when = func(f *facts) bool { return f.marked(r.code) && !(r.code == timedOut && f.inVPC()) }
 		r.because = []string{"the function's log says so {mark-age}"}
 		r.commands = []string{show}
-		rules = append(rules, r)
+		list = append(list, r)
 	}
-	return rules
+	return list
 }
+
+// marked reports whether the log shows last a known form, and it matters.
+func (f *facts) marked(name string) bool { return f.mark != nil && f.mark.Name == name && f.stuck() }
+
+// timedOut is the form that has a finding of its own in a VPC.
+const timedOut = "timed-out"
+
+func (f *facts) inVPC() bool { return f.s.Function != nil && f.s.Function.VPC != "" }
 
 // mustGo reports whether the open rotation's version can never be promoted.
 func (f *facts) mustGo() bool {

@@ -22,7 +22,7 @@ var rulesOfFunction = []rule{
 	{
 		code: "function-missing", severity: Broken,
 		when: func(f *facts) bool { return f.rotates() && f.s.Function != nil && f.s.Function.Missing },
-		says: "The rotation function does not exist any more.", because: []string{"{rotator}"},
+		says: "The rotation function does not exist any more.", because: []string{"{rotator-arn}"},
 		do:       []string{"Deploy it again, or name the function that took its place:"},
 		commands: []string{"aws secretsmanager rotate-secret --secret-id {id} --rotation-lambda-arn FUNCTION_ARN"},
 	},
@@ -97,14 +97,12 @@ var rulesOfFunction = []rule{
 	},
 	{
 		code: "no-way-out", severity: Broken,
-		when: function(func(f *facts, fn *Function) bool {
-			return fn.VPC != "" && f.mark != nil && f.mark.Name == "timed-out" && f.stuck()
-		}),
-		says: "The function is in a VPC and a step ran into its timeout: most often there is no way to Secrets Manager.",
-		do:   []string{"It takes an endpoint with private DNS, or a NAT gateway in the routes of the function's subnets:"},
+		when: func(f *facts) bool { return f.marked(timedOut) && f.inVPC() },
+		says: "A step was killed by the function's timeout, in a VPC: most often there is no way to Secrets Manager, or to the server.", because: []string{"the function's log says so {mark-age}"},
+		do: []string{"The way takes an endpoint with private DNS, or a NAT gateway in the routes of the function's subnets:"},
 		commands: []string{
-			`aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={vpc} --query "VpcEndpoints[?ends_with(ServiceName,'.secretsmanager')].[VpcEndpointId,State,PrivateDnsEnabled]"`,
-			`aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={subnets} --query 'RouteTables[].Routes[].[DestinationCidrBlock,NatGatewayId]'`,
+			`aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={vpc} --query 'VpcEndpoints[].[ServiceName,State]'`,
+			`aws ec2 describe-route-tables --filters Name=association.subnet-id,Values={subnets} --query 'RouteTables[].Routes[].NatGatewayId'`,
 		},
 	},
 	{

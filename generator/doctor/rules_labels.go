@@ -2,21 +2,23 @@ package doctor
 
 import "slices"
 
-// The commands that most findings end with. For a rotation that is not complete, rotate-secret answers with an error
-// and Secrets Manager goes on with the same version.
+// The commands that most findings end with. Where a rotation is not complete, rotate-secret answers with an error and
+// Secrets Manager goes on with that one.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
 const (
-	rotate    = "aws secretsmanager rotate-secret --secret-id {id}"
-	giveUp    = "aws secretsmanager update-secret-version-stage --secret-id {id} --version-stage AWSPENDING --remove-from-version-id {pending}"
-	switchOn  = "aws secretsmanager rotate-secret --secret-id {id} --rotation-lambda-arn {rotator} --rotation-rules {rules}"
-	putValue  = "aws secretsmanager put-secret-value --secret-id {id} --secret-string file:///dev/stdin"
-	preflight = "aws lambda invoke --function-name {rotator} --cli-binary-format raw-in-base64-out --payload {preflight} /dev/stdout"
-	whoPut    = "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=PutSecretValue --query 'Events[].[EventTime,Username]' --output text"
-	whoMoved  = "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateSecretVersionStage --query 'Events[].[EventTime,Username]' --output text"
+	rotate   = "aws secretsmanager rotate-secret --secret-id {id}"
+	giveUp   = "aws secretsmanager update-secret-version-stage --secret-id {id} --version-stage AWSPENDING --remove-from-version-id {pending}"
+	switchOn = "aws secretsmanager rotate-secret --secret-id {id} --rotation-lambda-arn {rotator-arn} --rotation-rules {rules}"
+	putValue = "aws secretsmanager put-secret-value --secret-id {id} --secret-string file:///dev/stdin"
+	whoPut   = "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=PutSecretValue --query 'Events[].[EventTime,Username]' --output text"
+	whoMoved = "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=UpdateSecretVersionStage --query 'Events[].[EventTime,Username]' --output text"
 )
 
+// preflight is how an emitted project looks whether AWSCURRENT logs in.
+const preflight = "{preflight}"
+
 // firstSee stands before every command that takes AWSPENDING off a version.
-const firstSee = "First see whether AWSCURRENT logs in: the value of AWSPENDING may be in force. Only if AWSCURRENT does, take the label off:"
+const firstSee = "First see whether AWSCURRENT logs in: the value of AWSPENDING may be in force. If it does, take the label off and begin anew; if not, first set the user's password to AWSCURRENT's."
 
 var rulesOfLabels = []rule{
 	{
@@ -46,35 +48,31 @@ var rulesOfLabels = []rule{
 	},
 	{
 		code: "pending-stuck", severity: Broken, when: func(f *facts) bool { return f.is(StateFailed) && f.open() && !f.mustGo() },
-		says:     "AWSPENDING is on a version of its own: Secrets Manager goes on with that one, and with no other.",
-		because:  []string{"AWSPENDING is on {pending}, made {pending-age}"},
-		do:       []string{"Mend the cause, then let the same version go on. An error that a previous rotation is not complete is as it should be."},
+		says:     "AWSPENDING is on a version of its own, and Secrets Manager goes on with that one only.",
+		do:       []string{"Mend the cause, then let that version go on. The answer that a previous rotation isn't complete is as it should be."},
 		commands: []string{rotate}, see: "RUNBOOK.md#awspending-is-stuck",
 	},
 	{
 		code: "must-be-given-up", severity: Broken, when: func(f *facts) bool { return f.is(StateFailed) && f.open() && f.mustGo() },
-		says:     "This version can never be promoted, and stands in the way of every other one.",
-		because:  []string{"AWSPENDING is on {pending}, made {pending-age}"},
-		do:       []string{firstSee, "Then begin a new rotation. If AWSCURRENT does not log in, set the user's password to it first."},
-		commands: []string{preflight, giveUp, rotate}, see: "RUNBOOK.md#awspending-is-stuck",
+		says:     "This version can never be promoted, and stands in the way of others.",
+		do:       []string{firstSee, preflight},
+		commands: []string{giveUp, rotate}, see: "RUNBOOK.md#awspending-is-stuck",
 	},
 	{
 		code: "cancelled-midway", severity: Broken, when: func(f *facts) bool { return f.is(StateCancelled) && f.s.Secret.Rotator != "" },
 		says:     "Rotation was switched off in the middle of a rotation: the value of AWSPENDING may be in force.",
-		because:  []string{"AWSPENDING is on {pending}, made {pending-age}"},
-		do:       []string{"Switch rotation on again. An error that a previous rotation is not complete is as it should be: Secrets Manager goes on with that version."},
-		commands: []string{preflight, switchOn},
+		do:       []string{"Switch rotation on again. The command may answer that a previous rotation isn't complete: Secrets Manager then goes on with it."},
+		commands: []string{switchOn},
 	},
 	{
 		code: "cancelled-without-rotator", severity: Broken, when: func(f *facts) bool { return f.is(StateCancelled) && f.s.Secret.Rotator == "" },
-		says:    "A rotation is half done, and no function is named any more that could go on with it.",
-		because: []string{"AWSPENDING is on {pending}, made {pending-age}"},
-		do:      []string{firstSee}, commands: []string{giveUp},
+		says: "A rotation is half done, and no function is named any more that could go on with it.",
+		do:   []string{firstSee}, commands: []string{giveUp},
 	},
 	{
 		code: "rotation-off", severity: Warning, when: func(f *facts) bool { return f.is(StateOff) && f.s.Secret.Rotator != "" },
 		says: "Rotation is switched off.", because: []string{"the secret was last changed {changed-age}"},
-		do: []string{"Switch it on again, which rotates at once. In an emitted project: make deploy."}, commands: []string{preflight, switchOn},
+		do: []string{"Switch it on again, which rotates at once. In an emitted project: make deploy."}, commands: []string{switchOn},
 	},
 	{
 		code: "no-rotator", severity: Warning, when: func(f *facts) bool { return f.is(StateOff) && f.s.Secret.Rotator == "" },
@@ -86,10 +84,10 @@ var rulesOfLabels = []rule{
 		says:    "The value that the abandoned rotation made may be in force, while AWSCURRENT has another one.",
 		because: []string{"versions without a label still have theirs: {candidates}"},
 		do: []string{
-			"See whether AWSCURRENT logs in. If it does not, set the user's password to it, as an administrator of the server.",
+			"See whether AWSCURRENT logs in.", preflight, "If it does not, set the user's password to it, as an administrator of the server.",
 			"Then rotate. The last command says who put values, in the time of CloudTrail, which may be a quarter of an hour late.",
 		},
-		commands: []string{preflight, rotate, whoPut},
+		commands: []string{rotate, whoPut},
 	},
 	{
 		code: "never-rotated", severity: Warning,
@@ -97,24 +95,24 @@ var rulesOfLabels = []rule{
 			return f.is(StateNever) && (f.s.Secret.Created == nil || f.since(f.s.Secret.Created) >= day)
 		},
 		says: "Rotation is on, and none has ever come to its end.", because: []string{"the secret was made {created-age}"},
-		do: []string{"Rotate once while you look on."}, commands: []string{preflight, rotate},
+		do: []string{"Rotate once while you look on."}, commands: []string{rotate},
 	},
 	{
 		code: "not-rotated-yet", severity: Note,
 		when: func(f *facts) bool {
 			return f.is(StateNever) && f.s.Secret.Created != nil && f.since(f.s.Secret.Created) < day
 		},
-		says: "The secret is new, and its first rotation has not come to its end yet.", commands: []string{preflight, rotate},
+		says: "The secret is new, and its first rotation has not come to its end yet.", commands: []string{rotate},
 	},
 	{
 		code: "current-went-back", severity: Broken, when: (*facts).wentBack,
 		says:    "AWSCURRENT is on a version that is older than the last rotation: it was moved back, often by Terraform that keeps the first value. Its password is no longer in force.",
 		because: []string{"AWSCURRENT is on {current}, made {current-age}; the last rotation was {rotated-age}"},
 		do: []string{
-			"See whether AWSCURRENT logs in. If it does not, set the user's password to it, as an administrator of the server; then rotate.",
+			"See whether AWSCURRENT logs in.", preflight, "If it does not, set the user's password to it, as an administrator of the server; then rotate.",
 			"Take the value out of Terraform (aws_secretsmanager_secret_version), or the next apply moves it back again.",
 		},
-		commands: []string{preflight, rotate, whoMoved},
+		commands: []string{rotate, whoMoved},
 	},
 	{
 		code: "end-not-noted", severity: Note,

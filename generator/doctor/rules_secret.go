@@ -9,13 +9,13 @@ var rulesOfSchedule = []rule{
 		code: "overdue", severity: Broken,
 		when: func(f *facts) bool { return f.overdue() && f.s.Secret.Next != nil && f.rotates() && !f.open() },
 		says: "The next rotation was due {next-age}: rotations fail, or are not begun.", because: []string{"the last one that came to its end was {rotated-age}"},
-		do: []string{"Rotate while you look on."}, commands: []string{preflight, rotate},
+		do: []string{"Rotate while you look on."}, commands: []string{rotate},
 	},
 	{
 		code: "overdue-by-schedule", severity: Broken,
 		when: func(f *facts) bool { return f.overdue() && f.s.Secret.Next == nil && f.rotates() && !f.open() },
 		says: "The last rotation was {rotated-age}, and the schedule says every {period}.",
-		do:   []string{"Rotate while you look on."}, commands: []string{preflight, rotate},
+		do:   []string{"Rotate while you look on."}, commands: []string{rotate},
 	},
 	{
 		code: "no-schedule", severity: Warning,

@@ -87,7 +87,8 @@ type Function struct {
 	Reason        string     `json:"reason,omitempty"`
 	Update        string     `json:"update,omitempty"` // Successful, InProgress or Failed
 	Runtime       string     `json:"runtime,omitempty"`
-	Timeout       int        `json:"timeout,omitempty"`  // seconds
+	Timeout       int        `json:"timeout,omitempty"` // seconds
+	LogGroup      string     `json:"log_group,omitempty"`
 	Reserved      *int       `json:"reserved,omitempty"` // concurrency
 	VPC           string     `json:"vpc,omitempty"`
 	Subnets       []string   `json:"subnets,omitempty"`

@@ -33,9 +33,9 @@ var states = []state{
 	{StateCancelled, func(f *facts) bool { return f.open() && !f.s.Secret.Enabled }, "Rotation was switched off while a rotation was under way."},
 	{StateOff, func(f *facts) bool { return !f.s.Secret.Enabled }, "Rotation is off: the value changes only by hand."},
 	{StateRunning, func(f *facts) bool { return f.open() && f.busy() }, "A rotation began {pending-age} and is under way."},
-	{StateFailed, (*facts).open, "The rotation that began {pending-age} has not come to its end. AWSCURRENT is still on {current}."},
+	{StateFailed, (*facts).open, "The rotation that began {pending-age} has not come to its end."},
 	{StateAbandoned, (*facts).abandoned, "A rotation was abandoned {abandoned-age}: a value was put while it was under way."},
-	{StateFailed, (*facts).gaveUp, "The rotation that failed {failed-age} was given up. AWSCURRENT is still on {current}."},
+	{StateFailed, (*facts).gaveUp, "The rotation that failed {failed-age} was given up."},
 	{StateNever, func(f *facts) bool { return f.s.Secret.Rotated == nil }, "Rotation is on, and no rotation has come to its end yet."},
 	{StateComplete, func(*facts) bool { return true }, "The last rotation came to its end {rotated-age}."},
 }
