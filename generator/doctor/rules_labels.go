@@ -59,10 +59,11 @@ var rulesOfLabels = []rule{
 		commands: []string{giveUp, rotate}, see: "RUNBOOK.md#awspending-is-stuck",
 	},
 	{
+		// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CancelRotateSecret.html
 		code: "cancelled-midway", severity: Broken, when: func(f *facts) bool { return f.is(StateCancelled) && f.s.Secret.Rotator != "" },
 		says:     "Rotation was switched off in the middle of a rotation: the value of AWSPENDING may be in force.",
-		do:       []string{"Switch rotation on again. The command may answer that a previous rotation isn't complete: Secrets Manager then goes on with it."},
-		commands: []string{switchOn},
+		do:       []string{firstSee, preflight, "The last command switches rotation on, which rotates at once."},
+		commands: []string{giveUp, switchOn},
 	},
 	{
 		code: "cancelled-without-rotator", severity: Broken, when: func(f *facts) bool { return f.is(StateCancelled) && f.s.Secret.Rotator == "" },
