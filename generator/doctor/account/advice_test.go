@@ -87,7 +87,7 @@ func (c *clinic) diagnose(t *testing.T) *doctor.Diagnosis {
 	return doctor.Diagnose(s)
 }
 
-// heal follows the advice for the findings that are broken, again until there are none, as a person does who pastes each
+// heal follows the advice for the worst findings, again until there are none, as a person does who pastes each
 // command once and does what stands before it.
 func (c *clinic) heal(t *testing.T) error {
 	t.Helper()
@@ -97,6 +97,9 @@ func (c *clinic) heal(t *testing.T) error {
 			return nil
 		}
 		for _, f := range d.Findings {
+			if f.Severity != d.Severity() {
+				break
+			}
 			for _, command := range f.Commands {
 				if err := c.paste(t, f, command); err != nil {
 					return fmt.Errorf("%s: %s: %w", f.Code, command, err)
