@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -262,5 +263,56 @@ func TestDoctorAllRegions(t *testing.T) {
 	code, out, errOut = rotate(t, "doctor", "--all")
 	if code != exitFailed || out != "" || !strings.Contains(errOut, `cannot list the secrets in "eu-west-1"`) || !strings.Contains(errOut, "hint: it takes secretsmanager:ListSecrets") {
 		t.Errorf("exit code %d\n%s%s", code, out, errOut)
+	}
+}
+
+// The README shows what is printed.
+func TestDoctorInReadme(t *testing.T) {
+	taken := time.Date(2026, 11, 30, 3, 12, 0, 0, time.UTC)
+	before := func(d time.Duration) *time.Time { return new(taken.Add(-d)) }
+	const pending, day = "c4d0b7a2-7a4e-4f5e-8f0d-5b7c1a9e6e21", 24 * time.Hour
+	s := &doctor.Snapshot{
+		Taken: taken, Region: "eu-west-1", ID: "prod/orders",
+		Secret: doctor.Secret{Name: "prod/orders", ARN: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/orders-AbCdEf", Enabled: true, Days: 30, Rotated: before(30 * day)},
+		Versions: []doctor.Version{
+			{ID: "6f1c5a1e-3f0e-4d1b-9a51-0f8e2f4f7d10", Labels: []string{"AWSCURRENT"}, Created: before(30 * day)},
+			{ID: pending, Labels: []string{"AWSPENDING"}, Created: before(3*time.Hour + time.Minute)},
+			{ID: "1b9f6c3d-2e7a-4c8f-b6d4-9a0e3c5d7f42", Labels: []string{"AWSPREVIOUS"}, Created: before(60 * day)},
+		},
+		Log: &doctor.Log{Group: "/aws/lambda/orders-db", Steps: []doctor.Step{
+			{At: *before(3 * time.Hour), Name: "testSecret", Version: pending, Code: "auth-rejected", Detail: "the new credential: the server refused it at log-in"},
+		}},
+	}
+	shown, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := "$ rotasmith doctor prod/orders\n" + string(diagnosisText(s, doctor.Diagnose(s), 80)) + "```\n"; !strings.Contains(string(shown), text) {
+		t.Errorf("the README does not show\n%s", text)
+	}
+}
+
+// In a narrow window the table leaves columns out, and no name; what AWS rotates by itself has a line of its own.
+func TestDoctorTable(t *testing.T) {
+	f := &fleet{managed: make(map[string]int)}
+	for i, name := range []string{"prod/orders", "prod/billing", "rds!db-1", "rds!db-2", "datadog"} {
+		s := &doctor.Snapshot{Taken: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC), Region: "eu-west-1", Secret: doctor.Secret{Name: name, Rotator: "arn:aws:lambda:eu-west-1:1:function:a-function-with-a-long-name"}}
+		switch i {
+		case 2, 3:
+			s.Secret.OwningService = "rds"
+		case 4:
+			s.Secret.Type = "DatadogApiKey"
+		}
+		f.add(&patient{s, doctor.Diagnose(s)})
+	}
+	for width, columns := range map[int]string{0: "NAME STATE FIRST FINDING ROTATED NEXT ROTATOR", 80: "NAME STATE FIRST FINDING ROTATED NEXT", 20: "NAME STATE FIRST FINDING"} {
+		var b strings.Builder
+		w := bufio.NewWriter(&b)
+		f.text(w, width)
+		w.Flush()
+		first, rest, _ := strings.Cut(b.String(), "\n")
+		if oneLine(first) != columns || !strings.Contains(rest, "prod/billing ") || strings.Contains(rest, "rds!db") || !strings.Contains(rest, "\n2 secrets, 2 broken, 0 with warnings\nrotated by AWS itself: DatadogApiKey 1, rds 2\n") {
+			t.Errorf("%d columns:\n%s", width, b.String())
+		}
 	}
 }

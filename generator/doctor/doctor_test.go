@@ -410,3 +410,27 @@ func TestCommandsAreQuoted(t *testing.T) {
 		t.Errorf("%s, want %s", command, want)
 	}
 }
+
+// Every entry of the runbook that a finding names is there, in the runbook of a project.
+func TestRunbookHasEveryEntry(t *testing.T) {
+	runbook, err := os.ReadFile("../../golden/rds-two-user-postgres/want/RUNBOOK.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := make(map[string]bool)
+	for _, found := range regexp.MustCompile("(?m)^#+ `?(.+?)`?$").FindAllStringSubmatch(string(runbook), -1) {
+		entries["RUNBOOK.md#"+strings.ReplaceAll(strings.ToLower(found[1]), " ", "-")] = true
+	}
+	named := 0
+	for _, r := range rules() {
+		if r.see == "" || strings.Contains(r.see, "{") { // the codes are in TestEveryCodeHasACure
+			continue
+		}
+		if named++; !entries[r.see] {
+			t.Errorf("%s names %s", r.code, r.see)
+		}
+	}
+	if named < 5 {
+		t.Errorf("%d entries are named", named)
+	}
+}
