@@ -252,6 +252,17 @@ func TestDoctorAllFormats(t *testing.T) {
 	}
 }
 
+// A filter is one tag and all of it: the service finds by beginnings.
+func TestDoctorAllFilter(t *testing.T) {
+	ward(t)
+	for filter, want := range map[string]int{"tag:team=orders": 1, "tag:team": 1, "tag:team=ord": 0, "tag:tea": 0, "tag:note=orders": 0} {
+		_, out, errOut := rotate(t, "doctor", "--all", "--filter", filter)
+		if got := strings.Count(out, "prod/orders"); got != want || errOut != "" {
+			t.Errorf("%s: %d secrets, want %d\n%s%s", filter, got, want, out, errOut)
+		}
+	}
+}
+
 // What cannot be listed in one region is an error beside the table of the others.
 func TestDoctorAllRegions(t *testing.T) {
 	server := ward(t)

@@ -421,6 +421,14 @@ func TestRunbookHasEveryEntry(t *testing.T) {
 	for _, found := range regexp.MustCompile("(?m)^#+ `?(.+?)`?$").FindAllStringSubmatch(string(runbook), -1) {
 		entries["RUNBOOK.md#"+strings.ReplaceAll(strings.ToLower(found[1]), " ", "-")] = true
 	}
+	// A version is given up for those codes for which the runbook says so.
+	for name, code := range codes {
+		_, rest, _ := strings.Cut(string(runbook), "\n### `"+name+"`\n")
+		entry, _, _ := strings.Cut(rest, "\n#")
+		if says := strings.Contains(strings.Join(strings.Fields(entry), " "), "give that rotation up"); says != code.giveUp {
+			t.Errorf("%s: the runbook gives the version up: %v", name, says)
+		}
+	}
 	named := 0
 	for _, r := range rules() {
 		if r.see == "" || strings.Contains(r.see, "{") { // the codes are in TestEveryCodeHasACure

@@ -161,6 +161,13 @@ func TestEverySectionMayBeRefused(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
+	if err := w.finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.server.Deny = func(action string) bool { return action == "cloudtrail:LookupEvents" }
+	if s := w.secret(t); len(s.Unread) != 1 || s.Unread[0].Why != "not allowed: cloudtrail:LookupEvents" || s.Events != nil {
+		t.Errorf("%+v", s.Unread)
+	}
 	w.server.Deny = func(action string) bool { return action == "secretsmanager:DescribeSecret" }
 	if _, err := w.Secret(t.Context(), name, true); err == nil {
 		t.Error("a secret that cannot be described was read")

@@ -6,7 +6,10 @@ package accounttest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 )
@@ -14,6 +17,7 @@ import (
 // Server answers for all services. Set the fields before the first request. A nil answer is a thing that does not exist.
 type Server struct {
 	Secrets http.Handler
+	Tags    map[string]string // of every secret
 
 	Configuration map[string]any // of the function
 	Policy        string         // of the function
@@ -57,14 +61,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if op, ok := strings.CutPrefix(target, "secretsmanager."); ok {
 		attempt := r.Header.Get("Amz-Sdk-Request")
 		if strings.HasPrefix(attempt, "attempt=") && !strings.HasPrefix(attempt, "attempt=1;") {
-			s.Secrets.ServeHTTP(w, r)
+			s.tagged(w, r, op)
 			return
 		}
 		if s.note(Call{Action: "secretsmanager:" + op, Signature: signedFor(r)}) {
 			refuse(w, http.StatusBadRequest, "AccessDeniedException", "not authorized")
 			return
 		}
-		s.Secrets.ServeHTTP(w, r)
+		s.tagged(w, r, op)
 		return
 	}
 	call := Call{Signature: signedFor(r)}
@@ -86,6 +90,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.answer(w, call.Action)
+}
+
+// tagged is the answer of Secrets, with the tags in what it describes.
+func (s *Server) tagged(w http.ResponseWriter, r *http.Request, op string) {
+	answer := httptest.NewRecorder()
+	s.Secrets.ServeHTTP(answer, r)
+	body := answer.Body.Bytes()
+	var described map[string]any
+	if answer.Code == http.StatusOK && (op == "DescribeSecret" || op == "ListSecrets") && json.Unmarshal(body, &described) == nil {
+		list, ok := described["SecretList"].([]any)
+		if !ok {
+			list = []any{described}
+		}
+		for _, secret := range list {
+			secret.(map[string]any)["Tags"] = s.tags()
+		}
+		body, _ = json.Marshal(described) // it was JSON
+	}
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body) // the client may be gone
+}
+
+func (s *Server) tags() (list []map[string]string) {
+	for key, value := range s.Tags {
+		list = append(list, map[string]string{"Key": key, "Value": value})
+	}
+	return list
 }
 
 func (s *Server) note(c Call) (denied bool) {
@@ -153,7 +185,7 @@ func signedFor(r *http.Request) string {
 func Setenv(setenv func(key, value string), url string) {
 	for key, value := range map[string]string{
 		"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		setenv(key, value)
 	}

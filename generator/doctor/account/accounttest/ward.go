@@ -20,8 +20,8 @@ const (
 )
 
 // Ward is an account whose secret prod/orders was rotated ten days ago, and whose next rotation began two days ago and
-// failed. A sentinel stands wherever a text may be that is to be seen by no one else: in the description, in the
-// function's environment, in the log.
+// failed. A sentinel stands wherever a text may be that is to be seen by no one else: in the description, in a tag, in
+// the function's environment, in the log.
 func Ward(t testing.TB, value, sentinel string) *Server {
 	t.Helper()
 	now := time.Now().Add(-10 * 24 * time.Hour)
@@ -64,6 +64,7 @@ func Ward(t testing.TB, value, sentinel string) *Server {
 		},
 		Policy: `{"Statement":{"Effect":"Allow","Principal":{"Service":"secretsmanager.amazonaws.com"},"Action":"lambda:InvokeFunction",` +
 			`"Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}}}`,
+		Tags:     map[string]string{"team": "orders", "note": sentinel},
 		KeyState: "Enabled",
 		Log:      map[string]any{"events": lines},
 	}
