@@ -47,9 +47,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Say in which state a secret's rotation is, why, and what to do",
 		Long: "doctor reads, in at most eight calls, a secret's labels and versions, its rotation function and that one's log, its key, its policy\n" +
 			"and CloudTrail, and says in one screen where the rotation stands, why, and which commands to paste. It reads no value and changes\n" +
-			"nothing. SECRET is a name or an ARN. What may not be read is left out and named: the secret's description is enough.\n\n" +
+			"nothing. SECRET is a name or an ARN. The secret's description is enough: doctor names every right that it lacks.\n\n" +
 			"--all lists every secret of the region, a hundred a call, the broken ones first; secrets that AWS rotates by itself are counted.\n" +
-			"Those that are scheduled for deletion are left out. --deep reads all of what is not well, as for one secret.\n\n" +
+			"It leaves out those that are scheduled for deletion. --deep reads all of what is not well, as for one secret.\n\n" +
 			"--save keeps what was read, without any value, for --offline and for support.\n\n" +
 			"The exit code is 0 when nothing is broken and 3 when something is, 1 for what could not be read, 2 for a secret that is not there.",
 		Example: "  rotasmith doctor prod/orders\n  rotasmith doctor prod/orders --save snapshot.json\n  rotasmith doctor --offline snapshot.json --json\n" +

@@ -60,7 +60,7 @@ func TestDoctor(t *testing.T) {
 	noValue(t, out+errOut)
 }
 
-// What takes most room has its screen too: each finding that ends with giving a version up, with the commands for it.
+// The findings with the longest commands fit on one screen too.
 func TestDoctorOnOneScreen(t *testing.T) {
 	taken := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	began := taken.Add(-48 * time.Hour)
@@ -145,7 +145,7 @@ func TestDoctorWithTheDescriptionAlone(t *testing.T) {
 	}
 }
 
-// What was asked wrongly is one line and a cure, before any call.
+// A wrong question is refused in one line with its cure, before any call.
 func TestDoctorRefuses(t *testing.T) {
 	server := ward(t)
 	t.Chdir(t.TempDir())
@@ -263,7 +263,7 @@ func TestDoctorAllFilter(t *testing.T) {
 	}
 }
 
-// What cannot be listed in one region is an error beside the table of the others.
+// A region that cannot be listed is an error.
 func TestDoctorAllRegions(t *testing.T) {
 	server := ward(t)
 	code, out, errOut := rotate(t, "doctor", "--all", "--regions", "eu-west-1,us-east-1")

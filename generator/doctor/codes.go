@@ -6,7 +6,7 @@ type code struct {
 	giveUp bool   // no further try of the same version can go well: the version has to go
 }
 
-// codes are those of emitted functions. What is to be done agrees with the entry of the runbook that a finding names.
+// codes are those of emitted functions. Each cure agrees with the entry of the runbook that the finding names.
 var codes = map[string]code{
 	"bad-event":          {do: "Leave the steps to Secrets Manager: rotate-secret begins a rotation."},
 	"bad-config":         {do: "Set the setting that the detail names, as a variable of Terraform where it is one, and run make deploy."},

@@ -120,10 +120,10 @@ func (f *facts) text(text string) string {
 func (f *facts) command(text string) string {
 	line := expand(text, func(name string) string { return generator.ShellQuote(f.words[name]) })
 	if strings.HasPrefix(line, "aws ") {
-		line += " --region " + generator.ShellQuote(f.s.Region)
+		line += " --region " + generator.ShellQuote(f.words["region"])
 	}
-	if f.s.Profile != "" && !strings.Contains(line, "--profile") {
-		line += " --profile " + generator.ShellQuote(f.s.Profile)
+	if profile := f.words["profile"]; profile != "" {
+		line += " --profile " + generator.ShellQuote(profile)
 	}
 	return line
 }

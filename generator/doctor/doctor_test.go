@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -135,7 +137,7 @@ var table = []struct {
 	{"never had a rotator", func(s *Snapshot) { s.Secret.Enabled, s.Secret.Rotator, s.Function = false, "", nil }, StateOff, "no-rotator"},
 	{"cancelled midway", func(s *Snapshot) { s.Secret.Enabled = false; pend(s, day) }, StateCancelled, "cancelled-midway"},
 	{"cancelled, and the function is gone", func(s *Snapshot) { s.Secret.Enabled, s.Secret.Rotator = false, ""; pend(s, day) }, StateCancelled, "cancelled-without-rotator"},
-	{"no value, rotation on", func(s *Snapshot) { s.Versions = nil; pend(s, day) }, StateNoValue, "no-current"},
+	{"no value, rotation on", func(s *Snapshot) { s.Versions = nil; pend(s, day) }, StateNoValue, "rotated-without-value"},
 	{"no value at all", func(s *Snapshot) { s.Versions, s.Secret.Enabled = nil, false }, StateNoValue, "no-current"},
 	{"scheduled for deletion", func(s *Snapshot) { s.Secret.Deleted = before(-7 * day) }, StateDeleted, "deleted"},
 	{"replica", func(s *Snapshot) { s.Secret.PrimaryRegion = "us-east-1" }, StateReplica, "replica"},
@@ -402,7 +404,7 @@ func TestNothingOfAStrangersLine(t *testing.T) {
 	}
 }
 
-// What the shell could take for more than a word is quoted.
+// A text that a shell could take for more than a word is quoted.
 func TestCommandsAreQuoted(t *testing.T) {
 	_, d := diagnosed(func(s *Snapshot) { pend(s, 2*day); s.ID, s.Profile = "a;b'$(c)", "d e" })
 	command := d.Findings[0].Commands[0]
@@ -441,4 +443,35 @@ func TestRunbookHasEveryEntry(t *testing.T) {
 	if named < 5 {
 		t.Errorf("%d entries are named", named)
 	}
+}
+
+// FuzzDiagnose: a file of --offline may come from anywhere. It gets one state, and nothing in it steers a terminal.
+func FuzzDiagnose(f *testing.F) {
+	for _, test := range table {
+		s := healthy()
+		test.make(s)
+		text, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"region":"\u001b[2J","profile":"\u001b[2J","secret":{"name":"\u001b[2J"},"unread":[{"why":"\u0007"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s := new(Snapshot)
+		if json.Unmarshal(text, s) != nil {
+			return
+		}
+		d := Diagnose(s)
+		if !slices.Contains(States(), d.State) || d.Says == "" {
+			t.Errorf("%+v", d)
+		}
+		for _, finding := range d.Findings {
+			for _, text := range slices.Concat([]string{finding.Says, finding.See}, finding.Because, finding.Do, finding.Commands) {
+				if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+					t.Errorf("%q", text)
+				}
+			}
+		}
+	})
 }

@@ -250,7 +250,7 @@ func (s *Snapshot) Age(t *time.Time) string { return (&facts{s: s}).age(t) }
 func (f *facts) vocabulary() map[string]string {
 	x := &f.s.Secret
 	w := map[string]string{
-		"id": f.s.ID, "name": x.Name, "region": f.s.Region, "account": field(x.ARN, 4), "rotator": x.rotator(),
+		"id": f.s.ID, "name": x.Name, "region": f.s.Region, "profile": f.s.Profile, "account": field(x.ARN, 4), "rotator": x.rotator(),
 		"owner": x.OwningService + x.Type, "rules": x.rules(), "rotator-arn": x.Rotator,
 		"rotated-age": f.age(x.Rotated), "changed-age": f.age(x.Changed), "next-age": f.age(x.Next), "created-age": f.age(x.Created),
 		"versions-of-today": strconv.Itoa(f.versionsOfToday()), "labels": strconv.Itoa(f.labels()), "since": f.sinceForLogs(),

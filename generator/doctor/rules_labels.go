@@ -20,6 +20,8 @@ const preflight = "{preflight}"
 // firstSee stands before every command that takes AWSPENDING off a version.
 const firstSee = "First see whether AWSCURRENT logs in: the value of AWSPENDING may be in force. If it does, take the label off and begin anew; if not, first set the user's password to AWSCURRENT's."
 
+const firstPut = "Put the first value: type it as JSON and end it with Ctrl-D. Not by Terraform, whose later runs would put it back. In an emitted project: make seed."
+
 var rulesOfLabels = []rule{
 	{
 		code: "deleted", severity: Broken, when: func(f *facts) bool { return f.is(StateDeleted) },
@@ -40,11 +42,13 @@ var rulesOfLabels = []rule{
 		do:   []string{"Look at the service's own events for why, then ask for a rotation:"}, commands: []string{rotate},
 	},
 	{
-		code: "no-current", severity: Broken, when: func(f *facts) bool { return f.is(StateNoValue) },
-		says:     "The secret has no value, so there is nothing to rotate and nothing to read.",
-		because:  []string{"AWSPENDING is on {pending}: rotation was switched on before the first value was put"},
-		do:       []string{"Put the first value: type it as JSON and end it with Ctrl-D. Not by Terraform, whose later runs would put it back. In an emitted project: make seed.", "Then let the rotation go on."},
-		commands: []string{putValue, rotate}, see: "RUNBOOK.md#no-current",
+		code: "no-current", severity: Broken, when: func(f *facts) bool { return f.is(StateNoValue) && !f.s.Secret.Enabled },
+		says: "The secret has no value: there is nothing to read.", do: []string{firstPut}, commands: []string{putValue},
+	},
+	{
+		code: "rotated-without-value", severity: Broken, when: func(f *facts) bool { return f.is(StateNoValue) && f.s.Secret.Enabled },
+		says: "Rotation was switched on before the secret had a value: there is nothing to read and nothing to rotate.",
+		do:   []string{firstPut, "Then let the rotation go on."}, commands: []string{putValue, rotate}, see: "RUNBOOK.md#no-current",
 	},
 	{
 		code: "pending-stuck", severity: Broken, when: func(f *facts) bool { return f.is(StateFailed) && f.open() && !f.mustGo() },

@@ -51,7 +51,7 @@ var rulesOfSecret = []rule{
 	{
 		// https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets_troubleshoot.html
 		code: "replica-failed", severity: Broken, when: func(f *facts) bool { return f.words["replicas-failed"] != "" && !f.is(StateDeleted) },
-		says: "The replica in {replicas-failed} was not brought up to date: applications there read a former value.", because: []string{"{replica-message}"},
+		says: "The replica in {replicas-failed} was not brought up to date: applications there read the previous value.", because: []string{"{replica-message}"},
 		do:       []string{"Most often the function's role lacks kms:GenerateDataKey and kms:Encrypt on that region's key, in IAM or in the key's policy; or a secret of that name is there."},
 		commands: []string{"aws secretsmanager replicate-secret-to-regions --secret-id {id} --add-replica-regions {replica}"}, see: "RUNBOOK.md#replica-failed",
 	},

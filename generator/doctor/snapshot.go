@@ -1,7 +1,7 @@
 // Package doctor says in which state the rotation of a secret is, why, and what to do.
 //
 // It is a function of a [Snapshot]: no clock, no network, no values of secrets. [Diagnose] gives one [State] and the
-// [Finding] list that explains it, causes before consequences. What doctor knows stands in tables: the states in
+// [Finding] list that explains it, causes before consequences. The knowledge stands in tables: the states in
 // states.go, a rule for each finding in the files rules_*.go, the codes of emitted rotators in codes.go, and what
 // other rotators and Lambda write into logs in logs.go.
 //
@@ -14,8 +14,8 @@ import "time"
 // Format is the version of the form in which a snapshot is saved. Fields are added, never renamed or removed.
 const Format = 1
 
-// A Snapshot is what was read of a secret and its rotation at one time. What could not be read is nil, and Unread says
-// why. By its construction there is no value in it, and no text that was found in a description, a tag, an environment
+// A Snapshot is what was read of a secret and its rotation at one time. A section that could not be read is nil, and Unread
+// says why. By its construction there is no value in it, and no text that was found in a description, a tag, an environment
 // or a stranger's log.
 type Snapshot struct {
 	Format  int       `json:"format"`
@@ -101,7 +101,7 @@ type Function struct {
 // Invocation is what a function's policy says to Secrets Manager.
 type Invocation string
 
-// What a function's policy may say; the empty text is that it was not read.
+// The answers of a function's policy; the empty text says that it was not read.
 const (
 	Allowed          Invocation = "allowed"
 	AllowedToAnyone  Invocation = "allowed-to-any-account" // no condition names an account or a secret

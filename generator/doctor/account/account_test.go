@@ -174,7 +174,7 @@ func TestEverySectionMayBeRefused(t *testing.T) {
 	}
 }
 
-// What passes by itself is tried again; what does not exist is no failure.
+// A failure that passes by itself is tried again; a thing that does not exist is an answer.
 func TestPassingAndMissing(t *testing.T) {
 	w := newWorld(t)
 	w.server.Fail = map[string]int{"kms:DescribeKey": 2}

@@ -430,7 +430,7 @@ func TestAdviceInDeadEnds(t *testing.T) {
 	}{
 		{"2 killed by its timeout", false, func(r *template) { r.dead = "setSecret" }, nil, doctor.StateFailed, []string{"timed-out", "pending-stuck"}, func(r *template) { r.dead = "" }},
 		{"3 nothing logs in", false, func(r *template) { r.password = "by hand" }, nil, doctor.StateFailed, []string{"locked-out", "pending-stuck"}, func(r *template) { r.mend(t) }},
-		{"4 rotation on before the first value", true, func(*template) {}, nil, doctor.StateNoValue, []string{"nothing-to-rotate", "no-current"}, func(*template) {}},
+		{"4 rotation on before the first value", true, func(*template) {}, nil, doctor.StateNoValue, []string{"nothing-to-rotate", "rotated-without-value"}, func(*template) {}},
 		{"6 AWSPENDING without a value", false, func(r *template) { r.dead = "createSecret" }, nil, doctor.StateFailed, []string{"timed-out", "pending-stuck"}, func(r *template) { r.dead = "" }},
 		{"14 testSecret never sees the change", false, func(r *template) { r.dead = "testSecret" }, nil, doctor.StateFailed, []string{"timed-out", "pending-stuck"}, func(r *template) { r.dead = "" }},
 		{"15 host changed while a rotation was under way", false, func(r *template) { r.dead = "setSecret" }, func(r *template) {

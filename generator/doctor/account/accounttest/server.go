@@ -37,7 +37,7 @@ type Server struct {
 // Call is one request: the action that it takes, the resource that it names, and what it was signed for.
 type Call struct{ Action, Resource, Signature string }
 
-// Calls are the requests so far. What the SDK sends again, because an answer was lost on a machine that is busy, is none.
+// Calls are the requests so far. A request that the SDK sends again, as it does on a busy machine, is none.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
