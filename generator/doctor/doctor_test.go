@@ -456,7 +456,7 @@ func FuzzDiagnose(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	f.Add([]byte(`{"region":"\u001b[2J","profile":"\u001b[2J","secret":{"name":"\u001b[2J"},"unread":[{"why":"\u0007"}]}`))
+	f.Add([]byte(`{"id":"x","region":"\u001b[2J","profile":"\u001b[2J","secret":{"name":"\u001b[2J"},"unread":[{"why":"\u0007"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s := new(Snapshot)
 		if json.Unmarshal(text, s) != nil {
