@@ -91,7 +91,8 @@ func toCRLF(path string) error {
 	return os.WriteFile(path, bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), 0o644)
 }
 
-func TestSARIFIsValid(t *testing.T) {
+func sarifSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +110,11 @@ func TestSARIFIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema := sarifSchema(t)
 	plantAll(t)
 	for _, target := range []string{"...", "moved", mustAbs(t, "a b"), "ä/..."} {
 		_, out, _ := rotate(t, "check", target, "--format", "sarif")

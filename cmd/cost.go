@@ -3,7 +3,6 @@ package cmd
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -172,10 +171,5 @@ func billJSON(b *generator.Bill) ([]byte, error) {
 	for _, a := range b.Assumed {
 		doc.Assumed[a.Name] = a.Number
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return out.Bytes(), err
+	return indented(doc)
 }

@@ -47,7 +47,7 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if errors.Is(err, errDifferent) {
+	if errors.Is(err, errDifferent) || errors.Is(err, errBroken) {
 		return exitDifferent
 	}
 	if errors.Is(err, errDeclined) {

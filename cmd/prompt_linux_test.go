@@ -272,7 +272,7 @@ func TestNothingIsAsked(t *testing.T) {
 
 // Questions that the secret answers are not asked, and going back steps over them.
 func TestFromSecretIsNotAsked(t *testing.T) {
-	account(t, secretValue("postgres", "alternate_username"))
+	accountWith(t, secretValue("postgres", "alternate_username"))
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--from-secret", "prod/orders", "--set", "ci=none")
 	c.reply("Name of the project:", "orders-db"+enter)

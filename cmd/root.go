@@ -37,7 +37,7 @@ func OS() System {
 }
 
 // Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 usage
-// error, 3 differences found, 130 interrupted.
+// error, 3 differences or something broken found, 130 interrupted.
 func Main(args []string, sys System) int {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // short-lived process: collect less often
 
@@ -125,7 +125,7 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return usagef(hint, "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.doctorCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)
