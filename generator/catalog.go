@@ -251,7 +251,7 @@ func (c *Catalog) chosenFrom(key string) []Choice {
 
 // verifyFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
 func (c *Catalog) verifyFeatures() error {
-	owners := []string{"."}
+	owners := append(c.shared(), ".")
 	for i := range c.Targets {
 		owners = append(owners, c.Targets[i].folder())
 	}
@@ -277,11 +277,23 @@ func (c *Catalog) validateModule(value string, so *Resolution) error {
 	return validateModule(value, so)
 }
 
-// Feature is an answer that brings files of its own.
+// shared returns the folders of all strategies and protocols, which may have features as a target may.
+func (c *Catalog) shared() []string {
+	var all []string
+	for _, kind := range []string{"strategies", "protocols"} {
+		for _, dir := range folders(c.fsys, kind) {
+			all = append(all, path.Join(kind, dir))
+		}
+	}
+	return all
+}
+
+// Feature is an answer that brings files of its own: to every project, or to those of Target or Shared alone.
 type Feature struct {
 	Question string
 	Answer   string
-	Target   *Target // nil: whatever the target
+	Target   *Target
+	Shared   string // the folder of a strategy or a protocol, such as protocols/mysql
 }
 
 // Features returns the answers that bring files, in the order of the questions.
@@ -291,11 +303,16 @@ func (c *Catalog) Features() []Feature {
 		for _, choice := range q.Choices {
 			folder := path.Join("features", q.Key, choice.Value)
 			if isFolder(c.fsys, folder) {
-				features = append(features, Feature{q.Key, choice.Value, nil})
+				features = append(features, Feature{Question: q.Key, Answer: choice.Value})
+			}
+			for _, shared := range c.shared() {
+				if isFolder(c.fsys, path.Join(shared, folder)) {
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Shared: shared})
+				}
 			}
 			for i := range c.Targets {
 				if t := &c.Targets[i]; isFolder(c.fsys, path.Join(t.folder(), folder)) {
-					features = append(features, Feature{q.Key, choice.Value, t})
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Target: t})
 				}
 			}
 		}

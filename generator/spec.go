@@ -68,9 +68,13 @@ func (c *Catalog) layers(s *Spec) []string {
 		layers = append(layers, owner+"/common", owner+"/"+s.Strategy)
 	}
 	for _, r := range s.Resolved {
-		if r.Question.Choices != nil {
-			feature := "features/" + r.Question.Key + "/" + r.Value
-			layers = append(layers, feature, s.Target.folder()+"/"+feature)
+		if r.Question.Choices == nil {
+			continue
+		}
+		feature := "features/" + r.Question.Key + "/" + r.Value
+		layers = append(layers, feature)
+		for _, owner := range slices.Concat(strategies, s.owners()) {
+			layers = append(layers, owner+"/"+feature)
 		}
 	}
 	return slices.DeleteFunc(layers, func(layer string) bool { return !isFolder(c.fsys, layer) })
