@@ -293,7 +293,7 @@ type Feature struct {
 	Question string
 	Answer   string
 	Target   *Target
-	Shared   string // the folder of a strategy or a protocol, such as protocols/mysql
+	Shared   string // the folder of a strategy or a protocol, strategies/NAME or protocols/NAME
 }
 
 // Features returns the answers that bring files, in the order of the questions.

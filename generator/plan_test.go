@@ -64,6 +64,15 @@ func TestPlanTakesFeaturesOfStrategiesAndProtocols(t *testing.T) {
 			t.Errorf("%s is planned: %t", name, got)
 		}
 	}
+	other, err := planOf(t, tree, pairAnswers("ci=github"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Concat(plan, other) {
+		if strings.HasPrefix(e.Path, "features/") {
+			t.Errorf("%s is planned", e.Path)
+		}
+	}
 }
 
 // A Go package is placed below internal/ with every file of its folder, except the packages that the owner writes. A project has no file that
