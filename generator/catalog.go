@@ -63,6 +63,15 @@ func TargetKinds() []string { return []string{"engine", "provider"} }
 // folder returns the target's folder in the template tree.
 func (t *Target) folder() string { return path.Join(t.Kind+"s", t.Name) }
 
+// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
+func (t *Target) owners() []string {
+	var owners []string
+	for _, protocol := range t.Protocols {
+		owners = append(owners, path.Join("protocols", protocol))
+	}
+	return append(owners, t.folder())
+}
+
 const (
 	strategyFile = "strategy.yaml"
 	wordsFile    = "words.tmpl"

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"database/sql"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -41,8 +39,7 @@ const (
 type open func(t *testing.T, d *database, s *consumer.Secret) (request func(context.Context) error, end func())
 
 // TestConsumers lets applications, which have what is emitted for consumer=go, log in all the time while the emitted rotator rotates on a real
-// server: ROTATION_TEST_ROTATIONS times, 6 if that is not set, once killed after its change and once frozen before it moves AWSCURRENT. No
-// request may fail.
+// server: 20 times, once killed after its change and once frozen before it moves AWSCURRENT. No request may fail.
 func TestConsumers(t *testing.T) {
 	t.Parallel()
 	gapless := consumer.Options{Pending: true}
@@ -65,9 +62,9 @@ func TestConsumers(t *testing.T) {
 	} {
 		t.Run(test.scenario.server()+", "+test.scenario.name, func(t *testing.T) {
 			t.Parallel()
-			rotations, err := strconv.Atoi(cmp.Or(os.Getenv("ROTATION_TEST_ROTATIONS"), "6"))
-			if err != nil || rotations < 6 {
-				t.Fatalf("ROTATION_TEST_ROTATIONS is not a number from 6 on: %v", err)
+			rotations := 20
+			if testing.Short() {
+				rotations = 6
 			}
 			notices(t, newBench(t, test.scenario), test.apps, rotations)
 		})
