@@ -239,7 +239,7 @@ func TestOneReadServesAll(t *testing.T) {
 	})
 }
 
-// (R3) Who is rejected with a version that is not in use any more tries the one that is, without a read.
+// (R3) A caller that is rejected with a version that is not in use any more tries the one that is, without a read.
 func TestNewerVersionCostsNoRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
