@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -54,6 +56,9 @@ func (a *app) runCost(o *costOptions) error {
 	catalog, err := a.open()
 	if err != nil {
 		return err
+	}
+	if path.Base(filepath.ToSlash(o.dir)) == "..." {
+		return usagef("name the folder of one project", "cost looks at one project, not at %q", o.dir)
 	}
 	root, err := os.OpenRoot(o.dir)
 	if err != nil {

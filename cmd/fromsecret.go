@@ -47,6 +47,10 @@ func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id str
 	case unread != "":
 		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q: %s\n", id, oneLine(unread))
 	}
+	for key, fact := range facts {
+		fact.At = "--from-secret"
+		facts[key] = fact
+	}
 	return facts, nil
 }
 

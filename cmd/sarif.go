@@ -80,8 +80,8 @@ func (s *sarifWriter) result(r sarifResult) {
 }
 
 func (s *sarifWriter) failed(err error) {
-	for _, err := range parts(err) {
-		s.notes = append(s.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
+	for _, e := range tell(err) {
+		s.notes = append(s.notes, sarifNote{"error", sarifText{e.Message}})
 	}
 }
 
@@ -106,8 +106,8 @@ func (p *sarifPrinter) begin() {
 }
 
 func (p *sarifPrinter) project(c *checked) {
-	for i := range c.differences {
-		d := &c.differences[i]
+	for i := range c.drift.Differences {
+		d := &c.drift.Differences[i]
 		r := sarifResult{RuleID: string(d.Kind), Level: "error", Message: sarifText{path.Join(c.dir, d.Path) + ": " + what(d)}}
 		if d.Kept {
 			r.Level = "note"

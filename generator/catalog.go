@@ -7,10 +7,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/rotasmith/rotasmith/generator/changelog"
 )
 
 // Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml, a manifest in each folder of a kind of
-// target, such as engines/*/engine.yaml, and features/*/question.yaml. Nothing of it changes once it is open.
+// target, such as engines/*/engine.yaml, and features/*/question.yaml; retired.yaml says what
+// has gone. Nothing of it changes once it is open.
 type Catalog struct {
 	Types     []Type
 	Targets   []Target
@@ -19,7 +22,8 @@ type Catalog struct {
 	fsys       fs.FS
 	root       string
 	strategies map[string]strategyManifest
-	costs      cache[costManifest] // by layer
+	costs      cache[costManifest]   // by layer
+	retired    map[string]retirement // by the key of the question
 }
 
 // Type is a type of rotation, the answer to the question "type".
@@ -63,6 +67,15 @@ func TargetKinds() []string { return []string{"engine", "provider"} }
 // folder returns the target's folder in the template tree.
 func (t *Target) folder() string { return path.Join(t.Kind+"s", t.Name) }
 
+// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
+func (t *Target) owners() []string {
+	var owners []string
+	for _, protocol := range t.Protocols {
+		owners = append(owners, path.Join("protocols", protocol))
+	}
+	return append(owners, t.folder())
+}
+
 const (
 	strategyFile = "strategy.yaml"
 	wordsFile    = "words.tmpl"
@@ -93,6 +106,9 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 		return nil, err
 	}
 	if err := c.putTogether(ofFeatures, ofLayers); err != nil {
+		return nil, err
+	}
+	if err := c.readRetired(); err != nil {
 		return nil, err
 	}
 	return c, c.verifyFeatures()
@@ -251,7 +267,7 @@ func (c *Catalog) chosenFrom(key string) []Choice {
 
 // verifyFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
 func (c *Catalog) verifyFeatures() error {
-	owners := []string{"."}
+	owners := append(c.shared(), ".")
 	for i := range c.Targets {
 		owners = append(owners, c.Targets[i].folder())
 	}
@@ -277,11 +293,26 @@ func (c *Catalog) validateModule(value string, so *Resolution) error {
 	return validateModule(value, so)
 }
 
-// Feature is an answer that brings files of its own.
+// Changelog returns what has changed in what is emitted, in words.
+func (c *Catalog) Changelog() (changelog.Log, error) { return changelog.Read(c.fsys) }
+
+// shared returns the folders of all strategies and protocols, which may have features as a target may.
+func (c *Catalog) shared() []string {
+	var all []string
+	for _, kind := range []string{"strategies", "protocols"} {
+		for _, dir := range folders(c.fsys, kind) {
+			all = append(all, path.Join(kind, dir))
+		}
+	}
+	return all
+}
+
+// Feature is an answer that brings files of its own: to every project, or to those of Target or Shared alone.
 type Feature struct {
 	Question string
 	Answer   string
-	Target   *Target // nil: whatever the target
+	Target   *Target
+	Shared   string // the folder of a strategy or a protocol, strategies/NAME or protocols/NAME
 }
 
 // Features returns the answers that bring files, in the order of the questions.
@@ -291,11 +322,16 @@ func (c *Catalog) Features() []Feature {
 		for _, choice := range q.Choices {
 			folder := path.Join("features", q.Key, choice.Value)
 			if isFolder(c.fsys, folder) {
-				features = append(features, Feature{q.Key, choice.Value, nil})
+				features = append(features, Feature{Question: q.Key, Answer: choice.Value})
+			}
+			for _, shared := range c.shared() {
+				if isFolder(c.fsys, path.Join(shared, folder)) {
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Shared: shared})
+				}
 			}
 			for i := range c.Targets {
 				if t := &c.Targets[i]; isFolder(c.fsys, path.Join(t.folder(), folder)) {
-					features = append(features, Feature{q.Key, choice.Value, t})
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Target: t})
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -28,12 +29,21 @@ func (s *Spec) Get(key string) string {
 	return ""
 }
 
+// Keeps reports whether a file of the project belongs to the user.
+func (s *Spec) Keeps(file string) bool {
+	return slices.ContainsFunc(s.Keep, func(pattern string) bool {
+		ok, _ := path.Match(pattern, file) // its syntax was checked with the answers
+		return ok
+	})
+}
+
 // Command returns the command line that asks nothing and makes the same project, quoted for a POSIX shell. dir is left out when empty.
-func (s *Spec) Command(dir string) string {
+// Answers that are the default are left out too, unless their keys are among those to be named.
+func (s *Spec) Command(dir string, named ...string) string {
 	words := []string{"rotasmith", "new", s.Name}
 	for _, r := range s.Resolved {
 		switch {
-		case r.Question.Argument || r.IsDefault:
+		case r.Question.Argument || r.IsDefault && !slices.Contains(named, r.Question.Key):
 		case r.Question.Flag:
 			words = append(words, "--"+r.Question.Key, r.Value)
 		default:
@@ -50,14 +60,8 @@ func (s *Spec) Command(dir string) string {
 	return strings.Join(words, " ")
 }
 
-// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
-func (s *Spec) owners() []string {
-	var owners []string
-	for _, protocol := range s.Target.Protocols {
-		owners = append(owners, "protocols/"+protocol)
-	}
-	return append(owners, s.Target.folder())
-}
+// owners returns the owners of the project's target.
+func (s *Spec) owners() []string { return s.Target.owners() }
 
 // layers returns the folders that a project is made of, the general before the special. A folder for an answer is taken if it exists.
 func (c *Catalog) layers(s *Spec) []string {
@@ -68,9 +72,13 @@ func (c *Catalog) layers(s *Spec) []string {
 		layers = append(layers, owner+"/common", owner+"/"+s.Strategy)
 	}
 	for _, r := range s.Resolved {
-		if r.Question.Choices != nil {
-			feature := "features/" + r.Question.Key + "/" + r.Value
-			layers = append(layers, feature, s.Target.folder()+"/"+feature)
+		if r.Question.Choices == nil {
+			continue
+		}
+		feature := "features/" + r.Question.Key + "/" + r.Value
+		layers = append(layers, feature)
+		for _, owner := range slices.Concat(strategies, s.owners()) {
+			layers = append(layers, owner+"/"+feature)
 		}
 	}
 	return slices.DeleteFunc(layers, func(layer string) bool { return !isFolder(c.fsys, layer) })

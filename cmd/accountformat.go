@@ -174,8 +174,11 @@ func (f *fleet) json(w *bufio.Writer, failed error) error {
 	doc := struct {
 		Secrets []entry        `json:"secrets"`
 		Managed map[string]int `json:"managed"`
-		Errors  []jsonError    `json:"errors,omitempty"`
-	}{[]entry{}, f.managed, jsonErrors(failed)}
+		Errors  []told         `json:"errors,omitempty"`
+	}{[]entry{}, f.managed, nil}
+	if failed != nil {
+		doc.Errors = tell(failed)
+	}
 	for _, p := range f.patients {
 		x := &p.snapshot.Secret
 		doc.Secrets = append(doc.Secrets, entry{x.Name, x.ARN, p.snapshot.Region, p.diagnosis.State, p.diagnosis.Says, x.Rotated, x.Next, x.Rotator, p.diagnosis.Findings})
