@@ -159,7 +159,7 @@ func TestDoctorRefuses(t *testing.T) {
 		"--all --format xml", "--all --format csv --json", "--all --filter team=orders", "--all --filter tag:=x", "--all --save f", "--all --region a --regions b", "--policy --save f",
 	} {
 		code, out, errOut := rotate(t, append([]string{"doctor"}, strings.Fields(args)...)...)
-		if code != exitUsage || out != "" || !strings.Contains(errOut, "\nrotasmith: hint: ") {
+		if code != exitUsage || out != "" && !strings.Contains(args, "--json") || !strings.Contains(errOut, "\nrotasmith: hint: ") {
 			t.Errorf("doctor %s: exit code %d, %q, %s", args, code, out, errOut)
 		}
 	}
