@@ -270,6 +270,14 @@ func TestDoctorAllRegions(t *testing.T) {
 	if code != exitDifferent || strings.Count(out, "prod/orders") != 2 || !strings.Contains(out, "us-east-1") {
 		t.Errorf("exit code %d\n%s%s", code, out, errOut)
 	}
+	code, out, errOut = rotate(t, "doctor", "--all", "--regions", "eu-west-1,no region", "--json")
+	var doc struct {
+		Secrets []any
+		Errors  []any
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != exitFailed || len(doc.Secrets) != 1 || len(doc.Errors) != 1 || errOut == "" {
+		t.Errorf("exit code %d, %v\n%s%s", code, err, out, errOut)
+	}
 	server.Deny = func(string) bool { return true }
 	code, out, errOut = rotate(t, "doctor", "--all")
 	if code != exitFailed || out != "" || !strings.Contains(errOut, `cannot list the secrets in "eu-west-1"`) || !strings.Contains(errOut, "hint: it takes secretsmanager:ListSecrets") {
