@@ -76,7 +76,7 @@ func (a *app) runFleet(ctx context.Context, o *doctorOptions) error {
 		return err
 	}
 	if failed != nil {
-		return failed
+		return &inResult{failed}
 	}
 	return o.verdict(f.worst())
 }

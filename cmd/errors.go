@@ -78,6 +78,11 @@ type told struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// inResult is an error that the result, printed before, holds already.
+type inResult struct{ error }
+
+func (r *inResult) Unwrap() []error { return []error{r.error} }
+
 // mostErrors bounds how many errors are printed of one run or project.
 const mostErrors = 20
 

@@ -78,7 +78,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	c, err := root.ExecuteContextC(ctx)
 	code := a.report(err)
-	if code != exitDone && code != exitDifferent && c.Flags().Lookup("json") != nil && slices.Contains(args, "--json") {
+	_, printed := errors.AsType[*inResult](err)
+	if code != exitDone && code != exitDifferent && !printed && c.Flags().Lookup("json") != nil && slices.Contains(args, "--json") {
 		_ = a.jsonErrors(err) // stdout is gone; stderr has told it
 	}
 	return code
