@@ -160,7 +160,7 @@ func TestOtherHostsGetNoKey(t *testing.T) {
 		t.Errorf("after %d requests the header is %q", other.asked, other.headers)
 	}
 	client = &http.Client{Transport: Transport(consumer.New(w, "keys", consumer.Options{}), nil, "127.0.0.1:1", Bearer("api_key"))}
-	_, err = client.Get("http://127.0.0.1:1/") //nolint:bodyclose // there is no answer
+	_, err = client.Get("http://127.0.0.1:1/")
 	if err == nil || strings.Contains(err.Error(), sentinel) {
 		t.Errorf("got %v", err)
 	}
