@@ -58,7 +58,7 @@ func (w *world) GetSecretValue(context.Context, *secretsmanager.GetSecretValueIn
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &secretsmanager.GetSecretValueOutput{
-		VersionId: &w.current, SecretString: aws.String(fmt.Sprintf(`{"key_id": "id", "api_key": "%s%s"}`, w.current, sentinel)),
+		VersionId: aws.String(w.current), SecretString: aws.String(fmt.Sprintf(`{"key_id": "id", "api_key": "%s%s"}`, w.current, sentinel)),
 	}, nil
 }
 
