@@ -49,6 +49,14 @@ func newWorld() *world {
 	}
 }
 
+// rate is that of requests for an hour: one in a second with -short, since the race detector makes them dear.
+func rate(full int) int {
+	if testing.Short() {
+		return 1
+	}
+	return full
+}
+
 // pass lets the bubble's time go by.
 func pass(d time.Duration) { <-time.After(d) }
 
@@ -162,7 +170,7 @@ func TestSecretsManagerIsDownForAnHour(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.do(func() { w.fail = fail })
-				w.want(t, "failed requests", w.load(s, 10, time.Hour), 0)
+				w.want(t, "failed requests", w.load(s, rate(10), time.Hour), 0)
 				w.want(t, "reads", w.reads, 130)
 			})
 		})
@@ -274,11 +282,7 @@ func TestWrongPasswordForAnHour(t *testing.T) {
 		s := New(w, "orders", Options{})
 		_, _ = w.request(s)
 		w.do(func() { w.inForce, w.reads, w.logins = map[string]bool{}, 0, 0 })
-		rate := 100
-		if testing.Short() {
-			rate = 5 // the race detector makes a request dear
-		}
-		if failed := w.load(s, rate, time.Hour); failed == 0 {
+		if failed := w.load(s, rate(100), time.Hour); failed == 0 {
 			t.Error("no request failed")
 		}
 		began := time.Now()
@@ -367,7 +371,7 @@ func TestPendingBridgesTheGap(t *testing.T) {
 				s := New(w, "orders", Options{Pending: true})
 				_, _ = w.request(s)
 				go w.rotate("v1", "v2", gap)
-				w.want(t, "failed requests", w.load(s, 5, gap+time.Minute), 0)
+				w.want(t, "failed requests", w.load(s, rate(5), gap+time.Minute), 0)
 				w.want(t, "rejected log-ins", w.refused, 1)
 				w.want(t, "reads", w.reads, 3+2*int(1+gap/(5*time.Minute)))
 			})
