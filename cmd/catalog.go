@@ -3,7 +3,6 @@ package cmd
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -140,12 +139,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 		}
 		doc.Questions = append(doc.Questions, entry)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return b.Bytes(), err
+	return indented(doc)
 }
 
 func modesOf(c *generator.Catalog, target generator.Target) []string {

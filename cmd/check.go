@@ -2,19 +2,20 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/changelog"
 	"github.com/rotasmith/rotasmith/generator/project"
 )
 
@@ -32,11 +33,13 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check [DIR ...]",
 		Short: "Compare projects with what their recorded answers give",
 		Long: "check writes each project anew in memory, from the answers in its rotasmith.yaml, and compares. It reports files that were edited,\n" +
-			"are missing, are outdated, or no longer match changed answers. Files that match keep in rotasmith.yaml are listed but do not fail\n" +
-			"the check; files that rotasmith did not write do not count.\n\n" +
+			"are missing, are outdated, hold a conflict, or no longer match changed answers. Files that match keep in rotasmith.yaml are listed but\n" +
+			"do not fail the check; files that rotasmith did not write do not count. A project that a later version wrote is refused.\n\n" +
 			"DIR/... checks every project below DIR, but for those in .git, .terraform and node_modules. Nothing is written, no network is\n" +
-			"used. Diffs lead from what is here to what rotasmith would write. One that only takes over a change of the template can be\n" +
-			"applied: rotasmith check | git apply. All others are indented, which git apply ignores: they would undo your edits.\n\n" +
+			"used. Diffs lead from what is here to what rotasmith would write; those that would undo an edit are indented. rotasmith update\n" +
+			"takes over what the templates have changed.\n\n" +
+			"Of several projects, a table says how each stands. --format markdown and json name the changes of the templates that a project\n" +
+			"lacks; in a workflow of GitHub, --format github writes the same page to the summary of the step.\n\n" +
 			"The exit code is 0 without a difference and 3 with one, 2 for answers that cannot be read.",
 		Example: "  rotasmith check\n  rotasmith check orders-db\n  rotasmith check ./... --format github",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,14 +62,40 @@ func (a *app) checkCommand() *cobra.Command {
 
 // checked is what came of one project.
 type checked struct {
-	dir         string // with slashes
-	differences []project.Difference
-	err         error
+	dir     string // with slashes
+	drift   project.Drift
+	changes []changelog.Entry // of the templates, which the project lacks
+	err     error
 }
 
 // different reports whether there is a difference that is not the user's to make.
 func (c *checked) different() bool {
-	return slices.ContainsFunc(c.differences, func(d project.Difference) bool { return !d.Kept })
+	return slices.ContainsFunc(c.drift.Differences, func(d project.Difference) bool { return !d.Kept })
+}
+
+// count returns how many differences there are of some kinds that are not the user's to make.
+func (c *checked) count(kinds ...project.Kind) int {
+	n := 0
+	for _, d := range c.drift.Differences {
+		if !d.Kept && slices.Contains(kinds, d.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// fleetHead names what row returns.
+var fleetHead = []string{"project", "version", "behind", "edited", "conflicts"}
+
+// row says in a line of a table how a project stands. Where it cannot be said, it has dashes.
+func (c *checked) row() []string {
+	row := []string{c.dir, cmp.Or(c.drift.Version, "-"), "-", "-", "-"}
+	if c.err == nil && c.count(project.Interrupted) == 0 {
+		row[2] = strconv.Itoa(c.count(project.TemplateMoved, project.AnswersChanged))
+		row[3] = strconv.Itoa(c.count(project.Edited, project.Missing, project.LineEndings))
+		row[4] = strconv.Itoa(c.count(project.Conflict))
+	}
+	return row
 }
 
 // tally counts what was checked.
@@ -76,8 +105,6 @@ type tally struct {
 	Unchecked int                  `json:"unchecked"`
 	Kept      int                  `json:"kept"` // files
 	Kinds     map[project.Kind]int `json:"kinds"`
-
-	byHand bool // there is a difference whose diff does not apply
 }
 
 func (t *tally) add(c *checked) {
@@ -88,33 +115,36 @@ func (t *tally) add(c *checked) {
 	case c.different():
 		t.Different++
 	}
-	for _, d := range c.differences {
+	for _, d := range c.drift.Differences {
 		if d.Kept {
 			t.Kept++
 			continue
 		}
 		t.Kinds[d.Kind]++
-		t.byHand = t.byHand || !d.Applies()
 	}
 }
 
 // hint says what to do about the differences in dirs.
 func (t *tally) hint(dirs []string) string {
+	update := "rotasmith update"
+	if !slices.Equal(dirs, []string{"."}) {
+		update += " " + quoted(dirs)
+	}
 	switch {
+	case t.Kinds[project.Interrupted] > 0:
+		return update + " finishes the update that was interrupted"
+	case t.Kinds[project.Conflict] > 0:
+		return "settle the conflicts between <<<<<<< and >>>>>>>, then " + update
+	case t.Kinds[project.LineEndings] > 0:
+		return "git clone -c core.autocrlf=false makes a copy as it was written"
 	case t.Kinds[project.AnswersChanged] > 0:
-		return "rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes the files for the changed answers, to compare and take over"
+		return update + " writes the files for the changed answers, and keeps your edits"
+	case t.Kinds[project.TemplateMoved] > 0:
+		return update + " takes over what the templates have changed, and keeps your edits"
 	case t.Kinds[project.Edited] == 0 && t.Kinds[project.Missing] > 0:
 		return "restore the missing file: git checkout -- FILE, or rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes it"
-	case t.Kinds[project.Edited] > 0:
-		return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
-	case t.byHand:
-		return "take over by hand what has no diff here: a mode or an empty file"
 	}
-	hint := "rotasmith check " + quoted(dirs) + " | git apply takes over what the templates have changed"
-	if t.Kept > 0 {
-		hint += "; what is kept is yours to adapt"
-	}
-	return hint
+	return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
 }
 
 // String is the one summary line.
@@ -150,11 +180,23 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	defer cancel()
 	out := bufio.NewWriter(a.Out)
 	p := newPrinter(o.format, out)
+	summary, closeSummary, err := a.stepSummary(o.format)
+	if err != nil {
+		return err
+	}
+	if summary != nil {
+		p = both{p, summary}
+	}
 	total := tally{Kinds: make(map[project.Kind]int)}
 	var failed []error
 	progress := a.progress()
 	p.begin()
-	for c := range checkAll(ctx, generator.NewRenderer(catalog), o.dirs) {
+	renderer := a.renderer(catalog)
+	log, err := catalog.Changelog()
+	if err != nil {
+		return err
+	}
+	for c := range inOrder(ctx, o.dirs, func(dir string, err error) *checked { return checkOne(renderer, log, dir, err) }) {
 		total.add(c)
 		if c.err != nil {
 			failed = append(failed, c.err)
@@ -167,7 +209,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 		return ctx.Err()
 	}
 	p.end(&total)
-	if err := out.Flush(); err != nil {
+	if err := errors.Join(out.Flush(), closeSummary()); err != nil {
 		return err
 	}
 	if o.format != "text" {
@@ -211,110 +253,26 @@ func (a *app) progress() func(projects int) {
 	}
 }
 
-// checkAll checks the projects in parallel and returns what came of each in the order of dirs and of the walks below them. However many
-// there are, only a few are in memory.
-func checkAll(ctx context.Context, renderer *generator.Renderer, dirs []string) <-chan *checked {
-	workers := runtime.GOMAXPROCS(0)
-	type job struct {
-		dir    string
-		err    error // there is nothing to check
-		result chan *checked
+// checkOne checks the project in dir, unless err says that there is none.
+func checkOne(renderer *generator.Renderer, log changelog.Log, dir string, err error) *checked {
+	c := &checked{dir: filepath.ToSlash(dir), err: err}
+	if err != nil {
+		return c
 	}
-	work := make(chan job)
-	inOrder := make(chan job, 2*workers)
-	out := make(chan *checked)
-	hand := func(dir string, err error) bool {
-		j := job{dir, err, make(chan *checked, 1)}
-		select {
-		case inOrder <- j:
-		case <-ctx.Done():
-			return false
-		}
-		if err != nil {
-			j.result <- &checked{filepath.ToSlash(dir), nil, err}
-			return true
-		}
-		work <- j
-		return true
-	}
-	go func() {
-		defer close(work)
-		defer close(inOrder)
-		for _, dir := range dirs {
-			if !find(dir, hand) {
-				return
-			}
-		}
-	}()
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for j := range work {
-				j.result <- checkOne(renderer, j.dir)
-			}
-		})
-	}
-	go func() {
-		defer close(out)
-		for j := range inOrder {
-			select {
-			case out <- <-j.result:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
-}
-
-// notWalked are folders that hold copies of what stands elsewhere.
-var notWalked = []string{".git", ".terraform", "node_modules"}
-
-// find hands over the folder of every project that dir stands for, until hand returns false. It follows no symbolic link below dir.
-func find(dir string, hand func(dir string, err error) bool) bool {
-	root, below := strings.CutSuffix(filepath.ToSlash(dir), "...")
-	if !below || (root != "" && !strings.HasSuffix(root, "/")) {
-		return hand(filepath.Clean(dir), nil)
-	}
-	found := false
-	var walk func(dir string) bool
-	walk = func(dir string) bool {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			found = true
-			return hand(dir, &hinted{err, "name a folder that can be read", exitFailed})
-		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == generator.AnswersFile && !e.IsDir() }) {
-			found = true
-			if !hand(dir, nil) {
-				return false
-			}
-		}
-		for _, e := range entries {
-			if e.IsDir() && !slices.Contains(notWalked, e.Name()) && !walk(filepath.Join(dir, e.Name())) {
-				return false
-			}
-		}
-		return true
-	}
-	root = filepath.Clean(filepath.FromSlash(root))
-	if !walk(root) {
-		return false
-	}
-	if !found {
-		return hand(root, usagef("a project is a folder with "+generator.AnswersFile, "no project below %q", root))
-	}
-	return true
-}
-
-func checkOne(renderer *generator.Renderer, dir string) *checked {
-	c := &checked{dir: filepath.ToSlash(dir)}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		c.err = &hinted{err, "name the folder of a project", exitUsage}
 		return c
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	c.differences, c.err = project.Compare(renderer, root.FS(), dir)
+	drift, err := project.Compare(renderer, root.FS(), dir)
+	if err != nil {
+		c.err = err
+		return c
+	}
+	c.drift = *drift
+	if drift.Spec != nil && drift.Version != renderer.Version {
+		c.changes = log.Since(drift.Version, drift.Files, drift.Spec.Type.Name)
+	}
 	return c
 }

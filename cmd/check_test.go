@@ -37,7 +37,7 @@ func newProject(t testing.TB, dir string) {
 func plantAll(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	for _, dir := range []string{"a b", "ä/#%", "bad", "moved", "stale"} {
+	for _, dir := range []string{"a b", "ä/#%", "bad", "crlf", "halfway", "moved", "stale", "unsettled"} {
 		newProject(t, dir)
 	}
 	change := func(path, old, text string) {
@@ -53,8 +53,12 @@ func plantAll(t *testing.T) {
 	change("a b/README.md", "#", "# Mine:")
 	change("bad/rotasmith.yaml", "name:", "nane:")
 	change("stale/rotasmith.yaml", "schedule: 30d", "schedule: 7d")
-	if err := os.Remove("ä/#%/go.mod"); err != nil {
-		t.Fatal(err)
+	change("unsettled/main.go", "package", "<<<<<<< yours\npackage")
+	for _, err := range []error{os.Remove("ä/#%/go.mod"), os.Mkdir("halfway/.rotasmith/update", 0o755), toCRLF("crlf/Makefile"),
+		os.WriteFile("halfway/.rotasmith/update/journal.json", nil, 0o644)} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	// go.mod is what the record says was written, and not what is written now: its template has moved on.
 	lock, err := os.ReadFile("moved/.rotasmith/lock.json")
@@ -79,7 +83,16 @@ func plantAll(t *testing.T) {
 	}
 }
 
-func TestSARIFIsValid(t *testing.T) {
+func toCRLF(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), 0o644)
+}
+
+func sarifSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +110,11 @@ func TestSARIFIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema := sarifSchema(t)
 	plantAll(t)
 	for _, target := range []string{"...", "moved", mustAbs(t, "a b"), "ä/..."} {
 		_, out, _ := rotate(t, "check", target, "--format", "sarif")
@@ -138,7 +156,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 		Projects []struct {
 			Dir         string
 			Differences []jsonDifference
-			Errors      []jsonError
+			Errors      []told
 		}
 		Summary tally
 	}
@@ -157,7 +175,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 			if !strings.Contains(text, d.Diff) {
 				t.Errorf("text has no diff of %s", place)
 			}
-			if !strings.Contains(github, "file="+githubValue.Replace(place)+",") {
+			if !strings.Contains(github, githubText.Replace(place+": ")) {
 				t.Errorf("github has no %s", place)
 			}
 		}
@@ -170,7 +188,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 		}
 		counted += s.Kinds[kind]
 	}
-	if total != counted || s.Projects != 5 || s.Different != 4 || s.Unchecked != 1 {
+	if total != counted || s.Projects != 8 || s.Different != 7 || s.Unchecked != 1 {
 		t.Errorf("%d differences, summary %+v", total, s)
 	}
 }
@@ -196,9 +214,10 @@ func wantNothingHere(t *testing.T) {
 func TestPlantedAndNothingElse(t *testing.T) {
 	plantAll(t)
 	want := []string{
-		"a b/README.md edited kept", "a b/main.go edited",
+		"a b/README.md edited kept", "a b/main.go edited", "crlf/.gitattributes line-endings", "halfway/.rotasmith/update interrupted",
 		"moved/.rotasmith/lock.json template-moved", "moved/go.mod template-moved",
 		"stale/rotasmith.yaml answers-changed",
+		"unsettled/main.go conflict",
 		"ä/#%/go.mod missing",
 	}
 	kinds := make(map[string]string) // by their words
@@ -246,8 +265,24 @@ func TestPlantedAndNothingElse(t *testing.T) {
 		"github": func(out string) (got []string) {
 			for line := range strings.Lines(out) {
 				command, message, _ := strings.Cut(strings.TrimPrefix(line, "::"), "::")
-				if place, words, ok := strings.Cut(strings.ReplaceAll(strings.TrimSpace(message), "%25", "%"), ": "); ok && !strings.Contains(command, "bad/") {
-					got = append(got, found(place, words))
+				for file := range strings.SplitSeq(strings.TrimSpace(message), "%0A") {
+					if place, words, ok := strings.Cut(strings.ReplaceAll(file, "%25", "%"), ": "); ok && !strings.Contains(command, "bad/") {
+						got = append(got, found(place, words))
+					}
+				}
+			}
+			return got
+		},
+		"markdown": func(out string) (got []string) {
+			dir := ""
+			for line := range strings.Lines(out) {
+				line = strings.ReplaceAll(strings.TrimSpace(line), `\`, "")
+				if name, ok := strings.CutPrefix(line, "### "); ok {
+					dir = name
+				}
+				place, words, ok := strings.Cut(strings.TrimPrefix(line, "- `"), ": ")
+				if file, _, isFile := strings.Cut(place, "`"); ok && isFile {
+					got = append(got, found(dir+"/"+file, words))
 				}
 			}
 			return got

@@ -6,15 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/changelog"
 	"github.com/rotasmith/rotasmith/generator/project"
 )
 
-var checkFormats = []string{"text", "json", "github", "sarif"}
+var checkFormats = []string{"text", "json", "github", "sarif", "markdown"}
 
 // printer prints what came of each project at once: of a thousand, none is kept. The writer remembers its errors.
 type printer interface {
@@ -30,9 +31,11 @@ func newPrinter(format string, w *bufio.Writer) printer {
 	case "github":
 		return githubPrinter{w}
 	case "sarif":
-		return &sarifPrinter{w: w}
+		return &sarifPrinter{sarifWriter{w: w}}
+	case "markdown":
+		return &markdownPrinter{w: w}
 	default:
-		return textPrinter{w}
+		return &textPrinter{w: w}
 	}
 }
 
@@ -50,13 +53,17 @@ func what(d *project.Difference) string {
 
 // textPrinter is for people, and for git apply, which passes over the lines between the diffs and over a diff that is indented: one that
 // would take away what was edited here.
-type textPrinter struct{ w *bufio.Writer }
+type textPrinter struct {
+	w    *bufio.Writer
+	rows [][]string // of all projects: a line each, and nothing else is kept of them
+}
 
-func (p textPrinter) begin() {}
+func (p *textPrinter) begin() {}
 
-func (p textPrinter) project(c *checked) {
-	for i := range c.differences {
-		d := &c.differences[i]
+func (p *textPrinter) project(c *checked) {
+	p.rows = append(p.rows, c.row())
+	for i := range c.drift.Differences {
+		d := &c.drift.Differences[i]
 		place := path.Join(c.dir, d.Path)
 		if d.Line > 0 {
 			place += fmt.Sprintf(":%d", d.Line)
@@ -77,7 +84,25 @@ func (p textPrinter) project(c *checked) {
 // indent keeps a diff from being applied.
 const indent = "    "
 
-func (p textPrinter) end(t *tally) { fmt.Fprintln(p.w, t) }
+func (p *textPrinter) end(t *tally) {
+	if len(p.rows) > 1 {
+		w := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+		for _, row := range append([][]string{{}, upper(fleetHead)}, p.rows...) {
+			fmt.Fprintln(w, strings.Join(row, "\t"))
+		}
+		_ = w.Flush() // p.w remembers its errors
+		fmt.Fprintln(p.w)
+	}
+	fmt.Fprintln(p.w, t)
+}
+
+func upper(words []string) []string {
+	var all []string
+	for _, word := range words {
+		all = append(all, strings.ToUpper(word))
+	}
+	return all
+}
 
 // jsonPrinter is for programs: fields are added, never renamed or removed.
 type jsonPrinter struct {
@@ -94,22 +119,19 @@ type jsonDifference struct {
 	Diff string       `json:"diff,omitempty"` // only one that may be applied
 }
 
-type jsonError struct {
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
 func (p *jsonPrinter) begin() { fmt.Fprint(p.w, "{\"projects\":[") }
 
 func (p *jsonPrinter) project(c *checked) {
 	doc := struct {
-		Dir         string           `json:"dir"`
-		Different   bool             `json:"different"`
-		Differences []jsonDifference `json:"differences"`
-		Errors      []jsonError      `json:"errors,omitempty"`
-	}{c.dir, c.different(), []jsonDifference{}, nil}
-	for i := range c.differences {
-		d := &c.differences[i]
+		Dir         string            `json:"dir"`
+		Version     string            `json:"version,omitempty"` // of rotasmith that wrote it
+		Different   bool              `json:"different"`
+		Differences []jsonDifference  `json:"differences"`
+		Changes     []changelog.Entry `json:"changes,omitempty"` // of the templates, which it lacks
+		Errors      []told            `json:"errors,omitempty"`
+	}{c.dir, c.drift.Version, c.different(), []jsonDifference{}, c.changes, nil}
+	for i := range c.drift.Differences {
+		d := &c.drift.Differences[i]
 		entry := jsonDifference{Path: d.Path, Kind: d.Kind, Kept: d.Kept, Note: d.Note, Line: d.Line}
 		if d.Applies() {
 			entry.Diff = d.Diff(c.dir)
@@ -117,10 +139,7 @@ func (p *jsonPrinter) project(c *checked) {
 		doc.Differences = append(doc.Differences, entry)
 	}
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			hint, _ := explain(err)
-			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
-		}
+		doc.Errors = tell(c.err)
 	}
 	separate(p.w, &p.printed)
 	encode(p.w, doc)
@@ -162,138 +181,60 @@ var (
 
 func (p githubPrinter) begin() {}
 
+// project prints one annotation for each kind of difference: GitHub shows ten of a step.
+// https://docs.github.com/en/rest/checks/runs and https://github.com/orgs/community/discussions/26680
 func (p githubPrinter) project(c *checked) {
-	for i := range c.differences {
-		d := &c.differences[i]
-		level := "error"
-		if d.Kept {
-			level = "notice"
+	for _, kept := range []bool{false, true} {
+		for _, kind := range project.Kinds() {
+			p.kind(c, kind, kept)
 		}
-		place := path.Join(c.dir, d.Path)
-		fmt.Fprintf(p.w, "::%s file=%s", level, githubValue.Replace(place))
-		if d.Line > 0 {
-			fmt.Fprintf(p.w, ",line=%d", d.Line)
-		}
-		fmt.Fprintf(p.w, ",title=%s::%s\n", githubValue.Replace("rotasmith: "+d.Kind.String()), githubText.Replace(place+": "+what(d)))
 	}
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			hint, _ := explain(err)
-			fmt.Fprintf(p.w, "::error file=%s", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)))
-			if f, ok := errors.AsType[*generator.Fault](err); ok {
-				if line, column := f.Place(); line > 0 {
-					fmt.Fprintf(p.w, ",line=%d,col=%d", line, column)
-				}
-			}
-			fmt.Fprintf(p.w, ",title=rotasmith::%s\n", githubText.Replace(strings.TrimSpace(oneLine(err.Error())+"\n"+hint)))
+		p.faults(c)
+	}
+}
+
+// kind prints what is different in one way, beside the first such file.
+func (p githubPrinter) kind(c *checked, kind project.Kind, kept bool) {
+	var found []project.Difference
+	var lines []string
+	for _, d := range c.drift.Differences {
+		if d.Kind == kind && d.Kept == kept {
+			found = append(found, d)
+			lines = append(lines, path.Join(c.dir, d.Path)+": "+what(&d))
 		}
 	}
+	if found == nil {
+		return
+	}
+	level, title := "error", kind.String()
+	if kept {
+		level = "notice"
+	}
+	if len(found) > 1 {
+		title = fmt.Sprintf("%d files %s", len(found), title)
+	}
+	place := found[0].Path
+	fmt.Fprintf(p.w, "::%s file=%s", level, githubValue.Replace(path.Join(c.dir, place)))
+	if line := found[0].Line; line > 0 {
+		fmt.Fprintf(p.w, ",line=%d", line)
+	}
+	fmt.Fprintf(p.w, ",title=%s::%s\n", githubValue.Replace("rotasmith: "+title), githubText.Replace(strings.Join(lines, "\n")))
+}
+
+// faults prints why a project could not be checked, beside the first fault.
+func (p githubPrinter) faults(c *checked) {
+	var lines []string
+	for _, e := range tell(c.err) {
+		lines = append(lines, strings.TrimSpace(e.Message+"\n"+e.Hint))
+	}
+	fmt.Fprintf(p.w, "::error file=%s", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)))
+	if f, ok := errors.AsType[*generator.Fault](parts(c.err)[0]); ok {
+		if line, column := f.Place(); line > 0 {
+			fmt.Fprintf(p.w, ",line=%d,col=%d", line, column)
+		}
+	}
+	fmt.Fprintf(p.w, ",title=rotasmith::%s\n", githubText.Replace(strings.Join(lines, "\n")))
 }
 
 func (p githubPrinter) end(*tally) {}
-
-// sarifPrinter prints SARIF 2.1.0, for code scanning.
-type sarifPrinter struct {
-	w       *bufio.Writer
-	printed bool
-	notes   []sarifNote
-}
-
-type sarifText struct {
-	Text string `json:"text"`
-}
-
-type sarifRule struct {
-	ID    string    `json:"id"`
-	Short sarifText `json:"shortDescription"`
-}
-
-type sarifNote struct {
-	Level   string    `json:"level"`
-	Message sarifText `json:"message"`
-}
-
-type sarifRegion struct {
-	StartLine int `json:"startLine"`
-}
-
-type sarifLocation struct {
-	Physical struct {
-		Artifact struct {
-			URI string `json:"uri"`
-		} `json:"artifactLocation"`
-		Region *sarifRegion `json:"region,omitempty"`
-	} `json:"physicalLocation"`
-}
-
-type sarifResult struct {
-	RuleID    string          `json:"ruleId"`
-	RuleIndex int             `json:"ruleIndex"`
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations"`
-}
-
-func (p *sarifPrinter) begin() {
-	var driver struct {
-		Name  string      `json:"name"`
-		Rules []sarifRule `json:"rules"`
-	}
-	driver.Name = "rotasmith"
-	for _, kind := range project.Kinds() {
-		driver.Rules = append(driver.Rules, sarifRule{string(kind), sarifText{kind.String()}})
-	}
-	fmt.Fprint(p.w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
-		`"version":"2.1.0","runs":[{"tool":{"driver":`)
-	encode(p.w, driver)
-	fmt.Fprint(p.w, "},\n\"results\":[")
-}
-
-func (p *sarifPrinter) project(c *checked) {
-	for i := range c.differences {
-		d := &c.differences[i]
-		r := sarifResult{RuleID: string(d.Kind), Level: "error", Message: sarifText{path.Join(c.dir, d.Path) + ": " + what(d)}}
-		if d.Kept {
-			r.Level = "note"
-		}
-		for i, kind := range project.Kinds() {
-			if kind == d.Kind {
-				r.RuleIndex = i
-			}
-		}
-		var l sarifLocation
-		l.Physical.Artifact.URI = fileURI(path.Join(c.dir, d.Path))
-		if d.Line > 0 {
-			l.Physical.Region = &sarifRegion{d.Line}
-		}
-		r.Locations = []sarifLocation{l}
-		separate(p.w, &p.printed)
-		encode(p.w, r)
-	}
-	if c.err != nil {
-		for _, err := range parts(c.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
-		}
-	}
-}
-
-func (p *sarifPrinter) end(*tally) {
-	fmt.Fprint(p.w, "\n],\n\"invocations\":[")
-	encode(p.w, struct {
-		Successful bool        `json:"executionSuccessful"`
-		Notes      []sarifNote `json:"toolExecutionNotifications,omitempty"`
-	}{len(p.notes) == 0, p.notes})
-	fmt.Fprintln(p.w, "]}]}")
-}
-
-// fileURI returns a reference relative to the working folder, or a file URI for an absolute path.
-func fileURI(file string) string {
-	u := url.URL{Path: file}
-	switch {
-	case strings.HasPrefix(file, "/"):
-		u.Scheme = "file"
-	case len(file) > 1 && file[1] == ':': // a Windows drive
-		u.Scheme, u.Path = "file", "/"+file
-	}
-	return u.String()
-}

@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,13 +20,13 @@ type newOptions struct {
 	name      []string // at most one
 	flags     generator.Answers
 	sets      []string
-	file      string // with answers
+	files     []string          // with answers, the later over the earlier
+	shared    generator.Answers // of the files that are for every project
 	secret    string
 	facts     generator.Answers // what the secret says
 	dir       string
 	dirSet    bool
 	secretSet bool
-	fileSet   bool
 	noInput   bool
 	plain     bool
 	dryRun    bool
@@ -37,7 +39,11 @@ func (a *app) newCommand() *cobra.Command {
 		Use:   "new [NAME]",
 		Short: "Write a new rotator project",
 		Long: "new asks what it was not told and writes a complete project to ./NAME, or to --dir.\n" +
-			"A flag wins over --set, --set over the answers file, that over what --from-secret finds, and that over the defaults.\n\n" +
+			"A flag or --set wins over --answers, and a later --answers over an earlier one. Below them come the files that ROTASMITH_ANSWERS\n" +
+			"lists, the nearest .rotasmith.yaml in the working folder or above it, what --from-secret finds, and the defaults. --dry-run says\n" +
+			"where each answer comes from.\n\n" +
+			"The folder may hold other files, as a fresh clone does: what is written to README.md, .gitignore and .gitattributes goes below what\n" +
+			"is there. Where any other file is in the way it is named, and nothing is written.\n\n" +
 			"--from-secret is the only thing here that talks to AWS: it reads the secret's description, schedule, key and replicas, the names\n" +
 			"of its keys and its engine. No value is printed or kept.",
 		Example: "  rotasmith new orders-db",
@@ -50,12 +56,12 @@ func (a *app) newCommand() *cobra.Command {
 		}
 	}
 	c.Flags().StringArrayVar(&o.sets, "set", nil, "answer to any question of rotasmith catalog, as `KEY=VALUE`; repeatable")
-	c.Flags().StringVar(&o.file, "answers", "", "YAML or JSON `file` with answers, - for stdin")
+	c.Flags().StringArrayVar(&o.files, "answers", nil, "YAML or JSON `file` with answers, - for stdin; repeatable, and the later wins")
 	c.Flags().StringVar(&o.secret, "from-secret", "", "name or ARN of a secret in AWS whose description and key names answer what they can")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder to write to, ./NAME if not given")
 	c.Flags().BoolVar(&o.noInput, "no-input", false, "never ask; what is not answered and has no default is an error")
 	c.Flags().BoolVar(&o.plain, "accessible", false, "ask line by line with numbered choices, for a screen reader")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print every file, its source and its size, and write nothing")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print every file, its source and its size, and each answer and where it comes from; write nothing")
 	c.Flags().BoolVar(&o.json, "json", false, "print the result as JSON")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		o.name = args
@@ -66,7 +72,6 @@ func (a *app) newCommand() *cobra.Command {
 		}
 		o.dirSet = cmd.Flags().Changed("dir")
 		o.secretSet = cmd.Flags().Changed("from-secret")
-		o.fileSet = cmd.Flags().Changed("answers")
 		return a.runNew(cmd.Context(), o)
 	}
 	a.completeNew(c, texts)
@@ -93,9 +98,11 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 		return err
 	}
 	r := o.report(result)
-	if o.dryRun {
-		_, err = project.Fillable(r.Dir)
-	} else {
+	joined, err := project.Joined(r.Dir, r.Files)
+	if err == nil && len(joined) > 0 {
+		fmt.Fprintf(a.Err, "rotasmith: note: what rotasmith writes to %s goes below what is there\n", strings.Join(joined, " and "))
+	}
+	if err == nil && !o.dryRun {
 		err = project.Write(ctx, r.Dir, r.Files)
 	}
 	if err != nil {
@@ -106,18 +113,41 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 
 // project returns the project that is to be written, after a conversation where there is a person to have one with.
 func (a *app) project(ctx context.Context, o *newOptions, catalog *generator.Catalog, answers generator.Answers) (*generator.Result, error) {
-	renderer := generator.NewRenderer(catalog)
+	renderer := a.renderer(catalog)
 	if t, ok := a.prompter.(*surveyTerminal); ok && o.plain {
 		a.prompter = t.plain()
 	}
-	if a.prompter != nil && !o.noInput && o.file != "-" {
+	if a.prompter != nil && !o.noInput && !slices.Contains(o.files, "-") {
 		return a.converse(ctx, o, renderer, catalog, answers)
 	}
 	so := catalog.Resolve(catalog.Fill(answers, o.facts))
 	if managed := so.Managed(); managed != "" {
 		fmt.Fprintf(a.Err, "rotasmith: note: %s\n", managed)
 	}
-	return renderer.Render(so)
+	return o.render(renderer, so)
+}
+
+// render makes the project for its folder: a file that stands there already is not only rotasmith's, and so belongs to the user.
+func (o *newOptions) render(renderer *generator.Renderer, so *generator.Resolution) (*generator.Result, error) {
+	result, err := renderer.Render(so)
+	if err != nil {
+		return nil, err
+	}
+	dir := o.target(result.Spec.Name)
+	joined, err := project.Joined(dir, result.Files)
+	if err != nil {
+		return nil, cannotWrite(dir, err)
+	}
+	keep := slices.Clone(result.Spec.Keep)
+	for _, file := range joined {
+		if !result.Spec.Keeps(file) {
+			keep = append(keep, file)
+		}
+	}
+	if len(keep) == len(result.Spec.Keep) {
+		return result, nil
+	}
+	return renderer.Render(so.With("keep", strings.Join(keep, ",")))
 }
 
 // target returns the folder to write to.
@@ -141,14 +171,20 @@ func (a *app) collect(ctx context.Context, o *newOptions) (generator.Answers, er
 	if err != nil {
 		return nil, err
 	}
-	answers = answers.Over(set)
-	if o.fileSet {
-		file, err := a.readAnswers(ctx, o.file)
-		if err != nil {
-			return nil, err
+	for key, answer := range set {
+		if other, ok := answers[key]; ok && other.Value != answer.Value {
+			return nil, usagef("keep one of them", "%s %q and --set %s=%s contradict each other", cmp.Or(other.At, argument), other.Value, key, answer.Value)
 		}
-		answers = answers.Over(file)
 	}
+	answers = answers.Over(set)
+	if o.shared, err = a.sharedAnswers(ctx); err != nil {
+		return nil, err
+	}
+	files, err := a.readLayers(ctx, o.files)
+	if err != nil {
+		return nil, err
+	}
+	answers = answers.Over(files).Over(o.shared)
 	if _, ok := answers["name"]; !ok && o.dirSet {
 		abs, err := filepath.Abs(o.dir)
 		if err != nil {
@@ -158,6 +194,9 @@ func (a *app) collect(ctx context.Context, o *newOptions) (generator.Answers, er
 	}
 	return answers, nil
 }
+
+// argument is where a name stands that is the command's argument.
+const argument = "NAME"
 
 func parseSets(sets []string) (generator.Answers, error) {
 	answers := make(generator.Answers, len(sets))
@@ -183,7 +222,7 @@ func (o *newOptions) report(result *generator.Result) *report {
 	dir := o.target(result.Spec.Name)
 	return &report{
 		Name: result.Spec.Name, Dir: dir, DryRun: o.dryRun,
-		Command: result.Spec.Command(commandDir),
+		Command: result.Spec.Command(commandDir, slices.Collect(maps.Keys(o.shared))...),
 		Next:    []string{"cd " + generator.ShellQuote(dir), "make test", "make package"},
 		Files:   result.Files,
 		Answers: result.Spec.Resolved,

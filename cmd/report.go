@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -42,13 +41,15 @@ func (r *report) json() ([]byte, error) {
 		Dir     string            `json:"dir"`
 		DryRun  bool              `json:"dry_run"`
 		Answers map[string]string `json:"answers"`
+		Sources map[string]string `json:"sources"` // of the answers
 		Command string            `json:"command"`
 		Next    []string          `json:"next"`
 		Cost    float64           `json:"usd_a_month"`
 		Files   []file            `json:"files"`
-	}{r.Name, r.Dir, r.DryRun, make(map[string]string), r.Command, r.Next, r.Cost, nil}
+	}{r.Name, r.Dir, r.DryRun, make(map[string]string), make(map[string]string), r.Command, r.Next, r.Cost, nil}
 	for _, a := range r.Answers {
 		doc.Answers[a.Question.Key] = a.Value
+		doc.Sources[a.Question.Key] = source(a)
 	}
 	for _, f := range r.Files {
 		sum := sha256.Sum256(f.Data)
@@ -56,15 +57,21 @@ func (r *report) json() ([]byte, error) {
 			f.Path, f.Source, string(f.Action), fmt.Sprintf("%04o", f.Mode.Perm()), len(f.Data), hex.EncodeToString(sum[:]),
 		})
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return b.Bytes(), err
+	return indented(doc)
 }
 
-// plan lists every file with its source and size.
+// source says where an answer comes from.
+func source(a generator.Resolved) string {
+	switch {
+	case !a.Given:
+		return "default"
+	case a.At == "" && a.Question.Argument:
+		return argument
+	}
+	return cmp.Or(a.At, "asked")
+}
+
+// plan lists every file with its source and size, and every answer with its source.
 func (r *report) plan() []byte {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -73,6 +80,10 @@ func (r *report) plan() []byte {
 	for _, f := range r.Files {
 		size += len(f.Data)
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", f.Path, len(f.Data), f.Action, f.Source)
+	}
+	fmt.Fprintln(w, "\nANSWER\tVALUE\tFROM")
+	for _, a := range r.Answers {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", a.Question.Key, cmp.Or(a.Value, "-"), source(a))
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
 	fmt.Fprintf(&b, "\n%d files, %d bytes to %s; nothing was written\n", len(r.Files), size, r.Dir)

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rotasmith/rotasmith/generator"
 )
 
 func versionCommand() *cobra.Command {
@@ -23,9 +25,13 @@ func versionCommand() *cobra.Command {
 
 // version names this build, what built it and what for.
 func version() string {
-	version := "(devel)"
+	return fmt.Sprintf("rotasmith %s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildVersion returns the version of this build alone.
+func buildVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
+		return info.Main.Version
 	}
-	return fmt.Sprintf("rotasmith %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return generator.Unreleased
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rotasmith/rotasmith/generator/merge"
 )
 
 // Answers are texts by the key of their question, not yet validated: NewSpec does that.
@@ -22,6 +24,8 @@ type Answer struct {
 
 	key, value place // in a file
 	file       string
+	shared     bool // as of Answers.Shared
+	isList     bool // it is written as one
 	comments   *comments
 	fault      *Fault
 }
@@ -96,10 +100,26 @@ func (a Answers) Over(lower Answers) Answers {
 	return merged
 }
 
+// Shared returns the answers as ones that are for projects of every type: those that a project is not asked are no fault.
+func (a Answers) Shared() Answers {
+	shared := maps.Clone(a)
+	for key, answer := range shared {
+		answer.shared = true
+		shared[key] = answer
+	}
+	return shared
+}
+
 // ParseAnswers reads an answers file, YAML or JSON: one mapping from keys to texts, numbers, booleans or lists of them, no key twice,
 // no anchors or tags. name is what messages call the file. The error is a *Fault when the file is no such mapping at all; faults of single answers
 // are left for NewSpec to report with all others.
 func ParseAnswers(name string, data []byte) (Answers, error) {
+	n := 0
+	for line := range bytes.Lines(data) {
+		if n++; merge.HasMarkers(line) {
+			return nil, newFault(name, place{n, 1}, "has conflict markers", "keep one side of the conflict and take the markers out")
+		}
+	}
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("{")) {
 		// JSON may be indented with tabs, which YAML refuses; inside a JSON string a tab is always escaped.
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
@@ -131,6 +151,7 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 		key, value := top.Content[i], top.Content[i+1]
 		answer := Answer{At: placeOf(key).in(name), key: placeOf(key), value: placeOf(value), file: name, comments: commentsOf(key, value)}
 		answer.Value, answer.fault = answerText(name, key, value)
+		answer.isList = value.Kind == yaml.SequenceNode
 		if first, ok := answers[key.Value]; ok {
 			answer.fault = newFault(name, placeOf(key), fmt.Sprintf("%q is answered twice", key.Value),
 				fmt.Sprintf("keep one of lines %d and %d", first.key.line, key.Line))
@@ -144,7 +165,7 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 func (p place) in(file string) string { return fmt.Sprintf("%s:%d:%d", file, p.line, p.column) }
 
 func newFault(name string, at place, msg, hint string) *Fault {
-	return &Fault{At: at.in(name), Msg: msg, Hint: hint, place: at}
+	return &Fault{At: at.in(name), Msg: msg, Hint: hint, file: name, place: at}
 }
 
 var yamlLine = regexpOnce(`^yaml: (?:line (\d+): )?`)

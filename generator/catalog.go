@@ -7,10 +7,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/rotasmith/rotasmith/generator/changelog"
 )
 
 // Catalog is what a template tree offers, found by the manifests in it: strategies/*/strategy.yaml, a manifest in each folder of a kind of
-// target, such as engines/*/engine.yaml, and features/*/question.yaml. Nothing of it changes once it is open.
+// target, such as engines/*/engine.yaml, and features/*/question.yaml; retired.yaml says what
+// has gone. Nothing of it changes once it is open.
 type Catalog struct {
 	Types     []Type
 	Targets   []Target
@@ -19,7 +22,8 @@ type Catalog struct {
 	fsys       fs.FS
 	root       string
 	strategies map[string]strategyManifest
-	costs      cache[costManifest] // by layer
+	costs      cache[costManifest]   // by layer
+	retired    map[string]retirement // by the key of the question
 }
 
 // Type is a type of rotation, the answer to the question "type".
@@ -102,6 +106,9 @@ func Open(fsys fs.FS, root string) (*Catalog, error) {
 		return nil, err
 	}
 	if err := c.putTogether(ofFeatures, ofLayers); err != nil {
+		return nil, err
+	}
+	if err := c.readRetired(); err != nil {
 		return nil, err
 	}
 	return c, c.verifyFeatures()
@@ -285,6 +292,9 @@ func (c *Catalog) validateModule(value string, so *Resolution) error {
 	}
 	return validateModule(value, so)
 }
+
+// Changelog returns what has changed in what is emitted, in words.
+func (c *Catalog) Changelog() (changelog.Log, error) { return changelog.Read(c.fsys) }
 
 // shared returns the folders of all strategies and protocols, which may have features as a target may.
 func (c *Catalog) shared() []string {

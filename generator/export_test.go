@@ -9,9 +9,6 @@ import (
 	"text/template/parse"
 )
 
-// Parse refuses a file that is not what its name says.
-var Parse = parseAs
-
 // DataOf returns the fields that a project's templates may refer to.
 func DataOf(c *Catalog, answers Answers) (Data, error) {
 	so := c.Resolve(answers)

@@ -17,6 +17,7 @@ type Fault struct {
 	Msg  string
 	Hint string
 
+	file  string // empty outside files
 	place place
 }
 
@@ -30,10 +31,10 @@ func (f *Fault) Error() string {
 	return f.At + ": " + f.Msg
 }
 
-// joinFaults orders faults as the user wrote them: flags first, then by place.
+// joinFaults orders faults as the user wrote them: flags first, then by file and place.
 func joinFaults(faults []*Fault) error {
 	slices.SortStableFunc(faults, func(a, b *Fault) int {
-		return cmp.Or(a.place.line-b.place.line, a.place.column-b.place.column)
+		return cmp.Or(strings.Compare(a.file, b.file), a.place.line-b.place.line, a.place.column-b.place.column)
 	})
 	errs := make([]error, len(faults))
 	for i, f := range faults {
@@ -60,6 +61,9 @@ func hintOf(err error) string {
 
 // suggest returns the hint for a word that is none of the known ones: the nearest, when one is near, otherwise all of them.
 func suggest(word string, known []string) string {
+	if len(word) > longestName {
+		word = "" // it is near to none
+	}
 	// A short word is near to every other short word: at least one letter must have been right.
 	best, bestDistance := "", min(1+max(2, len(word)/3), len(word))
 	for _, k := range known {
@@ -75,3 +79,6 @@ func suggest(word string, known []string) string {
 	}
 	return "one of: " + strings.Join(known, ", ")
 }
+
+// longestName is longer than any name that may be meant, in bytes.
+const longestName = 100

@@ -11,10 +11,11 @@ const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
 # keep lists the files that are yours to change: a change there is reported, never taken for a fault.
 `
 
-// record fills in the files that the generator itself writes. None holds a clock or a version: the same answers give the same bytes.
-func (p *project) record(plan Plan, files []File) error {
+// record fills in the files that the generator itself writes. None holds a clock, and LockFile alone the version:
+// the same answers give the same bytes.
+func (p *project) record(files []File) error {
 	lock := -1
-	for i, e := range plan {
+	for i, e := range p.plan {
 		if e.Action != Record {
 			continue
 		}
@@ -34,11 +35,11 @@ func (p *project) record(plan Plan, files []File) error {
 		}
 		files[i] = newFile(e, data)
 	}
-	data, err := p.spec.lockJSON(files)
+	data, err := p.spec.lockJSON(p.Version, files)
 	if err != nil {
 		return err
 	}
-	files[lock] = newFile(plan[lock], data)
+	files[lock] = newFile(p.plan[lock], data)
 	return nil
 }
 

@@ -2,20 +2,19 @@ package generator
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"runtime"
+	"strings"
 	"sync"
 	"text/template"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
+
+	"github.com/rotasmith/rotasmith/generator/syntax"
 )
 
 // File is one file of a project, ready to be written.
@@ -28,17 +27,23 @@ type File struct {
 
 // Renderer makes projects from one template tree. It makes what projects share only once.
 type Renderer struct {
+	Version string // of rotasmith, which LockFile names
+
 	catalog *Catalog
 
-	plans     cache[Plan]               // by layers
-	copies    cache[File]               // by source
-	sources   cache[*goSource]          // by source
-	templates cache[*template.Template] // by the layers whose words they may use, and source
-	terraform cache[*tfNames]           // by digest
+	plans      cache[Plan]               // by layers
+	copies     cache[File]               // by source
+	sources    cache[*goSource]          // by source
+	templates  cache[*template.Template] // by the layers whose words they may use, and source
+	terraform  cache[*tfNames]           // by digest
+	expansions cache[expansion]          // by source, the last of each
 }
 
-// NewRenderer returns a renderer of what a catalogue offers.
-func NewRenderer(c *Catalog) *Renderer { return &Renderer{catalog: c} }
+// NewRenderer returns a renderer of what a catalogue offers, for a build without a version.
+func NewRenderer(c *Catalog) *Renderer { return &Renderer{Version: Unreleased, catalog: c} }
+
+// Unreleased is the version of a build that has none, as the go command calls it.
+const Unreleased = "(devel)"
 
 // Result is a whole project in memory.
 type Result struct {
@@ -51,6 +56,59 @@ type Result struct {
 // Render runs the pipeline from answers to files: expanded, rehomed, formatted, and every one checked for what its name says it is. Its
 // error joins those of all answers or of all files.
 func (r *Renderer) Render(answers *Resolution) (*Result, error) {
+	p, err := r.project(answers)
+	if err != nil {
+		return nil, err
+	}
+	files, err := p.files()
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Spec: p.spec, Bill: p.bill, Plan: p.plan, Files: files}, nil
+}
+
+// RenderOnly makes those files of a project that are wanted by their path, in the order of the plan. What the generator itself writes is
+// never among them. Its error joins those of all files, and the others are returned with it.
+func (r *Renderer) RenderOnly(answers *Resolution, wanted func(path string) bool) ([]File, error) {
+	p, err := r.project(answers)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	var errs []error
+	for _, e := range p.plan {
+		if e.Action == Record || !wanted(e.Path) {
+			continue
+		}
+		if f, err := p.file(e); err == nil {
+			files = append(files, f)
+		} else {
+			errs = append(errs, err)
+		}
+	}
+	return files, errors.Join(errs...)
+}
+
+// Catalog returns what the renderer makes projects of.
+func (r *Renderer) Catalog() *Catalog { return r.catalog }
+
+// Generate makes the project of answers, and asks nothing.
+func (r *Renderer) Generate(answers Answers) (*Result, error) {
+	return r.Render(r.catalog.Resolve(answers))
+}
+
+// project is one that is being made.
+type project struct {
+	*Renderer
+	spec  *Spec
+	bill  *Bill
+	plan  Plan
+	data  Data
+	words *template.Template // what every template may refer to by name
+}
+
+// project finds out what there is to be made of answers.
+func (r *Renderer) project(answers *Resolution) (*project, error) {
 	spec, err := answers.Spec()
 	if err != nil {
 		return nil, err
@@ -67,28 +125,11 @@ func (r *Renderer) Render(answers *Resolution) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &project{Renderer: r, spec: spec, data: newData(r.catalog.Questions, spec, bill), words: words}
-	files, err := p.files(plan)
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Spec: spec, Bill: bill, Plan: plan, Files: files}, nil
+	return &project{Renderer: r, spec: spec, bill: bill, plan: plan, data: newData(r.catalog.Questions, spec, bill), words: words}, nil
 }
 
-// Generate makes the project of answers, and asks nothing.
-func (r *Renderer) Generate(answers Answers) (*Result, error) {
-	return r.Render(r.catalog.Resolve(answers))
-}
-
-// project is one that is being made.
-type project struct {
-	*Renderer
-	spec  *Spec
-	data  Data
-	words *template.Template // what every template may refer to by name
-}
-
-func (p *project) files(plan Plan) ([]File, error) {
+func (p *project) files() ([]File, error) {
+	plan := p.plan
 	files := make([]File, len(plan))
 	errs := make([]error, len(plan))
 	each(len(plan), func(i int) {
@@ -97,7 +138,7 @@ func (p *project) files(plan Plan) ([]File, error) {
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
-		if missing := p.missingWords(plan); missing != nil {
+		if missing := p.missingWords(); missing != nil {
 			return nil, errors.Join(missing, p.undeclared(files)) // both are what a new engine lacks
 		}
 		return nil, err
@@ -105,7 +146,7 @@ func (p *project) files(plan Plan) ([]File, error) {
 	if err := p.undeclared(files); err != nil {
 		return nil, err
 	}
-	return files, p.record(plan, files)
+	return files, p.record(files)
 }
 
 // each runs work for 0..n-1 on as many goroutines as there are processors.
@@ -130,6 +171,9 @@ func (p *project) file(e Entry) (File, error) {
 	if f, ok := p.copies.known(e.Source); ok {
 		return f, nil
 	}
+	if e.Action == Expand {
+		return p.expandOnce(e)
+	}
 	data, shared, err := p.content(e)
 	if err == nil {
 		err = p.verify(e, data)
@@ -144,14 +188,41 @@ func (p *project) file(e Entry) (File, error) {
 	return f, nil
 }
 
+// expansion is what a template came to in one project, before and after it was formatted and verified.
+type expansion struct {
+	text, module string
+	file         File
+}
+
+// expandOnce expands a template. Formatting and parsing what comes out is dear, and most templates come to the same text in the projects of a
+// fleet: what the last one came to is remembered, and nothing more, however many projects there are.
+func (p *project) expandOnce(e Entry) (File, error) {
+	text, err := p.execute(e)
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", e.Source, err)
+	}
+	last, ok := p.expansions.known(e.Source)
+	if ok && last.text == text && last.module == p.spec.Module && last.file.Path == e.Path {
+		return last.file, nil
+	}
+	data, err := format(e.Path, []byte(text))
+	if err == nil {
+		err = p.verify(e, data)
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", e.Source, err)
+	}
+	f := newFile(e, data)
+	p.expansions.keep(e.Source, expansion{text, p.spec.Module, f})
+	return f, nil
+}
+
 // content makes the content of a file; shared says that it is the same for every project.
 func (p *project) content(e Entry) (data []byte, shared bool, err error) {
 	switch e.Action {
-	case Expand:
-		data, err = p.expand(e)
 	case Rehome:
 		data, shared, err = p.rehome(e)
-	case Copy, Record:
+	default:
 		data, err = fs.ReadFile(p.catalog.fsys, e.Source)
 		shared = true
 	}
@@ -166,8 +237,8 @@ func newFile(e Entry, data []byte) File {
 	return f
 }
 
-// expand executes a text template and formats what comes out.
-func (p *project) expand(e Entry) ([]byte, error) {
+// execute executes a text template.
+func (p *project) execute(e Entry) (string, error) {
 	t, err := p.templates.get(p.spec.wording()+" "+e.Source, func() (*template.Template, error) {
 		text, err := fs.ReadFile(p.catalog.fsys, e.Source)
 		if err != nil {
@@ -180,19 +251,22 @@ func (p *project) expand(e Entry) ([]byte, error) {
 		return t.New(e.Source).Parse(string(text))
 	})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, map[string]any(p.data)); err != nil {
-		return nil, err
-	}
-	switch path.Ext(e.Path) {
+	var b strings.Builder
+	err = t.Execute(&b, map[string]any(p.data))
+	return b.String(), err
+}
+
+// format formats a text by what its path says it is.
+func format(file string, text []byte) ([]byte, error) {
+	switch path.Ext(file) {
 	case ".go":
-		return formatImports(e.Path, b.Bytes())
+		return formatImports(file, text)
 	case ".tf", ".tfvars", ".hcl":
-		return hclwrite.Format(b.Bytes()), nil
+		return hclwrite.Format(text), nil
 	}
-	return b.Bytes(), nil
+	return text, nil
 }
 
 // verify refuses content that no project may hold and, where it was made here, content that is not what its name says. It trusts
@@ -207,29 +281,11 @@ func (p *project) verify(e Entry, data []byte) error {
 	if e.Action != Expand {
 		return nil
 	}
-	return parseAs(e.Path, data, p.spec.Module)
-}
-
-// parseAs refuses a file that is not what its name says. go.mod must be that of module.
-func parseAs(name string, data []byte, module string) error {
-	switch path.Ext(name) {
-	case ".tf", ".tfvars", ".hcl":
-		_, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
-		if diags.HasErrors() {
-			return diags
-		}
-	case ".json":
-		if !json.Valid(data) {
-			return errors.New("is not JSON")
-		}
-	case ".yaml", ".yml":
-		return yaml.Unmarshal(data, new(yaml.Node))
-	case ".mod":
-		m, err := modfile.Parse(name, data, nil)
-		if err == nil && name == "go.mod" && (m.Module == nil || m.Module.Mod.Path != module) {
-			err = fmt.Errorf("is not for module %s", module)
-		}
+	if err := syntax.Parse(e.Path, data); err != nil {
 		return err
+	}
+	if e.Path == "go.mod" && modfile.ModulePath(data) != p.spec.Module {
+		return fmt.Errorf("is not for module %s", p.spec.Module)
 	}
 	return nil
 }

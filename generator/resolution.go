@@ -27,7 +27,9 @@ type Resolution struct {
 type Resolved struct {
 	Question  Question
 	Value     string
-	IsDefault bool
+	IsDefault bool   // it is what the question has for an answer if none is given
+	Given     bool   // it was given all the same, or is another
+	At        string // where it was given, as of an Answer
 	comments  *comments
 }
 
@@ -59,13 +61,21 @@ func (r *Resolution) take(q Question, answer Answer) {
 		r.faults = append(r.faults, answer.fault)
 		return
 	}
+	if answer.isList && !q.List {
+		r.faults = append(r.faults, answer.wrong(answer.value, fmt.Sprintf("%q takes one answer and no list", q.Key),
+			"write "+q.Key+": "+slices.Concat(SplitList(answer.Value), []string{"ANSWER"})[0]))
+		return
+	}
 	value, err := r.accept(q, answer.Value)
 	if err != nil {
+		if msg, hint, ok := r.catalog.renounced(q.Key, answer); ok {
+			err = advise(hint, "%s", msg)
+		}
 		r.faults = append(r.faults, answer.wrong(answer.value, err.Error(), hintOf(err)))
 		return
 	}
 	r.values[q.Key] = value
-	r.resolved = append(r.resolved, Resolved{q, value, value == r.defaultOf(q), answer.comments})
+	r.resolved = append(r.resolved, Resolved{q, value, value == r.defaultOf(q), true, answer.At, answer.comments})
 }
 
 // leave resolves a question that is not answered by its default.
@@ -79,7 +89,7 @@ func (r *Resolution) leave(q Question) {
 		r.missing = append(r.missing, &Fault{Msg: fmt.Sprintf("no answer to %q (%s)", q.Key, q.Help), Hint: hint})
 	}
 	r.values[q.Key] = value
-	r.resolved = append(r.resolved, Resolved{q, value, true, nil})
+	r.resolved = append(r.resolved, Resolved{Question: q, Value: value, IsDefault: true})
 }
 
 // Get returns the answer to a question by its key, given or by default; empty if there is none so far.
@@ -105,6 +115,11 @@ func (r *Resolution) parseSchedule(text string) (*Schedule, error) {
 	return r.parsed.schedule, r.parsed.err
 }
 
+// With returns what the answers come to with another answer to one question.
+func (r *Resolution) With(key, value string) *Resolution {
+	return r.catalog.Resolve(Answers{key: {Value: value}}.Over(r.answers))
+}
+
 // Err says what is wrong with the answers given so far; what is still open is no fault. It joins one *Fault for each.
 func (r *Resolution) Err() error { return joinFaults(r.faults) }
 
@@ -120,8 +135,29 @@ func (r *Resolution) Next() (q Question, ok bool) {
 	return Question{}, false
 }
 
+// Unanswered returns the next question that applies and has neither an answer nor a default, with the choices that the answers leave.
+func (r *Resolution) Unanswered() (q Question, ok bool) {
+	for _, res := range r.resolved {
+		if _, given := r.answers[res.Question.Key]; !given && res.Value == "" && res.Question.Required() {
+			return r.fitting(res.Question), true
+		}
+	}
+	return Question{}, false
+}
+
 // Default returns the answer that a question would have beside the others if it were not answered.
 func (r *Resolution) Default(key string) string { return r.defaultOf(r.catalog.question(key)) }
+
+// Askable returns the questions that apply, or may apply once there are more answers, each with the choices that the answers leave.
+func (r *Resolution) Askable() []Question {
+	var questions []Question
+	for _, q := range r.catalog.Questions {
+		if r.chosenType() == nil || r.applies(q, false) || r.mayApply(q.Key) {
+			questions = append(questions, r.fitting(q))
+		}
+	}
+	return questions
+}
 
 // IsDefault reports whether a question that applies has its default for an answer.
 func (r *Resolution) IsDefault(key string) bool {
@@ -234,7 +270,7 @@ func (r *Resolution) asking() []string {
 func (r *Resolution) impliedType() (string, bool) {
 	var fitting []string
 	for _, t := range r.catalog.Types {
-		if _, given := r.answers[t.Kind]; given {
+		if answer, given := r.answers[t.Kind]; given && !answer.shared {
 			fitting = append(fitting, t.Name)
 		}
 	}
@@ -312,8 +348,14 @@ func (r *Resolution) stray() []*Fault {
 	var faults []*Fault
 	for _, key := range sortedKeys(r.answers) {
 		answer := r.answers[key]
+		msg, hint, retired := "", "", false
+		if !known[key] {
+			msg, hint, retired = r.catalog.renounced(key, answer)
+		}
 		switch {
 		case r.used[key]:
+		case retired:
+			faults = append(faults, answer.wrong(answer.key, msg, hint))
 		case !known[key] && secretKey(key) != nil:
 			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is no question, and no answer is a secret", key),
 				"take it out: answers are kept with the code, a secret's value in Secrets Manager alone"))
@@ -321,7 +363,7 @@ func (r *Resolution) stray() []*Fault {
 			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("unknown question %q", key), suggest(key, sortedKeys(known))))
 		case answer.fault != nil:
 			faults = append(faults, answer.fault)
-		case r.chosenType() != nil && !r.mayApply(key):
+		case r.chosenType() != nil && !r.mayApply(key) && !answer.shared:
 			faults = append(faults, answer.wrong(answer.key, fmt.Sprintf("%q is not asked for type %s", key, r.chosenWords()), "leave it out"))
 		}
 	}

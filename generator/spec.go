@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -28,12 +29,21 @@ func (s *Spec) Get(key string) string {
 	return ""
 }
 
+// Keeps reports whether a file of the project belongs to the user.
+func (s *Spec) Keeps(file string) bool {
+	return slices.ContainsFunc(s.Keep, func(pattern string) bool {
+		ok, _ := path.Match(pattern, file) // its syntax was checked with the answers
+		return ok
+	})
+}
+
 // Command returns the command line that asks nothing and makes the same project, quoted for a POSIX shell. dir is left out when empty.
-func (s *Spec) Command(dir string) string {
+// Answers that are the default are left out too, unless their keys are among those to be named.
+func (s *Spec) Command(dir string, named ...string) string {
 	words := []string{"rotasmith", "new", s.Name}
 	for _, r := range s.Resolved {
 		switch {
-		case r.Question.Argument || r.IsDefault:
+		case r.Question.Argument || r.IsDefault && !slices.Contains(named, r.Question.Key):
 		case r.Question.Flag:
 			words = append(words, "--"+r.Question.Key, r.Value)
 		default:

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/tools/imports"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/syntax"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -98,7 +99,7 @@ func TestCopiesAreWhatTheirNamesSay(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := generator.Parse(name, data, ""); err != nil {
+		if err := syntax.Parse(name, data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		parsed++
@@ -252,7 +253,7 @@ func TestNoEngineIsNamed(t *testing.T) {
 	for _, typ := range c.Types {
 		names = append(names, typ.Name)
 	}
-	for _, dir := range []string{".", "project", "../cmd", "../cmd/rotasmith"} {
+	for _, dir := range []string{".", "history", "merge", "project", "syntax", "../cmd", "../cmd/rotasmith"} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)

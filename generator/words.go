@@ -39,9 +39,9 @@ func (s *Spec) wording() string { return strings.Join(slices.Concat(s.Layers, s.
 
 // missingWords returns an error for each text that the templates of a project use and no layer has, nil if there is none: all of them, so
 // that one who adds an engine writes them in one go.
-func (p *project) missingWords(plan Plan) error {
+func (p *project) missingWords() error {
 	uses := make(map[string]string) // by the name of the text: where it is used
-	for _, e := range plan {
+	for _, e := range p.plan {
 		if e.Action != Expand {
 			continue
 		}

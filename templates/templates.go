@@ -7,8 +7,8 @@ import "embed"
 // Root is the import path of this folder: what imports between layers begin with until a project is emitted.
 const Root = "github.com/rotasmith/rotasmith/templates"
 
-// FS holds every layer. Folders are named with all: because a scaffold has dot-files; a go.mod inside one would silently drop
+// FS holds every layer, what was retired, and what has changed. Folders are named with all: because a scaffold has dot-files; a go.mod inside one would silently drop
 // that folder, so an emitted go.mod stands here as go.mod.tmpl.
 //
-//go:embed all:project all:strategies all:protocols all:engines all:providers all:features
+//go:embed all:project all:strategies all:protocols all:engines all:providers all:features retired.yaml CHANGELOG.yaml
 var FS embed.FS

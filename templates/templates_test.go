@@ -28,10 +28,11 @@ func TestRootIsThisPackage(t *testing.T) {
 func TestEmbedHoldsEveryFile(t *testing.T) {
 	embedded := files(t, templates.FS, ".")
 	var onDisk []string
-	for _, dir := range topFolders(t) {
+	for _, dir := range append(topFolders(t), texts(t)...) {
 		onDisk = append(onDisk, files(t, os.DirFS("."), dir)...)
 	}
 	slices.Sort(onDisk)
+	slices.Sort(embedded)
 	if diff := cmp.Diff(onDisk, embedded); diff != "" {
 		t.Errorf("embed differs from the working tree (-disk +embed):\n%s", diff)
 	}
@@ -55,7 +56,7 @@ func TestEmbedHoldsNothingThatGitIgnores(t *testing.T) {
 	if _, err := os.Stat("../.git"); err != nil {
 		t.Skip("not a git checkout")
 	}
-	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, topFolders(t)...)
+	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, append(topFolders(t), texts(t)...)...)
 	out, err := exec.CommandContext(t.Context(), "git", args...).Output()
 	if err != nil {
 		t.Fatalf("git ls-files: %v", err)
@@ -84,6 +85,16 @@ func topFolders(t *testing.T) []string {
 		}
 	}
 	return dirs
+}
+
+// texts are what the tree says of itself.
+func texts(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob("*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 func files(t *testing.T, fsys fs.FS, dir string) []string {

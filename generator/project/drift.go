@@ -29,10 +29,15 @@ const (
 	Missing        Kind = "missing"         // it was written and is gone
 	TemplateMoved  Kind = "template-moved"  // it is as it was written, but the templates give another one now
 	AnswersChanged Kind = "answers-changed" // the same, since the answers are not those it was written for
+	Conflict       Kind = "conflict"        // an update has left a conflict in it
+	Interrupted    Kind = "interrupted"     // of the whole project: an update of it was, and nothing else is looked at
+	LineEndings    Kind = "line-endings"    // of the whole project: files have CRLF where LF was written
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Edited, Missing, TemplateMoved, AnswersChanged} }
+func Kinds() []Kind {
+	return []Kind{Edited, Missing, TemplateMoved, AnswersChanged, Conflict, Interrupted, LineEndings}
+}
 
 // String returns the kind in words.
 func (k Kind) String() string {
@@ -43,6 +48,10 @@ func (k Kind) String() string {
 		return "template has moved on"
 	case AnswersChanged:
 		return "answers changed but not regenerated"
+	case Interrupted:
+		return "an update was interrupted"
+	case LineEndings:
+		return "CRLF line endings"
 	default:
 		return string(k)
 	}
@@ -58,13 +67,21 @@ type Difference struct {
 
 	here, want []byte // nil: no file
 	text       bool
-	mode       bool // the mode is not that of the file that is given, which no diff says
+	unsaid     bool // the mode or the line endings are not those of the file that is given, which no diff says
+}
+
+// Drift is what has become of a project since it was written.
+type Drift struct {
+	Version     string          // of rotasmith that wrote it, as of its lock; empty if that does not say
+	Spec        *generator.Spec // what its recorded answers describe; nil if an update was interrupted
+	Files       []string        // the paths of what was written, or would be, sorted
+	Differences []Difference
 }
 
 // Applies reports whether Diff may be applied: it takes the difference away, and nothing that the user has edited, deleted or owns. That is so
 // where the template alone has changed. Where the answers have, files that the user owns may still say the old ones.
 func (d *Difference) Applies() bool {
-	return d.Kind == TemplateMoved && !d.Kept && d.text && !d.mode && !bytes.Equal(d.here, d.want)
+	return d.Kind == TemplateMoved && !d.Kept && d.text && !d.unsaid && !bytes.Equal(d.here, d.want)
 }
 
 // Diff returns a unified diff that leads from what is here to what is given by the answers, empty when the file is not text. folder is put
@@ -84,25 +101,37 @@ func (d *Difference) Diff(folder string) string {
 	return udiff.Unified(from, to, string(d.here), string(d.want))
 }
 
-// Compare returns the differences between a project and what its recorded answers give with this template tree, sorted by path. It reads
-// nothing but files that were or would be written, follows no link out of the project, and ignores files that rotasmith did not write.
-// name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded answers.
-func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, error) {
+// Compare returns what has become of a project beside what its recorded answers give with this template tree, its differences sorted by
+// path. It reads nothing but files that were or would be written, follows no link out of the project, and ignores files that rotasmith did
+// not write. name is what messages call the project's folder. The error joins one *Fault for each thing that is wrong with the recorded
+// answers; a project that a later version than the renderer's has written is refused.
+func Compare(r *generator.Renderer, project fs.FS, name string) (*Drift, error) {
+	cmp := &comparison{viewer: newViewer(project), cause: TemplateMoved}
+	cmp.readLock()
+	if err := refuseNewer(cmp.lock.Rotasmith, r.Version, name); err != nil {
+		return nil, err
+	}
+	if interrupted(project) {
+		return &Drift{Version: cmp.lock.Rotasmith, Differences: []Difference{{Path: readyFolder, Kind: Interrupted, Note: "rotasmith update finishes it"}}}, nil
+	}
 	answers, err := readAnswers(project, name)
 	if err != nil {
 		return nil, err
 	}
-	result, err := r.Generate(answers)
+	now, carried := r.Catalog().CarryOver(answers)
+	result, err := r.Generate(now)
 	if err != nil {
 		return nil, unansweredIn(answersPath(name), err)
 	}
 	full, err1 := result.Spec.AnswersDigest(nil)
-	answered, err2 := result.Spec.AnswersDigest(func(key string) bool { _, ok := answers[key]; return ok })
+	answered, err2 := result.Spec.RecordedDigest(answers, carried)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	cmp := &comparison{project: project, keep: result.Spec.Keep, cause: TemplateMoved, folders: make(map[string]map[string]fs.DirEntry)}
-	cmp.readLock(result.Files, full)
+	cmp.spec = result.Spec
+	for _, c := range carried {
+		cmp.add(Difference{Path: generator.AnswersFile, Kind: TemplateMoved, Note: c.String(), Line: c.Line})
+	}
 	// A question that this version has added is answered by its default: that is not a change of the answers.
 	if cmp.recorded && cmp.lock.Answers != full && cmp.lock.Answers != answered {
 		cmp.cause = AnswersChanged
@@ -111,8 +140,21 @@ func Compare(r *generator.Renderer, project fs.FS, name string) ([]Difference, e
 	if err := cmp.run(result.Files, full); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	slices.SortFunc(cmp.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
-	return cmp.found, nil
+	slices.SortStableFunc(cmp.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	return &Drift{Version: cmp.lock.Rotasmith, Spec: result.Spec, Files: cmp.paths(result.Files), Differences: cmp.found}, nil
+}
+
+// paths returns what was written and what would be.
+func (c *comparison) paths(files []generator.File) []string {
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.Path)
+	}
+	for _, f := range c.lock.Files {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }
 
 // Recorded returns what the recorded answers of a project come to. name is what messages call its folder.
@@ -121,7 +163,8 @@ func Recorded(c *generator.Catalog, project fs.FS, name string) (*generator.Reso
 	if err != nil {
 		return nil, err
 	}
-	r := c.Resolve(answers)
+	now, _ := c.CarryOver(answers)
+	r := c.Resolve(now)
 	_, err = r.Spec()
 	return r, unansweredIn(answersPath(name), err)
 }
@@ -132,7 +175,13 @@ func answersPath(name string) string { return path.Join(filepath.ToSlash(name), 
 func readAnswers(project fs.FS, name string) (generator.Answers, error) {
 	text, err := readBounded(project, generator.AnswersFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &generator.Fault{At: name, Msg: "has no " + generator.AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
+		if _, err := fs.Stat(project, generator.LockFile); err == nil {
+			return nil, &generator.Fault{
+				At: name, Msg: fmt.Sprintf("has no %s, and %s says that it had one", generator.AnswersFile, generator.LockFile),
+				Hint: "restore it: git checkout -- " + generator.AnswersFile,
+			}
+		}
+		return nil, &generator.Fault{At: name, Msg: "has no " + generator.AnswersFile, Hint: "name the folder of a project"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", answersPath(name), reason(err))
@@ -156,60 +205,33 @@ func unansweredIn(file string, err error) error {
 
 // comparison is one walk over the files of a project.
 type comparison struct {
-	project  fs.FS
-	keep     []string
+	viewer
+	spec     *generator.Spec
 	cause    Kind // why a file that the owner did not touch can differ
 	lock     generator.Lock
 	lockText []byte
 	recorded bool // the lock could be read
-	current  bool // and is what would be written now
 	byPath   map[string]generator.LockedFile
-	folders  map[string]map[string]fs.DirEntry // what was found in them
 	found    []Difference
+	crlf     int // files with CRLF where LF was written
 }
 
-// readLock reads the record. One that is what would be written is not taken apart before there is a difference to explain.
-func (c *comparison) readLock(files []generator.File, answers string) {
+// readLock reads the record.
+func (c *comparison) readLock() {
 	text, err := readBounded(c.project, generator.LockFile)
 	if err != nil {
 		return // run looks at the file as at any other
 	}
 	c.lockText = text
-	i := slices.IndexFunc(files, func(f generator.File) bool { return f.Path == generator.LockFile })
-	if c.current = bytes.Equal(text, files[i].Data); c.current {
-		c.recorded, c.lock.Answers = true, answers
-		return
-	}
 	c.recorded = json.Unmarshal(text, &c.lock) == nil
-}
-
-// record returns what the lock says of a file.
-func (c *comparison) record(file string) (f generator.LockedFile, known bool) {
-	if !c.recorded {
-		return f, false
+	c.byPath = make(map[string]generator.LockedFile, len(c.lock.Files))
+	for _, f := range c.lock.Files {
+		c.byPath[f.Path] = f
 	}
-	if c.byPath == nil {
-		if c.current {
-			_ = json.Unmarshal(c.lockText, &c.lock) // it was written by this very program
-		}
-		c.byPath = make(map[string]generator.LockedFile, len(c.lock.Files))
-		for _, f := range c.lock.Files {
-			c.byPath[f.Path] = f
-		}
-	}
-	f, known = c.byPath[file]
-	return f, known
-}
-
-func (c *comparison) isKept(file string) bool {
-	return slices.ContainsFunc(c.keep, func(pattern string) bool {
-		ok, _ := path.Match(pattern, file) // its syntax was checked with the answers
-		return ok
-	})
 }
 
 func (c *comparison) add(d Difference) {
-	d.Kept = c.isKept(d.Path)
+	d.Kept = c.spec.Keeps(d.Path) && d.Kind != Conflict
 	d.text = isText(d.here) && isText(d.want) && (d.here != nil || d.want != nil)
 	if d.text && d.here != nil {
 		d.Line = firstDifference(d.here, d.want)
@@ -243,9 +265,6 @@ func (c *comparison) run(files []generator.File, answers string) error {
 			}
 		}
 	}
-	if c.current {
-		return nil
-	}
 	for _, f := range c.lock.Files {
 		if !written[f.Path] && generator.ValidatePath(f.Path) == nil && !strings.ContainsFunc(f.Path, unicode.IsControl) {
 			if err := c.compareDropped(f); err != nil {
@@ -253,6 +272,7 @@ func (c *comparison) run(files []generator.File, answers string) error {
 			}
 		}
 	}
+	c.addLineEndings()
 	return c.compareLock(lockFile, answers)
 }
 
@@ -262,13 +282,18 @@ func (c *comparison) compare(f generator.File) error {
 	if err != nil {
 		return err
 	}
+	ends := c.takeOutCRLF(&s, f)
 	executable := f.Mode&0o100 != 0
-	modeDiffers := runtime.GOOS != "windows" && s.strange == "" && s.executable != executable
+	modeDiffers := runtime.GOOS != "windows" && s.strange == "" && s.executable() != executable
+	record, known := c.byPath[f.Path]
+	if d, ok := conflictIn(f, s, record.Open); ok {
+		c.add(d)
+		return nil
+	}
 	if !s.absent && s.strange == "" && !modeDiffers && bytes.Equal(s.data, f.Data) {
 		return nil
 	}
-	record, known := c.record(f.Path)
-	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data, mode: modeDiffers}
+	d := Difference{Path: f.Path, Kind: Edited, Note: s.strange, want: f.Data, unsaid: modeDiffers || ends}
 	switch {
 	case s.absent && (known || !c.recorded):
 		d.Kind = Missing
@@ -282,10 +307,10 @@ func (c *comparison) compare(f generator.File) error {
 	default: // the mode
 		d.want = nil
 		d.Note = "is not executable"
-		if s.executable {
+		if s.executable() {
 			d.Note = "is executable"
 		}
-		if known && (record.Mode == "0755") == s.executable {
+		if known && (record.Mode == "0755") == s.executable() {
 			d.Kind = c.cause
 		}
 	}
@@ -314,7 +339,8 @@ func (c *comparison) compareDropped(f generator.LockedFile) error {
 	if err != nil || s.absent || s.strange != "" {
 		return err
 	}
-	d := Difference{Path: f.Path, Kind: c.cause, Note: "is not written any more", here: s.data}
+	ends := c.takeOutCRLF(&s, generator.File{Entry: generator.Entry{Path: f.Path}})
+	d := Difference{Path: f.Path, Kind: c.cause, Note: "is not written any more", here: s.data, unsaid: ends}
 	if generator.Digest(s.data) != f.SHA256 {
 		d.Kind = Edited
 	}
@@ -332,12 +358,14 @@ func (c *comparison) compareLock(f generator.File, answers string) error {
 		return err
 	}
 	want := c.recordOf(fresh.Files)
-	owned := func(file generator.LockedFile) bool { return file.Path == generator.AnswersFile || c.isKept(file.Path) }
+	owned := func(file generator.LockedFile) bool {
+		return file.Path == generator.AnswersFile || c.spec.Keeps(file.Path)
+	}
 	if c.lock.Answers == answers &&
 		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil
 	}
-	text, err := (&generator.Lock{Answers: answers, Files: want}).Text()
+	text, err := (&generator.Lock{Answers: answers, Rotasmith: fresh.Rotasmith, Files: want}).Text()
 	if err != nil {
 		return err
 	}

@@ -48,16 +48,18 @@ func edit(project fstest.MapFS, path, old, text string) {
 	project[path] = &f
 }
 
+type compareTest struct {
+	name  string
+	tree  map[string]string // what has changed in the template tree
+	plant func(p fstest.MapFS)
+	want  []string // path: kind, kept, note
+}
+
 // TestCompare plants differences and expects these and nothing else.
 func TestCompare(t *testing.T) {
 	type tree = map[string]string
 	const module = "example.com/orders"
-	tests := []struct {
-		name  string
-		tree  tree // what has changed in the template tree
-		plant func(p fstest.MapFS)
-		want  []string // path: kind, kept, note
-	}{
+	tests := []compareTest{
 		{name: "nothing"},
 		{
 			name:  "foreign files",
@@ -108,7 +110,7 @@ func TestCompare(t *testing.T) {
 				"project/terraform/main.tf":    "#!\n",
 			},
 			want: []string{
-				".rotasmith/lock.json:10: template-moved", "internal/pair/pair.go:1: template-moved", "new.md: template-moved, is new",
+				".rotasmith/lock.json:11: template-moved", "internal/pair/pair.go:1: template-moved", "new.md: template-moved, is new",
 				"run.sh:1: template-moved, is not written any more", "terraform/main.tf:1: template-moved",
 			},
 		},
@@ -153,6 +155,14 @@ func TestCompare(t *testing.T) {
 			},
 		},
 		{
+			name:  "written by another version",
+			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, `"rotasmith": "(devel)"`, `"rotasmith": "v1.2.3"`) },
+		},
+		{
+			name:  "written before versions were recorded",
+			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, `  "rotasmith": "(devel)",`+"\n", "") },
+		},
+		{
 			name:  "an answer taken away",
 			plant: func(p fstest.MapFS) { edit(p, "rotasmith.yaml", "module: "+module+"\n", "") },
 		},
@@ -188,7 +198,7 @@ func TestCompare(t *testing.T) {
 		{
 			name:  "a broken record",
 			plant: func(p fstest.MapFS) { edit(p, generator.LockFile, "{", "<<<<<<< ours\n{") },
-			want:  []string{".rotasmith/lock.json:1: edited, or the template has moved on: .rotasmith/lock.json does not say"},
+			want:  []string{".rotasmith/lock.json:1: conflict, markers are in it: take either side, then rotasmith update"},
 		},
 		{
 			name: "a record of other files",
@@ -196,21 +206,22 @@ func TestCompare(t *testing.T) {
 				edit(p, generator.LockFile, `"path":"run.sh"`, `"path":"../run.sh"`)
 				p["../run.sh"] = &fstest.MapFile{}
 			},
-			want: []string{".rotasmith/lock.json:17: edited, records other files than are here"},
+			want: []string{".rotasmith/lock.json:18: edited, records other files than are here"},
 		},
 	}
+	tests = append(tests, conflictTests()...)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			project := written(t, generator.Texts(generatortest.Pair()))
 			if test.plant != nil {
 				test.plant(project)
 			}
-			found, err := Compare(openTree(t, test.tree), project, "orders")
+			drift, err := Compare(openTree(t, test.tree), project, "orders")
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, d := range found {
+			for _, d := range drift.Differences {
 				text := d.Path
 				if d.Line > 0 {
 					text += ":" + strconv.Itoa(d.Line)
@@ -238,10 +249,30 @@ func TestCompareRefuses(t *testing.T) {
 		plant func(p fstest.MapFS)
 		want  []string
 	}{
-		{"no project", func(p fstest.MapFS) { delete(p, generator.AnswersFile) }, []string{"orders: has no rotasmith.yaml"}},
+		{
+			"no project", func(p fstest.MapFS) { delete(p, generator.AnswersFile); delete(p, generator.LockFile) },
+			[]string{"orders: has no rotasmith.yaml"},
+		},
+		{
+			"B22: a lock without answers", func(p fstest.MapFS) { delete(p, generator.AnswersFile) },
+			[]string{"orders: has no rotasmith.yaml, and .rotasmith/lock.json says that it had one"},
+		},
+		{
+			"B19: a newer rotasmith", func(p fstest.MapFS) {
+				edit(p, generator.LockFile, "(devel)", "v1.10.0")
+				edit(p, generator.AnswersFile, "ci: github", "ci: github\nnewer: x")
+			},
+			[]string{"orders: was written by rotasmith v1.10.0, and this is v1.5.0"},
+		},
+		{
+			"conflict markers in the answers", func(p fstest.MapFS) {
+				edit(p, generator.AnswersFile, "ci: github\n", "<<<<<<< HEAD\nci: github\n=======\nci: gitlab\n>>>>>>> theirs\n")
+			},
+			[]string{"orders/rotasmith.yaml:21:1: has conflict markers"},
+		},
 		{
 			"every bad answer", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
-			[]string{`orders/rotasmith.yaml:20:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:21:1: unknown question "usres"`},
+			[]string{`orders/rotasmith.yaml:21:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:22:1: unknown question "usres"`},
 		},
 		{
 			"an answer is missing", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "engine: alpha\n", "") },
@@ -253,12 +284,14 @@ func TestCompareRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			project := written(t, generator.Texts(generatortest.Pair()))
 			test.plant(project)
-			found, err := Compare(openTree(t, nil), project, "orders")
+			r := openTree(t, nil)
+			r.Version = "v1.5.0"
+			drift, err := Compare(r, project, "orders")
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if diff := cmp.Diff(test.want, strings.Split(err.Error(), "\n")); diff != "" || found != nil {
-				t.Errorf("faults (-want +got):\n%s\ndifferences %v", diff, found)
+			if diff := cmp.Diff(test.want, strings.Split(err.Error(), "\n")); diff != "" || drift != nil {
+				t.Errorf("faults (-want +got):\n%s\ndifferences %v", diff, drift)
 			}
 		})
 	}
@@ -303,9 +336,9 @@ func TestCompareStaysInTheProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	found, err := Compare(openTree(t, nil), root.FS(), dir)
-	if err != nil || len(found) != 1 || found[0].Path != "internal/pair/pair.go" || found[0].Kind != Edited {
-		t.Errorf("%+v, %v", found, err)
+	drift, err := Compare(openTree(t, nil), root.FS(), dir)
+	if err != nil || len(drift.Differences) != 1 || drift.Differences[0].Path != "internal/pair/pair.go" || drift.Differences[0].Kind != Edited {
+		t.Errorf("%+v, %v", drift, err)
 	}
 }
 
@@ -320,13 +353,13 @@ func TestDiffsApply(t *testing.T) {
 		"project/new.md": "new\n", "project/new.sh": "#!/bin/sh\n", "project/run.sh": "",
 		"strategies/common/shared/shared.go": "package shared\n", "strategies/pair/pair/pair.go": "package pair\n\nvar X = 1\n",
 	})
-	found, err := Compare(moved, project, "orders")
+	drift, err := Compare(moved, project, "orders")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var patch strings.Builder
 	var left []string // which no diff that applies takes away
-	for _, d := range found {
+	for _, d := range drift.Differences {
 		if d.Applies() {
 			patch.WriteString(d.Path + ": " + d.Kind.String() + "\n" + d.Diff("orders"))
 		} else {
@@ -351,22 +384,25 @@ func TestDiffsApply(t *testing.T) {
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out, patch.String())
 	}
-	found, err = Compare(moved, os.DirFS(filepath.Join(dir, "orders")), "orders")
+	drift, err = Compare(moved, os.DirFS(filepath.Join(dir, "orders")), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var after []string
-	for _, d := range found {
+	for _, d := range drift.Differences {
 		after = append(after, d.Path+" "+string(d.Kind))
 	}
-	if diff := cmp.Diff(want, after); diff != "" || err != nil {
-		t.Errorf("left (-want +got):\n%s\n%v", diff, err)
+	if diff := cmp.Diff(want, after); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
 
 func TestDiffOfWhatIsNoText(t *testing.T) {
 	project := written(t, generator.Texts(generatortest.Pair()))
 	project["main.go"].Data = []byte("\x00\xff")
-	found, err := Compare(openTree(t, nil), project, "orders")
-	if err != nil || len(found) != 1 || found[0].Diff("orders") != "" || found[0].Line != 0 {
-		t.Errorf("%+v, %v", found, err)
+	drift, err := Compare(openTree(t, nil), project, "orders")
+	if err != nil || len(drift.Differences) != 1 || drift.Differences[0].Diff("orders") != "" || drift.Differences[0].Line != 0 {
+		t.Errorf("%+v, %v", drift, err)
 	}
 }
 
@@ -390,7 +426,11 @@ func FuzzCompare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answers, lock []byte) {
 		p := maps.Clone(project)
 		p[generator.AnswersFile], p[generator.LockFile] = &fstest.MapFile{Data: answers}, &fstest.MapFile{Data: lock}
-		found, _ := Compare(c, p, "orders")
+		drift, err := Compare(c, p, "orders")
+		if err != nil {
+			return
+		}
+		found := drift.Differences
 		for i := range found {
 			found[i].Diff("orders")
 			if !fs.ValidPath(found[i].Path) {

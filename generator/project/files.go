@@ -52,14 +52,26 @@ func openBounded(fsys fs.FS, name string) (b bounded, err error) {
 
 // sight is what stands where a file should be.
 type sight struct {
-	absent     bool
-	strange    string // what it is instead of a regular file
-	executable bool
-	data       []byte
+	absent  bool
+	strange string      // what it is instead of a regular file
+	mode    fs.FileMode // permissions
+	data    []byte
 }
 
-func (c *comparison) look(file string) (sight, error) {
-	mode, err := c.stat(file)
+func (s *sight) executable() bool { return s.mode&0o100 != 0 }
+
+// viewer looks at the files of a project.
+type viewer struct {
+	project fs.FS
+	folders map[string]map[string]fs.DirEntry // what was found in them
+}
+
+func newViewer(project fs.FS) viewer {
+	return viewer{project, make(map[string]map[string]fs.DirEntry)}
+}
+
+func (v *viewer) look(file string) (sight, error) {
+	mode, err := v.stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return sight{absent: true}, nil
@@ -74,7 +86,7 @@ func (c *comparison) look(file string) (sight, error) {
 	case !mode.IsRegular():
 		return sight{strange: "is not a regular file"}, nil
 	}
-	f, err := openBounded(c.project, file)
+	f, err := openBounded(v.project, file)
 	switch {
 	case errors.Is(err, errTooLong):
 		return sight{strange: fmt.Sprintf("has %d bytes", f.size)}, nil
@@ -83,30 +95,34 @@ func (c *comparison) look(file string) (sight, error) {
 	case err != nil:
 		return sight{}, err
 	}
-	return sight{data: f.data, executable: f.mode&0o100 != 0}, nil
+	return sight{data: f.data, mode: f.mode.Perm()}, nil
 }
 
 // stat returns the type of a file, from one look at its folder for all files in it.
-func (c *comparison) stat(file string) (fs.FileMode, error) {
-	folder := path.Dir(file)
-	entries, seen := c.folders[folder]
+func (v *viewer) stat(file string) (fs.FileMode, error) {
+	if e, ok := v.folder(path.Dir(file))[path.Base(file)]; ok {
+		return e.Type(), nil
+	}
+	info, err := fs.Lstat(v.project, file) // Lstat's error is the clearest
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode(), nil
+}
+
+// folder returns what stands in a folder by its name, nothing if it cannot be read.
+func (v *viewer) folder(folder string) map[string]fs.DirEntry {
+	entries, seen := v.folders[folder]
 	if !seen {
-		if list, err := fs.ReadDir(c.project, folder); err == nil {
+		if list, err := fs.ReadDir(v.project, folder); err == nil {
 			entries = make(map[string]fs.DirEntry, len(list))
 			for _, e := range list {
 				entries[e.Name()] = e
 			}
 		}
-		c.folders[folder] = entries
+		v.folders[folder] = entries
 	}
-	if e, ok := entries[path.Base(file)]; ok {
-		return e.Type(), nil
-	}
-	info, err := fs.Lstat(c.project, file) // Lstat's error is the clearest
-	if err != nil {
-		return 0, err
-	}
-	return info.Mode(), nil
+	return entries
 }
 
 // reason leaves the path out of an error that is put behind a better one.
