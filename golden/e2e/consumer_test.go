@@ -98,11 +98,11 @@ func notices(t *testing.T, b *bench, apps []app, rotations int) {
 	defer stop()
 	var running sync.WaitGroup
 	for i := range apps {
-		apps[i].start(t, ctx, b, &running)
+		apps[i].start(ctx, t, b, &running)
 	}
 	slow := func(op string, done bool) {
 		if !done && op == "UpdateSecretVersionStage" {
-			time.Sleep(moveLatency)
+			<-time.After(moveLatency)
 		}
 	}
 	b.watch(func(_ int, op string, done bool) error { slow(op, done); return nil })
@@ -139,14 +139,14 @@ func (b *bench) frozenFor(t *testing.T, d time.Duration) {
 	if err := b.function.Freeze(); err != nil {
 		t.Error(err)
 	}
-	time.Sleep(d)
+	<-time.After(d)
 	if err := b.function.Thaw(); err != nil {
 		t.Error(err)
 	}
 }
 
 // start lets the application's workers make requests until ctx ends.
-func (a *app) start(t *testing.T, ctx context.Context, b *bench, running *sync.WaitGroup) {
+func (a *app) start(ctx context.Context, t *testing.T, b *bench, running *sync.WaitGroup) {
 	t.Helper()
 	front := httptest.NewServer(&rehearsal.Front{SecretsManager: b.store, Before: func(c rehearsal.Call) error {
 		a.mu.Lock()

@@ -49,6 +49,17 @@ func newWorld() *world {
 	}
 }
 
+// rate is that of requests for an hour: one in a second with -short, since the race detector makes them dear.
+func rate(full int) int {
+	if testing.Short() {
+		return 1
+	}
+	return full
+}
+
+// pass lets the bubble's time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
 func (w *world) do(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,7 +102,7 @@ func (w *world) logIn(s *Secret) func(context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		time.Sleep(w.latency)
+		pass(w.latency)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.logins++
@@ -113,7 +124,7 @@ func (w *world) request(s *Secret) (string, error) {
 func (w *world) load(s *Secret, rate int, lasts time.Duration) (failed int) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(time.Second / time.Duration(rate)) {
+	for end := time.Now().Add(lasts); time.Now().Before(end); pass(time.Second / time.Duration(rate)) {
 		all.Go(func() {
 			if _, err := w.request(s); err != nil {
 				mu.Lock()
@@ -129,9 +140,9 @@ func (w *world) load(s *Secret, rate int, lasts time.Duration) (failed int) {
 // rotate is the rotation of one user with one password: the gap is between the two changes of the world.
 func (w *world) rotate(from, to string, gap time.Duration) {
 	w.do(func() { w.labels["AWSPENDING"] = to })
-	time.Sleep(time.Second)
+	pass(time.Second)
 	w.do(func() { w.inForce = map[string]bool{to: true} })
-	time.Sleep(gap)
+	pass(gap)
 	w.do(func() {
 		w.labels["AWSCURRENT"], w.labels["AWSPREVIOUS"] = to, from
 		delete(w.labels, "AWSPENDING")
@@ -159,7 +170,7 @@ func TestSecretsManagerIsDownForAnHour(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.do(func() { w.fail = fail })
-				w.want(t, "failed requests", w.load(s, 10, time.Hour), 0)
+				w.want(t, "failed requests", w.load(s, rate(10), time.Hour), 0)
 				w.want(t, "reads", w.reads, 130)
 			})
 		})
@@ -183,7 +194,7 @@ func TestFirstValueCannotBeRead(t *testing.T) {
 		w.load(s, 100, time.Minute)
 		w.want(t, "reads", w.reads, 12)
 		w.do(func() { w.fail = nil })
-		time.Sleep(longestPause)
+		pass(longestPause)
 		if _, err := w.request(s); err != nil {
 			t.Error(err)
 		}
@@ -200,16 +211,16 @@ func TestRenewsInTheBackground(t *testing.T) {
 		}})
 		_, _ = w.request(s)
 		w.do(func() { w.labels["AWSCURRENT"], w.inForce["v2"] = "v2", true })
-		time.Sleep(30*time.Minute - time.Second)
+		pass(30*time.Minute - time.Second)
 		if got, err := w.request(s); got != "v1" || err != nil {
 			t.Errorf("too early: %q, %v", got, err)
 		}
-		time.Sleep(30*time.Minute + time.Second)
+		pass(30*time.Minute + time.Second)
 		began := time.Now()
 		if v, err := s.Get(t.Context()); v.ID != "v1" || err != nil || time.Since(began) != 0 {
 			t.Errorf("got %v, %v after %v", v, err, time.Since(began))
 		}
-		time.Sleep(w.latency)
+		pass(w.latency)
 		synctest.Wait()
 		if got, err := w.request(s); got != "v2" || err != nil {
 			t.Errorf("got %q, %v", got, err)
@@ -251,7 +262,7 @@ func TestNewerVersionCostsNoRead(t *testing.T) {
 				_, _ = s.Get(ctx)
 				w.do(func() { w.labels["AWSCURRENT"], w.inForce = "v2", map[string]bool{"v2": true} })
 				s.Refresh() // another goroutine has it
-				time.Sleep(time.Second)
+				pass(time.Second)
 				return "", errPassword
 			}
 			return w.logIn(s)(ctx)
@@ -271,11 +282,7 @@ func TestWrongPasswordForAnHour(t *testing.T) {
 		s := New(w, "orders", Options{})
 		_, _ = w.request(s)
 		w.do(func() { w.inForce, w.reads, w.logins = map[string]bool{}, 0, 0 })
-		rate := 100
-		if testing.Short() {
-			rate = 5 // the race detector makes a request dear
-		}
-		if failed := w.load(s, rate, time.Hour); failed == 0 {
+		if failed := w.load(s, rate(100), time.Hour); failed == 0 {
 			t.Error("no request failed")
 		}
 		began := time.Now()
@@ -285,7 +292,7 @@ func TestWrongPasswordForAnHour(t *testing.T) {
 		w.want(t, "reads", w.reads, 130)
 		w.want(t, "log-ins", w.logins, 130)
 		w.do(func() { w.inForce["v1"] = true })
-		time.Sleep(longestPause)
+		pass(longestPause)
 		if _, err := w.request(s); err != nil {
 			t.Error(err)
 		}
@@ -301,7 +308,7 @@ func TestOneCallerTriesForAll(t *testing.T) {
 		_, _ = w.request(s)
 		w.do(func() { w.inForce["v1"] = false })
 		go func() {
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			w.do(func() { w.inForce["v1"] = true })
 		}()
 		w.want(t, "failed requests", w.load(s, 100, 5*time.Second), 0)
@@ -364,7 +371,7 @@ func TestPendingBridgesTheGap(t *testing.T) {
 				s := New(w, "orders", Options{Pending: true})
 				_, _ = w.request(s)
 				go w.rotate("v1", "v2", gap)
-				w.want(t, "failed requests", w.load(s, 5, gap+time.Minute), 0)
+				w.want(t, "failed requests", w.load(s, rate(5), gap+time.Minute), 0)
 				w.want(t, "rejected log-ins", w.refused, 1)
 				w.want(t, "reads", w.reads, 3+2*int(1+gap/(5*time.Minute)))
 			})
@@ -407,7 +414,7 @@ func TestPendingIsTriedAgainAsCurrent(t *testing.T) {
 		_, _ = w.request(s)
 		w.do(func() { w.labels["AWSPENDING"], w.inForce = "v2", nil })
 		go func() {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			w.do(func() { w.inForce, w.labels["AWSCURRENT"] = map[string]bool{"v2": true}, "v2" })
 		}()
 		if got, err := w.request(s); got != "v2" || err != nil {
@@ -443,7 +450,7 @@ func TestOtherErrorsAreNotRepeated(t *testing.T) {
 			_, _ = s.Get(ctx)
 			return 0, other
 		})
-		if err != other || tries != 1 { //nolint:errorlint // the very error
+		if err != other || tries != 1 {
 			t.Errorf("got %v after %d tries", err, tries)
 		}
 	})

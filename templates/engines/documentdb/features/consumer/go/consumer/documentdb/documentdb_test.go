@@ -39,7 +39,7 @@ func (m *manager) show(version string) {
 	m.current = version
 }
 
-// What the caller's options say stays, and the secret supplies what they lack.
+// The caller's options stay as they are, and the secret supplies what they lack.
 func TestOptions(t *testing.T) {
 	m := &manager{current: "v1", place: `, "host": "db.example.com", "port": 27018`}
 	secret := consumer.New(m, "orders", consumer.Options{})

@@ -80,7 +80,7 @@ func (w *world) serve(conn net.Conn) {
 	if send(conn, 0, greeting) != nil {
 		return
 	}
-	response, _, err := receive(conn)
+	response, err := receive(conn)
 	if err != nil || len(response) < 32 {
 		return
 	}
@@ -101,13 +101,13 @@ func (w *world) serve(conn net.Conn) {
 		if send(conn, sequence, ok) != nil {
 			return
 		}
-		command, _, err := receive(conn)
+		command, err := receive(conn)
 		if err != nil {
 			return
 		}
 		for strings.Contains(string(command), "fail") {
 			_ = send(conn, 1, refuse(accessDenied))
-			if command, _, err = receive(conn); err != nil {
+			if command, err = receive(conn); err != nil {
 				return
 			}
 		}
@@ -125,14 +125,14 @@ func send(conn net.Conn, sequence byte, payload []byte) error {
 	return err
 }
 
-func receive(conn net.Conn) (payload []byte, sequence byte, err error) {
+func receive(conn net.Conn) (payload []byte, err error) {
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(conn, head); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	payload = make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)
 	_, err = io.ReadFull(conn, payload)
-	return payload, head[3], err
+	return payload, err
 }
 
 func (w *world) open(options consumer.Options) *sql.DB {

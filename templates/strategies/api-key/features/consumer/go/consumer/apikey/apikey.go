@@ -81,7 +81,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if answer != nil {
 			_ = answer.Body.Close()
 		}
-		answer, err = t.send(r, body, v)
+		answer, err = t.send(r, body, v) //nolint:bodyclose // it is closed before the next one, or by the caller
 		if err == nil && answer.StatusCode == http.StatusUnauthorized {
 			err = errUnauthorized
 		}

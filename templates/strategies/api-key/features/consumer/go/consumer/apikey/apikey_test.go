@@ -58,7 +58,7 @@ func (w *world) GetSecretValue(context.Context, *secretsmanager.GetSecretValueIn
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return &secretsmanager.GetSecretValueOutput{
-		VersionId: &w.current, SecretString: aws.String(fmt.Sprintf(`{"key_id": "id", "api_key": "%s%s"}`, w.current, sentinel)),
+		VersionId: aws.String(w.current), SecretString: aws.String(fmt.Sprintf(`{"key_id": "id", "api_key": "%s%s"}`, w.current, sentinel)),
 	}, nil
 }
 
@@ -160,7 +160,7 @@ func TestOtherHostsGetNoKey(t *testing.T) {
 		t.Errorf("after %d requests the header is %q", other.asked, other.headers)
 	}
 	client = &http.Client{Transport: Transport(consumer.New(w, "keys", consumer.Options{}), nil, "127.0.0.1:1", Bearer("api_key"))}
-	_, err = client.Get("http://127.0.0.1:1/") //nolint:bodyclose // there is no answer
+	_, err = client.Get("http://127.0.0.1:1/")
 	if err == nil || strings.Contains(err.Error(), sentinel) {
 		t.Errorf("got %v", err)
 	}
