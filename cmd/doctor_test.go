@@ -121,7 +121,7 @@ func TestDoctorSaysNothingSecret(t *testing.T) {
 	}
 }
 
-// Whatever may not be read, the description alone is enough for a state and a command.
+// If nothing else may be read, the description alone is enough for a state and a command.
 func TestDoctorWithTheDescriptionAlone(t *testing.T) {
 	server := ward(t)
 	server.Deny = func(action string) bool { return action != "secretsmanager:DescribeSecret" }

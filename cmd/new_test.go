@@ -240,7 +240,7 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// B28: what a person has given is not echoed without end.
+// B28: the text that a person has given is not echoed without end.
 func TestMessagesAreBounded(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var many strings.Builder

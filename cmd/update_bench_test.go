@@ -26,8 +26,8 @@ var twelve = []string{
 	"project/rotation/serve.go", "project/RUNBOOK.md.tmpl", "engines/postgres/two-user/main.go",
 }
 
-// BenchmarkUpdate updates one project with nothing to do, beside a check of it, and a thousand of which twelve files have changed and 50 are edited. What
-// these take was measured with others too: copier and cruft start a process and render twice for each project; see the README.
+// BenchmarkUpdate updates one project with nothing to do, beside a check of it, and a thousand of which twelve files have changed and 50 are edited. Their cost
+// was measured with other tools too: copier and cruft start a process and render twice for each project; see the README.
 func BenchmarkUpdate(b *testing.B) {
 	one := filepath.Join(b.TempDir(), "orders-db")
 	newProject(b, one)

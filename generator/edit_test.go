@@ -64,7 +64,7 @@ func TestEditAnswersRefuses(t *testing.T) {
 	}
 }
 
-// What was carried over and what is new come into the file of a project, and it makes the same project then.
+// Answers that were carried over and answers that are new come into the file of a project, and it makes the same project then.
 func TestEditsOfAProject(t *testing.T) {
 	const text = "# mine\nname: orders\ntype: db-pair\nengine: alpha\nnotify: mail\ncolour: blue # why not\n"
 	c := openTree(t, retired)

@@ -14,7 +14,7 @@ colour: {removed: the dashboard has its own theme}
 ci: {values: {jenkins: none}}
 `}
 
-// B18: what an earlier version recorded is carried over to the questions and choices of this one.
+// B18: an answer that an earlier version recorded is carried over to the questions and choices of this one.
 func TestCarryOver(t *testing.T) {
 	const text = "name: orders\nnotify: mail\ncolour: blue\nci: jenkins\nschedule: 7d\n"
 	answers, err := ParseAnswers("old.yaml", []byte(text))
@@ -45,7 +45,7 @@ func TestCarryOver(t *testing.T) {
 	}
 }
 
-// What was carried over still is told where it stands, and a question that is answered by both its names is refused.
+// An answer that was carried over still is told where it stands, and a question that is answered by both its names is refused.
 func TestCarriedAnswersAreJudged(t *testing.T) {
 	for text, want := range map[string]string{
 		"notify: pigeon\n":                `old.yaml:4:9: unknown refresh "pigeon" | one of: sns, sqs, none`,

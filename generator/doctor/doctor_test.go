@@ -293,7 +293,7 @@ func sound(t *testing.T, s *Snapshot, d *Diagnosis) {
 	}
 }
 
-// Whatever is combined, there is one state, and nothing that [sound] refuses.
+// In every combination there is one state, and nothing that [sound] refuses.
 func TestEveryCombination(t *testing.T) {
 	n := 0
 	labels := []func(*Snapshot){

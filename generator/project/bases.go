@@ -147,7 +147,7 @@ func (w *work) keepTexts(t *transaction, folder string, texts map[string][]byte)
 	})
 }
 
-// uncommitted refuses to overwrite what a person has written and git does not have. What the last update has written can be made again, and without
+// uncommitted refuses to overwrite what a person has written and git does not have. Files that the last update has written can be made again, and without
 // git the update itself keeps what it overwrites.
 func (w *work) uncommitted(ctx context.Context) error {
 	var files []string

@@ -67,7 +67,7 @@ func TestCompareCarriesOver(t *testing.T) {
 	}
 }
 
-// What a project costs is told with its carried answers.
+// The cost of a project is told with its carried answers.
 func TestRecordedCarriesOver(t *testing.T) {
 	tree := maps.Clone(gone)
 	c, err := generator.Open(generatortest.Tree(tree), generatortest.Root)

@@ -183,7 +183,7 @@ func (s *scene) again() *Updated {
 	return u
 }
 
-// everything is the whole project but git's folder: path to mode, time and content. What is kept for taking back is left out.
+// everything is the whole project but git's folder: path to mode, time and content. Files that are kept for taking back are left out.
 func (s *scene) everything() map[string]string { s.Helper(); return everything(s.T, s.dir) }
 
 func everything(t *testing.T, dir string) map[string]string {

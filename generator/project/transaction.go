@@ -33,7 +33,7 @@ type disk interface {
 }
 
 // transaction changes several files of a project, all or none of them, whenever the program is killed. Everything is written into readyFolder;
-// once the journal stands there, the change is decided, and every later run carries it through. What it overwrites or removes goes to
+// once the journal stands there, the change is decided, and every later run carries it through. Each file that it overwrites or removes goes to
 // undoFolder, with a journal of the way back, which is a transaction like it.
 type transaction struct {
 	disk disk

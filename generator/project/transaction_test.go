@@ -252,7 +252,7 @@ func TestUpdateStopsAtAFileThatChangesMeanwhile(t *testing.T) {
 	}
 }
 
-// What is only said needs no disk to write to: a run that is asked to say it stops at an update that was interrupted.
+// A dry run needs no disk to write to: a run that is asked to say it stops at an update that was interrupted.
 func TestUpdateDryOfAnInterruptedOne(t *testing.T) {
 	s := start(t)
 	for n := 0; !interrupted(os.DirFS(s.dir)); n++ {

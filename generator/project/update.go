@@ -30,7 +30,7 @@ type Updater struct {
 	Old      func() []history.Point // the templates that may have written the project
 	// From returns the files that another version writes for answers; nil: none is asked.
 	From func(ctx context.Context, answers []byte, files []string) (map[string][]byte, error)
-	// Ask returns the answer to a question that has no default; nil: there is nobody to ask.
+	// Ask returns the answer to a question that has no default; nil: no person can be asked.
 	Ask func(ctx context.Context, q generator.Question, so *generator.Resolution) (string, error)
 }
 
@@ -437,7 +437,7 @@ func (w *work) isNew(key string) bool {
 	return w.known != nil && !known
 }
 
-// nextLock returns the text of the lock after the update, nil if it says what it says now, whoever has written it.
+// nextLock returns the text of the lock after the update, nil if nothing but the version that writes it would change.
 func (w *work) nextLock() ([]byte, error) {
 	answers, err := w.result.Spec.AnswersDigest(nil)
 	if err != nil {

@@ -252,7 +252,7 @@ func TestUpdateAsksAnotherVersion(t *testing.T) {
 	}
 }
 
-// What a person has written is not overwritten as long as nothing else has it.
+// A person's text is not overwritten as long as nothing else has it.
 func TestUpdateRefusesWhatIsNotCommitted(t *testing.T) {
 	s := newScene(t, first, second)
 	s.edit("docs/a.md", "two", "2")
@@ -262,7 +262,7 @@ func TestUpdateRefusesWhatIsNotCommitted(t *testing.T) {
 	s.write("notes.txt", "mine\n")
 	s.updated(but("docs/a.md: merged")...)
 
-	// What the update itself has written is no work of a person.
+	// A file that the update itself has written is no work of a person.
 	s.to = over(second, changes{"project/docs/a.md": strings.Replace(second["project/docs/a.md"], "SIX", "SIXTH", 1)})
 	s.updated("docs/a.md: merged")
 }

@@ -173,7 +173,7 @@ func TestWriteRefusesALinkToNowhere(t *testing.T) {
 	}
 }
 
-// B24: what was moved is taken back, folders that were made are removed, and a file that was joined says what it said.
+// B24: a file that was moved is taken back, folders that were made are removed, and a file that was joined says what it said.
 func TestMoveFilesTakesBackWhatItMoved(t *testing.T) {
 	files := []generator.File{
 		{Entry: generator.Entry{Path: ".gitignore"}}, {Entry: generator.Entry{Path: "a"}}, {Entry: generator.Entry{Path: "b/c/d"}},

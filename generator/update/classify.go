@@ -12,7 +12,7 @@ import (
 	"github.com/rotasmith/rotasmith/generator/merge"
 )
 
-// Classify looks at every file that was or would be written. What it cannot judge without a text that was written once, it leaves to Merge.
+// Classify looks at every file that was or would be written. It leaves to Merge the files that it cannot judge without a text that was written once.
 // The answers file and the lock itself are not its affair.
 func Classify(project *Project) (p *Plan, err error) {
 	p = &Plan{
@@ -162,7 +162,7 @@ func (p *Plan) changeMode(f generator.File, here Here, mode fs.FileMode) {
 	p.add(Change{Path: f.Path, Outcome: Updated, Note: note, Write: true, Data: here.Data, Mode: mode, Here: here, Theirs: f.Data})
 }
 
-// mergedMode returns the permissions that a file is to have: those that it has here, and of the executable bit the change, whoever made it.
+// mergedMode returns the permissions that a file is to have: those that it has here, and of the executable bit the change, by either side.
 func mergedMode(f generator.File, record generator.LockedFile, known bool, here Here) fs.FileMode {
 	const executable = 0o111
 	was, want, is := record.Mode == "0755", f.Mode&0o100 != 0, here.Mode&0o100 != 0
@@ -198,7 +198,7 @@ func (p *Plan) stillOpen(f generator.File, record generator.LockedFile, here Her
 	p.lock[f.Path] = record
 }
 
-// refuse adds a conflict in which the file stays as it is. What --ours keeps is not offered again.
+// refuse adds a conflict in which the file stays as it is. A file that --ours keeps is not offered again.
 func (p *Plan) refuse(c Change, record generator.LockedFile, known bool) Outcome {
 	switch {
 	case p.project.Ours:
