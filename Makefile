@@ -109,8 +109,8 @@ released: ## Refuse to release VERSION=v1.2.3 while its templates are not record
 	go test ./golden -run '^TestHistory$$' -released '$(VERSION)'
 
 .PHONY: reference
-reference: ## Write the reference in the README anew, from the commands and the one list of questions
-	go test ./cmd -run '^TestReference$$' -update
+reference: ## Write the reference in the README anew, and the page of changes
+	go test ./cmd -run '^TestReference' -update
 
 .PHONY: bench
 bench: setup ## Measure against what is to be had on any machine, as ratios

@@ -76,7 +76,7 @@ func (t *conversation) step(ctx context.Context) (result *generator.Result, did 
 		did, err = t.pose(ctx, q, so)
 		return nil, did, err
 	}
-	result, err = t.renderer.Render(so)
+	result, err = t.o.render(t.renderer, so)
 	if err != nil || len(t.asked) == 0 || t.o.dryRun {
 		return result, answered, err
 	}

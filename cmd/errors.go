@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,8 +89,8 @@ func explain(err error) (hint string, code int) {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint, h.code
 	}
-	if _, ok := errors.AsType[*project.TargetError](err); ok {
-		return "choose another folder with --dir", exitUsage
+	if t, ok := errors.AsType[*project.TargetError](err); ok {
+		return cmp.Or(t.Hint, "choose another folder with --dir"), exitUsage
 	}
 	return "", exitFailed
 }

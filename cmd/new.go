@@ -42,6 +42,8 @@ func (a *app) newCommand() *cobra.Command {
 			"A flag or --set wins over --answers, and a later --answers over an earlier one. Below them come the files that ROTASMITH_ANSWERS\n" +
 			"lists, the nearest .rotasmith.yaml in the working folder or above it, what --from-secret finds, and the defaults. --dry-run says\n" +
 			"where each answer comes from.\n\n" +
+			"The folder may hold other files, as a fresh clone does: what is written to README.md, .gitignore and .gitattributes goes below what\n" +
+			"is there. Where any other file is in the way it is named, and nothing is written.\n\n" +
 			"--from-secret is the only thing here that talks to AWS: it reads the secret's description, schedule, key and replicas, the names\n" +
 			"of its keys and its engine. No value is printed or kept.",
 		Example: "  rotasmith new orders-db",
@@ -96,9 +98,11 @@ func (a *app) runNew(ctx context.Context, o *newOptions) error {
 		return err
 	}
 	r := o.report(result)
-	if o.dryRun {
-		_, err = project.Fillable(r.Dir)
-	} else {
+	joined, err := project.Joined(r.Dir, r.Files)
+	if err == nil && len(joined) > 0 {
+		fmt.Fprintf(a.Err, "rotasmith: note: what rotasmith writes to %s goes below what is there\n", strings.Join(joined, " and "))
+	}
+	if err == nil && !o.dryRun {
 		err = project.Write(ctx, r.Dir, r.Files)
 	}
 	if err != nil {
@@ -120,7 +124,30 @@ func (a *app) project(ctx context.Context, o *newOptions, catalog *generator.Cat
 	if managed := so.Managed(); managed != "" {
 		fmt.Fprintf(a.Err, "rotasmith: note: %s\n", managed)
 	}
-	return renderer.Render(so)
+	return o.render(renderer, so)
+}
+
+// render makes the project for its folder: a file that stands there already is not only rotasmith's, and so belongs to the user.
+func (o *newOptions) render(renderer *generator.Renderer, so *generator.Resolution) (*generator.Result, error) {
+	result, err := renderer.Render(so)
+	if err != nil {
+		return nil, err
+	}
+	dir := o.target(result.Spec.Name)
+	joined, err := project.Joined(dir, result.Files)
+	if err != nil {
+		return nil, cannotWrite(dir, err)
+	}
+	keep := slices.Clone(result.Spec.Keep)
+	for _, file := range joined {
+		if !result.Spec.Keeps(file) {
+			keep = append(keep, file)
+		}
+	}
+	if len(keep) == len(result.Spec.Keep) {
+		return result, nil
+	}
+	return renderer.Render(so.With("keep", strings.Join(keep, ",")))
 }
 
 // target returns the folder to write to.

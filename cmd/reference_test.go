@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/changelog"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -44,6 +45,29 @@ func TestReference(t *testing.T) {
 	}
 	if diff := cmp.Diff(recorded, now); diff != "" {
 		t.Errorf("run make reference (-README +now):\n%s", diff)
+	}
+}
+
+// TestReferenceOfChanges holds the page of changes to the changelog of the templates.
+func TestReferenceOfChanges(t *testing.T) {
+	const page = "../.github/CHANGELOG.md"
+	log, err := changelog.Read(templates.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := "<!-- Written by make reference from templates/" + changelog.File + ". -->\n\n" + log.Markdown()
+	if *rewrite {
+		if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	recorded, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(recorded), now); diff != "" {
+		t.Errorf("run make reference (-page +now):\n%s", diff)
 	}
 }
 

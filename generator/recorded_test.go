@@ -12,6 +12,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/generatortest"
+	"github.com/rotasmith/rotasmith/generator/history"
 )
 
 // forgotten returns the questions and choices of a schema, as KEY and KEY=CHOICE, that a catalogue neither asks nor has retired.
@@ -50,7 +51,7 @@ func forgotten(t *testing.T, c *generator.Catalog, schema []byte) []string {
 	return names
 }
 
-// B18: every key and choice that ever stood in the schema of a recorded project is a question and a choice, or retired.
+// B18: every key and choice that ever stood in the schema of a recorded project or version is a question and a choice, or retired.
 func TestNothingRecordedIsForgotten(t *testing.T) {
 	c := openTemplates(t)
 	sample, err := os.ReadFile("../golden/rds-two-user-postgres/want/" + generator.SchemaFile)
@@ -71,6 +72,15 @@ func TestNothingRecordedIsForgotten(t *testing.T) {
 			if f.Name == generator.SchemaFile {
 				schemas[path] = f.Data
 			}
+		}
+	}
+	for _, p := range history.Points() {
+		past, err := generator.Open(p.FS, p.Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schemas[p.Version], err = past.Schema(); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if len(schemas) < 10 {

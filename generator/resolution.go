@@ -110,6 +110,11 @@ func (r *Resolution) parseSchedule(text string) (*Schedule, error) {
 	return r.parsed.schedule, r.parsed.err
 }
 
+// With returns what the answers come to with another answer to one question.
+func (r *Resolution) With(key, value string) *Resolution {
+	return r.catalog.Resolve(Answers{key: {Value: value}}.Over(r.answers))
+}
+
 // Err says what is wrong with the answers given so far; what is still open is no fault. It joins one *Fault for each.
 func (r *Resolution) Err() error { return joinFaults(r.faults) }
 

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,14 @@ func (s *Spec) Get(key string) string {
 		}
 	}
 	return ""
+}
+
+// Keeps reports whether a file of the project belongs to the user.
+func (s *Spec) Keeps(file string) bool {
+	return slices.ContainsFunc(s.Keep, func(pattern string) bool {
+		ok, _ := path.Match(pattern, file) // its syntax was checked with the answers
+		return ok
+	})
 }
 
 // Command returns the command line that asks nothing and makes the same project, quoted for a POSIX shell. dir is left out when empty.

@@ -69,7 +69,7 @@ func (c *comparison) takeOutCRLF(s *sight, f generator.File) bool {
 		return false
 	}
 	s.data = bytes.ReplaceAll(s.data, []byte("\r\n"), []byte("\n"))
-	if !c.isKept(f.Path) {
+	if !c.spec.Keeps(f.Path) {
 		c.crlf++
 	}
 	return true

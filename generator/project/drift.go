@@ -128,7 +128,7 @@ func Compare(r *generator.Renderer, project fs.FS, name string) (*Drift, error) 
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	cmp.keep = result.Spec.Keep
+	cmp.spec = result.Spec
 	for _, c := range carried {
 		cmp.add(Difference{Path: generator.AnswersFile, Kind: TemplateMoved, Note: c.String(), Line: c.Line})
 	}
@@ -206,7 +206,7 @@ func unansweredIn(file string, err error) error {
 // comparison is one walk over the files of a project.
 type comparison struct {
 	viewer
-	keep     []string
+	spec     *generator.Spec
 	cause    Kind // why a file that the owner did not touch can differ
 	lock     generator.Lock
 	lockText []byte
@@ -230,15 +230,8 @@ func (c *comparison) readLock() {
 	}
 }
 
-func (c *comparison) isKept(file string) bool {
-	return slices.ContainsFunc(c.keep, func(pattern string) bool {
-		ok, _ := path.Match(pattern, file) // its syntax was checked with the answers
-		return ok
-	})
-}
-
 func (c *comparison) add(d Difference) {
-	d.Kept = c.isKept(d.Path) && d.Kind != Conflict
+	d.Kept = c.spec.Keeps(d.Path) && d.Kind != Conflict
 	d.text = isText(d.here) && isText(d.want) && (d.here != nil || d.want != nil)
 	if d.text && d.here != nil {
 		d.Line = firstDifference(d.here, d.want)
@@ -365,7 +358,9 @@ func (c *comparison) compareLock(f generator.File, answers string) error {
 		return err
 	}
 	want := c.recordOf(fresh.Files)
-	owned := func(file generator.LockedFile) bool { return file.Path == generator.AnswersFile || c.isKept(file.Path) }
+	owned := func(file generator.LockedFile) bool {
+		return file.Path == generator.AnswersFile || c.spec.Keeps(file.Path)
+	}
 	if c.lock.Answers == answers &&
 		slices.Equal(slices.DeleteFunc(slices.Clone(c.lock.Files), owned), slices.DeleteFunc(slices.Clone(want), owned)) {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -16,14 +17,20 @@ import (
 type TargetError struct {
 	Dir     string
 	Problem string
+	Hint    string // what to do; may be empty
 }
 
 func (e *TargetError) Error() string { return fmt.Sprintf("%q %s", e.Dir, e.Problem) }
 
 // Write puts files into the folder dir: all of them, or, when it fails or ctx is cancelled, none. It first writes a temporary folder
-// beside dir and then renames it. An existing folder must be empty but for .git; into that one the entries are moved, and taken back if one
-// cannot be. Parent folders are made when missing and removed again on failure. Modes are subject to the umask.
+// beside dir and then renames it. Into an existing folder it moves one file after the other, and takes them back if one cannot be moved; the
+// folder may hold anything but a project and other files at the same paths, except those that [Joined] names. Parent folders are made when
+// missing and removed again on failure. Modes are subject to the umask.
 func Write(ctx context.Context, dir string, files []generator.File) (err error) {
+	joined, err := Joined(dir, files)
+	if err != nil {
+		return err
+	}
 	exists, err := Fillable(dir)
 	if err != nil {
 		return err
@@ -58,18 +65,17 @@ func Write(ctx context.Context, dir string, files []generator.File) (err error) 
 		return err
 	}
 	if exists {
-		return moveEntries(tree, dir)
+		return moveFiles(tree, dir, files, joined)
 	}
 	return os.Rename(tree, dir)
 }
 
-// Fillable reports whether dir exists as a folder that Write may fill. The error is a *TargetError when it holds anything but .git or is
-// no folder.
+// Fillable reports whether dir exists as a folder that Write may fill. The error is a *TargetError when it holds a project or is no folder.
 func Fillable(dir string) (exists bool, err error) {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(dir); err == nil {
-			return false, &TargetError{dir, "is a dangling symlink"}
+			return false, &TargetError{Dir: dir, Problem: "is a dangling symlink"}
 		}
 		return false, nil
 	}
@@ -77,15 +83,11 @@ func Fillable(dir string) (exists bool, err error) {
 		return false, err
 	}
 	if !info.IsDir() {
-		return false, &TargetError{dir, "is not a folder"}
+		return false, &TargetError{Dir: dir, Problem: "is not a folder"}
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return false, err
-	}
-	for _, e := range entries {
-		if e.Name() != ".git" {
-			return true, &TargetError{dir, "is not empty"}
+	for _, file := range []string{generator.AnswersFile, generator.LockFile} {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(file))); err == nil {
+			return true, &TargetError{Dir: dir, Problem: "holds a project"}
 		}
 	}
 	return true, nil
@@ -134,26 +136,55 @@ func writeTree(ctx context.Context, tree string, files []generator.File) (err er
 	return ctx.Err()
 }
 
-// moveEntries moves what is in tree into dir, or nothing.
-func moveEntries(tree, dir string) error {
-	entries, err := os.ReadDir(tree)
-	if err != nil {
-		return err
-	}
-	for i, e := range entries {
-		to := filepath.Join(dir, e.Name())
-		_, err := os.Lstat(to)
-		if err == nil {
-			err = fmt.Errorf("%q has appeared meanwhile", to)
-		} else if errors.Is(err, fs.ErrNotExist) {
-			err = os.Rename(filepath.Join(tree, e.Name()), to)
+// moveFiles moves the files from tree into dir, those that are joined below what stands there, or none.
+func moveFiles(tree, dir string, files []generator.File, joined []string) (err error) {
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			for _, back := range slices.Backward(undo) {
+				err = errors.Join(err, back())
+			}
+		}
+	}()
+	for _, f := range files {
+		from, to := filepath.Join(tree, filepath.FromSlash(f.Path)), filepath.Join(dir, filepath.FromSlash(f.Path))
+		made, err := makeParents(filepath.Dir(to))
+		for _, folder := range slices.Backward(made) {
+			undo = append(undo, func() error { return os.Remove(folder) })
 		}
 		if err != nil {
-			for _, moved := range entries[:i] {
-				err = errors.Join(err, os.Rename(filepath.Join(dir, moved.Name()), filepath.Join(tree, moved.Name())))
-			}
 			return err
 		}
+		back, err := moveFile(from, to, slices.Contains(joined, f.Path))
+		if err != nil {
+			return err
+		}
+		undo = append(undo, back)
 	}
 	return nil
+}
+
+// moveFile moves one file to where none stands, or below what stands there. It returns what takes that back.
+func moveFile(from, to string, below bool) (back func() error, err error) {
+	if !below {
+		if _, err := os.Lstat(to); err == nil {
+			return nil, fmt.Errorf("%q has appeared meanwhile", to)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		return func() error { return os.Rename(to, from) }, os.Rename(from, to)
+	}
+	info, err := os.Stat(to)
+	if err != nil {
+		return nil, err
+	}
+	here, err1 := os.ReadFile(to)
+	given, err2 := os.ReadFile(from)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(from, join(filepath.Base(to), here, given), info.Mode()); err != nil {
+		return nil, err
+	}
+	return func() error { return os.WriteFile(to, here, info.Mode()) }, os.Rename(from, to)
 }

@@ -72,6 +72,7 @@ func TestWrite(t *testing.T) {
 		{"empty", func(p string) { mkdirs(t, filepath.Join(p, "x")) }, "x", nil},
 		{"only .git", func(p string) { writeFile(t, filepath.Join(p, "x/.git/HEAD"), "ref\n") }, "x",
 			map[string]string{".git/": "", ".git/HEAD": "ref\n"}},
+		{"beside what is there", func(p string) { writeFile(t, filepath.Join(p, "x/a/mine"), "mine\n") }, "x", map[string]string{"a/mine": "mine\n"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +133,10 @@ func TestWriteFailsAndLeavesNothing(t *testing.T) {
 		files   []generator.File
 		want    string
 	}{
-		{"not empty", func(p string) { writeFile(t, filepath.Join(p, "x/mine"), "mine\n") }, t.Context(), "x", twoFiles, "is not empty"},
+		{"a project", func(p string) { writeFile(t, filepath.Join(p, "x/rotasmith.yaml"), "") }, t.Context(), "x", twoFiles, "holds a project"},
+		{"a file in the way", func(p string) { writeFile(t, filepath.Join(p, "x/run.sh"), "mine\n") }, t.Context(), "x", twoFiles, "holds run.sh,"},
+		{"a folder in the way", func(p string) { mkdirs(t, filepath.Join(p, "x/run.sh")) }, t.Context(), "x", twoFiles, "holds run.sh,"},
+		{"a file in the way of a folder", func(p string) { writeFile(t, filepath.Join(p, "x/a"), "mine\n") }, t.Context(), "x", twoFiles, "holds a,"},
 		{"a file", func(p string) { writeFile(t, filepath.Join(p, "x"), "mine\n") }, t.Context(), "x", twoFiles, "is not a folder"},
 		{"below a file", func(p string) { writeFile(t, filepath.Join(p, "f"), "mine\n") }, t.Context(), "f/x", twoFiles, ""},
 		{"cancelled at once", func(string) {}, &countdown{t.Context(), 0}, "x", twoFiles, "context canceled"},
@@ -169,19 +173,39 @@ func TestWriteRefusesALinkToNowhere(t *testing.T) {
 	}
 }
 
-func TestMoveEntriesTakesBackWhatItMoved(t *testing.T) {
+// B24: what was moved is taken back, folders that were made are removed, and a file that was joined says what it said.
+func TestMoveFilesTakesBackWhatItMoved(t *testing.T) {
+	files := []generator.File{
+		{Entry: generator.Entry{Path: ".gitignore"}}, {Entry: generator.Entry{Path: "a"}}, {Entry: generator.Entry{Path: "b/c/d"}},
+		{Entry: generator.Entry{Path: "z"}},
+	}
 	tree, dir := t.TempDir(), t.TempDir()
-	writeFile(t, filepath.Join(tree, "a"), "new\n")
-	writeFile(t, filepath.Join(tree, "b/c"), "new\n")
-	writeFile(t, filepath.Join(tree, "z"), "new\n")
+	for _, f := range files {
+		writeFile(t, filepath.Join(tree, filepath.FromSlash(f.Path)), "new\n")
+	}
+	writeFile(t, filepath.Join(dir, ".gitignore"), "mine\n")
+	writeFile(t, filepath.Join(dir, "b/mine"), "mine\n")
 	writeFile(t, filepath.Join(dir, "z"), "appeared\n")
-	if err := moveEntries(tree, dir); err == nil {
+	before := listing(t, dir)
+	if err := moveFiles(tree, dir, files, []string{".gitignore"}); err == nil {
 		t.Error("no error")
 	}
-	if diff := cmp.Diff(map[string]string{"z": "appeared\n"}, listing(t, dir)); diff != "" {
-		t.Errorf("folder (-want +got):\n%s", diff)
+	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
+		t.Errorf("folder (-before +after):\n%s", diff)
 	}
-	if got := listing(t, tree); len(got) != 4 {
-		t.Errorf("tree %v", got)
+}
+
+func TestJoin(t *testing.T) {
+	for _, test := range []struct{ file, here, given, want string }{
+		{".gitignore", "mine\n/dist/\n", "/dist/\n*.tf\n", "mine\n/dist/\n*.tf\n"},
+		{".gitignore", "mine", "/dist/\n", "mine\n/dist/\n"},
+		{".gitignore", "", "/dist/\n", "/dist/\n"},
+		{".gitignore", "mine\r\n/dist/\r\n", "/dist/\n*.tf\n", "mine\r\n/dist/\r\n*.tf\r\n"},
+		{"README.md", "# mine\n", "# given\n\ntext\n", "# mine\n\n# given\n\ntext\n"},
+		{"README.md", "", "# given\n", "# given\n"},
+	} {
+		if got := string(join(test.file, []byte(test.here), []byte(test.given))); got != test.want {
+			t.Errorf("%s: %q, want %q", test.file, got, test.want)
+		}
 	}
 }
