@@ -1,7 +1,6 @@
 package update
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -244,7 +243,7 @@ func change(r *rand.Rand, text string, line func() string) string {
 // edit edits as a person does: in files without an open conflict, and now and then one is settled or deleted. It returns the lines that are theirs.
 func (p *project) edit(r *rand.Rand, marks *int) map[string]bool {
 	for _, file := range slices.Sorted(maps.Keys(p.files)) {
-		open := bytes.Contains([]byte(p.files[file]), []byte("<<<<<<< "))
+		open := strings.Contains(p.files[file], "<<<<<<< ")
 		switch n := r.IntN(10); {
 		case open && n < 5:
 			p.files[file] = string(ours([]byte(p.files[file]))) + "settled\n"
