@@ -2,7 +2,7 @@ package cmd
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -82,6 +82,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 		Question string `json:"question"`
 		Answer   string `json:"answer"`
 		Target   string `json:"target,omitempty"`
+		Shared   string `json:"shared,omitempty"`
 	}
 	type choice struct {
 		Value   string   `json:"value"`
@@ -123,7 +124,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 		doc.Targets = append(doc.Targets, target{t.Kind, t.Name, t.Title, list(t.Aliases), list(c.TypesOf(t)), list(modesOf(c, t)), t.Managed})
 	}
 	for _, f := range c.Features() {
-		doc.Features = append(doc.Features, feature{f.Question, f.Answer, targetName(f)})
+		doc.Features = append(doc.Features, feature{f.Question, f.Answer, targetName(f), f.Shared})
 	}
 	for _, q := range c.Questions {
 		entry := question{
@@ -138,12 +139,7 @@ func catalogJSON(c *generator.Catalog) ([]byte, error) {
 		}
 		doc.Questions = append(doc.Questions, entry)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return b.Bytes(), err
+	return indented(doc)
 }
 
 func modesOf(c *generator.Catalog, target generator.Target) []string {
@@ -182,7 +178,7 @@ func catalogText(c *generator.Catalog) []byte {
 	}
 	fmt.Fprintln(w, "\nAnswers that bring files of their own")
 	for _, f := range c.Features() {
-		fmt.Fprintf(w, "  %s=%s\t%s\n", f.Question, f.Answer, targetName(f))
+		fmt.Fprintf(w, "  %s=%s\t%s\n", f.Question, f.Answer, cmp.Or(targetName(f), f.Shared))
 	}
 	fmt.Fprintln(w, "\nQuestions (--set KEY=VALUE)")
 	for _, q := range c.Questions {

@@ -54,7 +54,8 @@ func plantAll(t *testing.T) {
 	change("bad/rotasmith.yaml", "name:", "nane:")
 	change("stale/rotasmith.yaml", "schedule: 30d", "schedule: 7d")
 	change("unsettled/main.go", "package", "<<<<<<< yours\npackage")
-	for _, err := range []error{os.Remove("ä/#%/go.mod"), os.Mkdir("halfway/.rotasmith/update", 0o755), os.WriteFile("halfway/.rotasmith/update/journal.json", nil, 0o644), toCRLF("crlf/Makefile")} {
+	for _, err := range []error{os.Remove("ä/#%/go.mod"), os.Mkdir("halfway/.rotasmith/update", 0o755), toCRLF("crlf/Makefile"),
+		os.WriteFile("halfway/.rotasmith/update/journal.json", nil, 0o644)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +91,8 @@ func toCRLF(path string) error {
 	return os.WriteFile(path, bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n")), 0o644)
 }
 
-func TestSARIFIsValid(t *testing.T) {
+func sarifSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +110,11 @@ func TestSARIFIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema := sarifSchema(t)
 	plantAll(t)
 	for _, target := range []string{"...", "moved", mustAbs(t, "a b"), "ä/..."} {
 		_, out, _ := rotate(t, "check", target, "--format", "sarif")
@@ -149,7 +156,7 @@ func TestCheckFormatsAgree(t *testing.T) {
 		Projects []struct {
 			Dir         string
 			Differences []jsonDifference
-			Errors      []jsonError
+			Errors      []told
 		}
 		Summary tally
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path"
 	"strings"
 	"text/tabwriter"
@@ -32,7 +31,7 @@ func newPrinter(format string, w *bufio.Writer) printer {
 	case "github":
 		return githubPrinter{w}
 	case "sarif":
-		return &sarifPrinter{w: w}
+		return &sarifPrinter{sarifWriter{w: w}}
 	case "markdown":
 		return &markdownPrinter{w: w}
 	default:
@@ -120,11 +119,6 @@ type jsonDifference struct {
 	Diff string       `json:"diff,omitempty"` // only one that may be applied
 }
 
-type jsonError struct {
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
 func (p *jsonPrinter) begin() { fmt.Fprint(p.w, "{\"projects\":[") }
 
 func (p *jsonPrinter) project(c *checked) {
@@ -134,7 +128,7 @@ func (p *jsonPrinter) project(c *checked) {
 		Different   bool              `json:"different"`
 		Differences []jsonDifference  `json:"differences"`
 		Changes     []changelog.Entry `json:"changes,omitempty"` // of the templates, which it lacks
-		Errors      []jsonError       `json:"errors,omitempty"`
+		Errors      []told            `json:"errors,omitempty"`
 	}{c.dir, c.drift.Version, c.different(), []jsonDifference{}, c.changes, nil}
 	for i := range c.drift.Differences {
 		d := &c.drift.Differences[i]
@@ -145,10 +139,7 @@ func (p *jsonPrinter) project(c *checked) {
 		doc.Differences = append(doc.Differences, entry)
 	}
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			hint, _ := explain(err)
-			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
-		}
+		doc.Errors = tell(c.err)
 	}
 	separate(p.w, &p.printed)
 	encode(p.w, doc)
@@ -234,9 +225,8 @@ func (p githubPrinter) kind(c *checked, kind project.Kind, kept bool) {
 // faults prints why a project could not be checked, beside the first fault.
 func (p githubPrinter) faults(c *checked) {
 	var lines []string
-	for _, err := range parts(c.err) {
-		hint, _ := explain(err)
-		lines = append(lines, strings.TrimSpace(oneLine(err.Error())+"\n"+hint))
+	for _, e := range tell(c.err) {
+		lines = append(lines, strings.TrimSpace(e.Message+"\n"+e.Hint))
 	}
 	fmt.Fprintf(p.w, "::error file=%s", githubValue.Replace(path.Join(c.dir, generator.AnswersFile)))
 	if f, ok := errors.AsType[*generator.Fault](parts(c.err)[0]); ok {
@@ -248,118 +238,3 @@ func (p githubPrinter) faults(c *checked) {
 }
 
 func (p githubPrinter) end(*tally) {}
-
-// sarifPrinter prints SARIF 2.1.0, for code scanning.
-type sarifPrinter struct {
-	w       *bufio.Writer
-	printed bool
-	notes   []sarifNote
-}
-
-type sarifText struct {
-	Text string `json:"text"`
-}
-
-type sarifRule struct {
-	ID    string    `json:"id"`
-	Short sarifText `json:"shortDescription"`
-}
-
-type sarifNote struct {
-	Level   string    `json:"level"`
-	Message sarifText `json:"message"`
-}
-
-type sarifRegion struct {
-	StartLine int `json:"startLine"`
-}
-
-type sarifLocation struct {
-	Physical struct {
-		Artifact struct {
-			URI string `json:"uri"`
-		} `json:"artifactLocation"`
-		Region *sarifRegion `json:"region,omitempty"`
-	} `json:"physicalLocation"`
-}
-
-type sarifResult struct {
-	RuleID    string          `json:"ruleId"`
-	RuleIndex int             `json:"ruleIndex"`
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations"`
-}
-
-func (p *sarifPrinter) begin() {
-	var rules []sarifRule
-	for _, kind := range project.Kinds() {
-		rules = append(rules, sarifRule{string(kind), sarifText{kind.String()}})
-	}
-	beginSARIF(p.w, rules)
-}
-
-// beginSARIF prints what stands before the results.
-func beginSARIF(w io.Writer, rules []sarifRule) {
-	var driver struct {
-		Name  string      `json:"name"`
-		Rules []sarifRule `json:"rules"`
-	}
-	driver.Name, driver.Rules = "rotasmith", rules
-	fmt.Fprint(w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
-		`"version":"2.1.0","runs":[{"tool":{"driver":`)
-	encode(w, driver)
-	fmt.Fprint(w, "},\n\"results\":[")
-}
-
-func (p *sarifPrinter) project(c *checked) {
-	for i := range c.drift.Differences {
-		d := &c.drift.Differences[i]
-		r := sarifResult{RuleID: string(d.Kind), Level: "error", Message: sarifText{path.Join(c.dir, d.Path) + ": " + what(d)}}
-		if d.Kept {
-			r.Level = "note"
-		}
-		for i, kind := range project.Kinds() {
-			if kind == d.Kind {
-				r.RuleIndex = i
-			}
-		}
-		var l sarifLocation
-		l.Physical.Artifact.URI = fileURI(path.Join(c.dir, d.Path))
-		if d.Line > 0 {
-			l.Physical.Region = &sarifRegion{d.Line}
-		}
-		r.Locations = []sarifLocation{l}
-		separate(p.w, &p.printed)
-		encode(p.w, r)
-	}
-	if c.err != nil {
-		for _, err := range parts(c.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
-		}
-	}
-}
-
-func (p *sarifPrinter) end(*tally) { endSARIF(p.w, p.notes) }
-
-// endSARIF prints what stands behind the results; notes are what has kept some from being found.
-func endSARIF(w io.Writer, notes []sarifNote) {
-	fmt.Fprint(w, "\n],\n\"invocations\":[")
-	encode(w, struct {
-		Successful bool        `json:"executionSuccessful"`
-		Notes      []sarifNote `json:"toolExecutionNotifications,omitempty"`
-	}{len(notes) == 0, notes})
-	fmt.Fprintln(w, "]}]}")
-}
-
-// fileURI returns a reference relative to the working folder, or a file URI for an absolute path.
-func fileURI(file string) string {
-	u := url.URL{Path: file}
-	switch {
-	case strings.HasPrefix(file, "/"):
-		u.Scheme = "file"
-	case len(file) > 1 && file[1] == ':': // a Windows drive
-		u.Scheme, u.Path = "file", "/"+file
-	}
-	return u.String()
-}

@@ -69,8 +69,8 @@ func (p *markdownPrinter) project(c *checked) {
 	p.row(c.row())
 	fmt.Fprintf(&p.parts, "\n### %s\n\n", markdownText.Replace(c.dir))
 	if c.err != nil {
-		for _, err := range parts(c.err) {
-			fmt.Fprintf(&p.parts, "- %s\n", markdownText.Replace(oneLine(err.Error())))
+		for _, e := range tell(c.err) {
+			fmt.Fprintf(&p.parts, "- %s\n", markdownText.Replace(e.Message))
 		}
 		return
 	}

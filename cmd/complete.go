@@ -3,9 +3,11 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -41,7 +43,7 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 	errs := []error{
 		c.MarkFlagDirname("dir"),
 		c.MarkFlagFilename("answers", "yaml", "yml", "json"),
-		c.RegisterFlagCompletionFunc("set", complete(completeSet, cobra.ShellCompDirectiveNoSpace)),
+		c.RegisterFlagCompletionFunc("set", a.completeSets),
 	}
 	for key := range flags {
 		errs = append(errs, c.RegisterFlagCompletionFunc(key, complete(func(questions []generator.Question, _ string) []string {
@@ -52,6 +54,30 @@ func (a *app) completeNew(c *cobra.Command, flags map[string]*string) {
 		panic(err) // only for a flag that this file does not define
 	}
 	c.ValidArgsFunction = cobra.NoFileCompletions
+}
+
+// completeSets completes --set with what applies beside the other flags and is not answered by them.
+func (a *app) completeSets(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+	catalog, err := a.open()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	sets, _ := c.Flags().GetStringArray("set")
+	given := make(generator.Answers)
+	for _, set := range sets {
+		answer, _ := parseSets([]string{set}) // one that is still typed is none
+		given = answer.Over(given)
+	}
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if named(catalog.Questions, f.Name).Flag {
+			given[f.Name] = generator.Answer{Value: f.Value.String()}
+		}
+	})
+	questions := slices.DeleteFunc(catalog.Resolve(given).Askable(), func(q generator.Question) bool {
+		_, answered := given[q.Key]
+		return answered
+	})
+	return completeSet(questions, word), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // completeSet completes KEY=VALUE: first the key, then its choices or its default.

@@ -280,7 +280,7 @@ func TestGoingBack(t *testing.T) {
 // fixed answers what the tests of a conversation's course do not go into.
 var fixed = []string{
 	"--set", "region=", "--set", "window=", "--set", "secret=create", "--set", "secrets=one", "--set", "replicas=", "--set", "kms=create",
-	"--set", "alerts=sns", "--set", "refresh=sns", "--set", "ci=none",
+	"--set", "alerts=sns", "--set", "refresh=sns", "--set", "consumer=none", "--set", "ci=none",
 }
 
 // A changed answer takes along what it decides: a default that was accepted, and what no longer applies. The rest stays.
@@ -302,7 +302,7 @@ func TestChangingAnAnswer(t *testing.T) {
 	c.line("Go module path, < goes back [example.com/billing-db]", "")
 	c.line("Write it", "change")
 	c.line("Which answer", "type")
-	c.line("What to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
+	c.line("Credential to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
 	c.line("User that changes the password", "admin")
 	c.line("Write it", "change")
 	c.line("Which answer", "<")
@@ -382,7 +382,7 @@ func TestSummaryBeforeWriting(t *testing.T) {
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-two-user", "--engine", "postgres", "--accessible", "--set", "users=clone", "--set", "module=a.b/c",
 		"--set", "secret_name=s", "--set", "secret=create", "--set", "secrets=one", "--set", "schedule=1d", "--set", "window=",
 		"--set", "region=", "--set", "replicas=", "--set", "kms=create", "--set", "network=vpc", "--set", "ci=none",
-		"--set", "alerts=sns", "--set", "refresh=sns")
+		"--set", "alerts=sns", "--set", "refresh=sns", "--set", "consumer=none")
 	c.line("lower-case letters", "")
 	c.line("not accepted: name is empty", "Orders")
 	c.line(`not accepted: bad name "Orders"`, "orders-db")
@@ -410,7 +410,7 @@ func TestTerminalThatDoesNotAnswer(t *testing.T) {
 	c.line("Where the two database users come from, number or name", "clone")
 	for _, prompt := range []string{
 		"Go module", "Name of the secret", "How often", "Length of", "AWS region", "Where the secret", "Secrets behind", "Regions with", "Key that",
-		"Where the function", "Alerts", "Telling", "Continuous", "Write it",
+		"Where the function", "Alerts", "Telling", "Code for", "Continuous", "Write it",
 	} {
 		c.line(prompt, "")
 	}

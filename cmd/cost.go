@@ -3,10 +3,11 @@ package cmd
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
+	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -55,6 +56,9 @@ func (a *app) runCost(o *costOptions) error {
 	catalog, err := a.open()
 	if err != nil {
 		return err
+	}
+	if path.Base(filepath.ToSlash(o.dir)) == "..." {
+		return usagef("name the folder of one project", "cost looks at one project, not at %q", o.dir)
 	}
 	root, err := os.OpenRoot(o.dir)
 	if err != nil {
@@ -167,10 +171,5 @@ func billJSON(b *generator.Bill) ([]byte, error) {
 	for _, a := range b.Assumed {
 		doc.Assumed[a.Name] = a.Number
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return out.Bytes(), err
+	return indented(doc)
 }

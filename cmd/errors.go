@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/rotasmith/rotasmith/generator"
@@ -46,7 +47,7 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if errors.Is(err, errDifferent) {
+	if errors.Is(err, errDifferent) || errors.Is(err, errBroken) {
 		return exitDifferent
 	}
 	if errors.Is(err, errDeclined) {
@@ -59,14 +60,50 @@ func (a *app) report(err error) int {
 	}
 	code := exitDone
 	for _, part := range parts(err) {
-		hint, partCode := explain(part)
+		_, partCode := explain(part)
 		code = max(code, partCode)
-		fmt.Fprintf(a.Err, "rotasmith: error: %s\n", oneLine(part.Error()))
-		if hint != "" {
-			fmt.Fprintf(a.Err, "rotasmith: hint: %s\n", oneLine(hint))
+	}
+	for _, e := range tell(err) {
+		fmt.Fprintf(a.Err, "rotasmith: error: %s\n", e.Message)
+		if e.Hint != "" {
+			fmt.Fprintf(a.Err, "rotasmith: hint: %s\n", e.Hint)
 		}
 	}
 	return code
+}
+
+// told is an error as it is printed: a line each.
+type told struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// mostErrors bounds how many errors are printed of one run or project.
+const mostErrors = 20
+
+// tell returns what is printed of an error.
+func tell(err error) []told {
+	all := parts(err)
+	var messages []told
+	for _, part := range all[:min(len(all), mostErrors)] {
+		hint, _ := explain(part)
+		messages = append(messages, told{oneLine(part.Error()), oneLine(hint)})
+	}
+	if more := len(all) - mostErrors; more > 0 {
+		messages = append(messages, told{Message: fmt.Sprintf("and %d more", more)})
+	}
+	return messages
+}
+
+// jsonErrors prints what went wrong as JSON, for a command that was to print its result so: fields are added, never renamed or removed.
+func (a *app) jsonErrors(err error) error {
+	doc := struct {
+		Errors []told `json:"errors"`
+	}{tell(err)}
+	var b strings.Builder
+	encode(&b, doc)
+	_, err = fmt.Fprintln(a.Out, b.String())
+	return err
 }
 
 // parts takes joined errors apart.
@@ -106,4 +143,14 @@ func cannotWrite(dir string, err error) error {
 	return &hinted{fmt.Errorf("cannot write %q: %w", dir, err), "choose a folder that you may write to with --dir", exitFailed}
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine is a text as a line of bounded length: of a long one, its ends.
+func oneLine(s string) string {
+	line := []rune(strings.Join(strings.Fields(s), " "))
+	if len(line) > longest {
+		line = slices.Concat(line[:longest/2], []rune(" ... "), line[len(line)-longest/2:])
+	}
+	return string(line)
+}
+
+// longest is how long a line of a message may be, in characters.
+const longest = 1000

@@ -45,13 +45,19 @@ func paste(t *testing.T, line string) {
 		return
 	}
 	t.Chdir(t.TempDir())
-	if words[1] != "new" {
+	broken := words[1] == "doctor" // is the secret that its examples name
+	if broken {
+		ward(t)
+		if strings.Contains(line, "--offline") {
+			rotate(t, "doctor", "prod/orders", "--save", "snapshot.json")
+		}
+	} else if words[1] != "new" {
 		newProject(t, ".")
 		newProject(t, "orders-db")
 	}
 	shell := exec.CommandContext(t.Context(), "sh", "-c", line) // rotasmith is this test binary, see TestMain
 	shell.Env = append(os.Environ(), "CI=true")
-	if out, err := shell.CombinedOutput(); err != nil {
+	if out, err := shell.CombinedOutput(); err != nil && !(broken && shell.ProcessState.ExitCode() == exitDifferent) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/rotasmith/rotasmith/generator"
 )
 
-// fleet makes empty projects.
-func fleet(t *testing.T, n int) string {
+// emptyFleet makes empty projects.
+func emptyFleet(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range n {
@@ -41,7 +41,7 @@ func TestInOrderHoldsFewProjects(t *testing.T) {
 		return filepath.Base(dir)
 	}
 	i := 0
-	for name := range inOrder(t.Context(), []string{fleet(t, n) + "/..."}, work) {
+	for name := range inOrder(t.Context(), []string{emptyFleet(t, n) + "/..."}, work) {
 		if name != strconv.Itoa(1000+i) {
 			t.Fatalf("project %d is %s", i, name)
 		}
@@ -59,7 +59,7 @@ func TestInOrderInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var begun, told int64
-	for range inOrder(ctx, []string{fleet(t, 200) + "/..."}, func(string, error) int { return int(atomic.AddInt64(&begun, 1)) }) {
+	for range inOrder(ctx, []string{emptyFleet(t, 200) + "/..."}, func(string, error) int { return int(atomic.AddInt64(&begun, 1)) }) {
 		told++
 		cancel()
 	}

@@ -38,12 +38,12 @@ func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id str
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case bounded.Err() != nil:
-		return nil, cannotRead(id, fmt.Errorf("no answer within %v", secretTimeout))
+		return nil, cannotRead("--from-secret: ", id, fmt.Errorf("no answer within %v", secretTimeout), rightsOfNew)
 	case err != nil:
 		if refused, ok := errors.AsType[*hinted](err); ok {
 			return nil, refused
 		}
-		return nil, cannotRead(id, err)
+		return nil, cannotRead("--from-secret: ", id, err, rightsOfNew)
 	case unread != "":
 		fmt.Fprintf(a.Err, "rotasmith: --from-secret %q: %s\n", id, oneLine(unread))
 	}
@@ -53,6 +53,8 @@ func (a *app) readSecret(ctx context.Context, catalog *generator.Catalog, id str
 	}
 	return facts, nil
 }
+
+const rightsOfNew = "it takes secretsmanager:DescribeSecret, and secretsmanager:GetSecretValue for engine and users"
 
 const staysOpen = "; what only its value says stays open"
 
@@ -174,18 +176,18 @@ func keysOf(value string) (keys []string, engine string, ok bool) {
 	return slices.Sorted(maps.Keys(object)), engine, true
 }
 
-// cannotRead says why a secret was not read, and what to do.
-func cannotRead(id string, err error) error {
+// cannotRead says why a secret was not read, and what to do. right is the hint for a caller that may not.
+func cannotRead(where, id string, err error, right string) error {
 	hint, code := "aws sts get-caller-identity shows whether credentials and region are in order", exitFailed
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		switch api.ErrorCode() {
 		case (*types.ResourceNotFoundException)(nil).ErrorCode():
 			hint, code = "give its name or ARN, and its region by AWS_REGION", exitUsage
 		case "AccessDeniedException":
-			hint = "it takes secretsmanager:DescribeSecret, and secretsmanager:GetSecretValue for engine and users"
+			hint = right
 		}
 	}
-	return &hinted{fmt.Errorf("--from-secret: cannot read %q: %s", id, message(err)), hint, code}
+	return &hinted{fmt.Errorf("%scannot read %q: %s", where, id, message(err)), hint, code}
 }
 
 // message leaves out what the SDK puts around the cause.

@@ -25,8 +25,8 @@ import (
 // sentinel stands for every value of a secret.
 const sentinel = "s3ntinel"
 
-// account is Secrets Manager behind its wire protocol, with one secret, as the SDK's environment names it.
-func account(t *testing.T, value string) *rehearsal.Front {
+// accountWith is Secrets Manager behind its wire protocol, with one secret, as the SDK's environment names it.
+func accountWith(t *testing.T, value string) *rehearsal.Front {
 	t.Helper()
 	sm := new(rotationtest.SecretsManager)
 	_, err := sm.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
@@ -139,7 +139,7 @@ func TestFromSecret(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			account(t, test.value)
+			accountWith(t, test.value)
 			t.Chdir(t.TempDir())
 			args := append([]string{"new", "orders-db", "--from-secret", "prod/orders", "--no-input", "--json"}, test.args...)
 			code, out, errOut := rotate(t, args...)
@@ -192,7 +192,7 @@ func TestFromSecretRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			account(t, test.value).Before = test.before
+			accountWith(t, test.value).Before = test.before
 			t.Chdir(t.TempDir())
 			code, out, errOut := rotate(t, "new", "orders-db", "--from-secret", test.id, "--type", "rds-two-user", "--no-input")
 			if code != test.code || !strings.Contains(errOut, test.want) || out != "" {
@@ -232,7 +232,7 @@ func TestFromSecretRefusesWhatCannotBeRotated(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			server := httptest.NewServer(describedWith(account(t, secretValue("postgres")), test.fields))
+			server := httptest.NewServer(describedWith(accountWith(t, secretValue("postgres")), test.fields))
 			defer server.Close()
 			endpoint(t, server.URL)
 			t.Chdir(t.TempDir())
@@ -269,7 +269,7 @@ func TestFromSecretSaysWhatItDoesNotTake(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			server := httptest.NewServer(describedWith(account(t, test.value), map[string]any{"RotationRules": test.rules}))
+			server := httptest.NewServer(describedWith(accountWith(t, test.value), map[string]any{"RotationRules": test.rules}))
 			defer server.Close()
 			endpoint(t, server.URL)
 			t.Chdir(t.TempDir())
@@ -303,7 +303,7 @@ func TestFromSecretMeetsAStranger(t *testing.T) {
 // Ctrl-C ends the wait for an answer.
 func TestFromSecretIsInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	front := account(t, "{}")
+	front := accountWith(t, "{}")
 	front.Before = func(rehearsal.Call) error {
 		interrupt()
 		return rehearsal.ErrDrop

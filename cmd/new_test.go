@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -234,5 +237,31 @@ func TestHang(t *testing.T) {
 		"  rotasmith new orders-db --no-input --dry-run\n"
 	if diff := cmp.Diff(want, hang(table, 30)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// B28: what a person has given is not echoed without end.
+func TestMessagesAreBounded(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var many strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&many, "k%d: x\n", i)
+	}
+	if err := os.WriteFile("many.yaml", []byte(many.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"new", strings.Repeat("a", 100_000), "--type", "rds-two-user", "--engine", "postgres"},
+		{"new", "x", "--answers", "many.yaml", "--type", "rds-two-user", "--engine", "postgres"},
+		{"new", "x", "--type", strings.Repeat("é", 100_000), "--json"},
+		{strings.Repeat("c", 100_000)},
+	} {
+		code, out, errOut := rotate(t, args...)
+		if code != exitUsage || len(out)+len(errOut) > 8000 || !utf8.ValidString(errOut) {
+			t.Errorf("%.20s: exit code %d, %d bytes", args, code, len(out)+len(errOut))
+		}
+		if slices.Contains(args, "many.yaml") && !strings.Contains(errOut, "rotasmith: error: and 49980 more\n") {
+			t.Errorf("not said how many more:\n%s", errOut)
+		}
 	}
 }

@@ -178,7 +178,7 @@ func TestConversation(t *testing.T) {
 	end := c.talk(t.Context(), nil, "new", "--set", "ci=none")
 	c.reply("Name of the project:", "Orders"+enter)
 	c.reply(`bad name "Orders"`, "\x7f\x7f\x7f\x7f\x7f\x7forders-db"+enter)
-	c.reply("What to rotate:", enter)
+	c.reply("Credential to rotate:", enter)
 	c.reply("Database engine:", "postgres"+enter)
 	c.reply("Where the two database users come from:", enter)
 	c.reply("Go module path (< goes back):", "example.net/o"+enter)
@@ -194,6 +194,7 @@ func TestConversation(t *testing.T) {
 	c.reply("Where the function runs:", enter)
 	c.reply("Alerts:", enter)
 	c.reply("Telling the applications:", enter)
+	c.reply("Code for the application:", enter)
 	c.reply("Write it:", enter)
 	code, out := end()
 	const want = "rotasmith new orders-db --type rds-two-user --engine postgres --module example.net/o " +
@@ -212,7 +213,7 @@ func TestConversation(t *testing.T) {
 func TestConversationPastedAtOnce(t *testing.T) {
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--type", "rds-single-user", "--engine", "postgres", "--set", "ci=none", "--set", "network=vpc")
-	c.reply("Name of the project:", "\x1b[200~orders-db"+enter+enter+"example.net/o"+enter+"\x1b[201~"+enter+"7d"+strings.Repeat(enter, 10))
+	c.reply("Name of the project:", "\x1b[200~orders-db"+enter+enter+"example.net/o"+enter+"\x1b[201~"+enter+"7d"+strings.Repeat(enter, 11))
 	code, out := end()
 	const want = " --module example.net/o --set schedule=7d --set ci=none --no-input\n"
 	if code != 0 || !strings.Contains(out, want) {
@@ -234,7 +235,7 @@ func TestSignalWhileAskingRestoresTheTerminal(t *testing.T) {
 	c := openConsole(t)
 	ctx, signal := context.WithCancel(t.Context())
 	end := c.talk(ctx, nil, "new", "orders-db")
-	c.reply("What to rotate:", "")
+	c.reply("Credential to rotate:", "")
 	signal()
 	if code, out := end(); code != exitInterrupted || out != "" {
 		t.Errorf("exit code %d, stdout %q", code, out)
@@ -272,7 +273,7 @@ func TestNothingIsAsked(t *testing.T) {
 
 // Questions that the secret answers are not asked, and going back steps over them.
 func TestFromSecretIsNotAsked(t *testing.T) {
-	account(t, secretValue("postgres", "alternate_username"))
+	accountWith(t, secretValue("postgres", "alternate_username"))
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, "new", "--from-secret", "prod/orders", "--set", "ci=none")
 	c.reply("Name of the project:", "orders-db"+enter)

@@ -167,8 +167,10 @@ func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "* ? *", `\* ? \*`).Replace(text)
 }
 
-// TestExamples runs every example of --help as it stands, in a folder with a project.
+// TestExamples runs every example of --help as it stands, in a folder with a project and with an account that has a
+// secret whose rotation has failed.
 func TestExamples(t *testing.T) {
+	ward(t)
 	t.Chdir(t.TempDir())
 	newProject(t, ".")
 	_, all, _ := rotate(t, "--help")
@@ -187,6 +189,9 @@ func TestExamples(t *testing.T) {
 		want := exitDone
 		if line == "rotasmith new orders-db" { // which asks
 			want = exitUsage
+		}
+		if strings.HasPrefix(line, "rotasmith doctor ") && !strings.Contains(line, "--policy") { // it is broken
+			want = exitDifferent
 		}
 		if err := os.RemoveAll("orders-db"); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -58,12 +57,7 @@ func (r *report) json() ([]byte, error) {
 			f.Path, f.Source, string(f.Action), fmt.Sprintf("%04o", f.Mode.Perm()), len(f.Data), hex.EncodeToString(sum[:]),
 		})
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(doc)
-	return b.Bytes(), err
+	return indented(doc)
 }
 
 // source says where an answer comes from.

@@ -7,14 +7,17 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/history"
@@ -34,7 +37,7 @@ func OS() System {
 }
 
 // Main runs the command line args, without the program's name, and returns the exit code: 0 done, 1 failed while doing it, 2 usage
-// error, 3 differences found, 130 interrupted.
+// error, 3 differences or something broken found, 130 interrupted.
 func Main(args []string, sys System) int {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // short-lived process: collect less often
 
@@ -70,7 +73,31 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	return a.report(root.ExecuteContext(ctx))
+	if err := helpOfNothing(root, args); err != nil {
+		return a.report(err)
+	}
+	c, err := root.ExecuteContextC(ctx)
+	code := a.report(err)
+	if code != exitDone && code != exitDifferent && c.Flags().Lookup("json") != nil && slices.Contains(args, "--json") {
+		_ = a.jsonErrors(err) // stdout is gone; stderr has told it
+	}
+	return code
+}
+
+// helpOfNothing refuses to explain a command that does not exist. cobra would explain the one above it.
+func helpOfNothing(root *cobra.Command, args []string) error {
+	if !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
+		return nil
+	}
+	group, rest, err := root.Find(args)
+	if err != nil || !group.HasSubCommands() {
+		return nil // told by the run itself
+	}
+	isWord := func(arg string) bool { return !strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "__") }
+	if i := slices.IndexFunc(rest, isWord); i >= 0 && rest[i] != "help" {
+		return unknownCommand(group, rest[i])
+	}
+	return nil
 }
 
 // Root returns the commands, for what makes man pages and completions of them. They are run by [Main].
@@ -92,9 +119,13 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{version}}\n")
 	root.SetHelpFunc(a.explain)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef(cmd.CommandPath()+" --help lists the flags", "%v", err)
+		hint := cmd.CommandPath() + " --help lists the flags"
+		if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok && bad.GetFlag().Value.Type() == "bool" {
+			return usagef(hint, "--%s is true or false, not %q", bad.GetFlag().Name, bad.GetValue())
+		}
+		return usagef(hint, "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.doctorCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)

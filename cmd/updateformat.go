@@ -29,7 +29,7 @@ func newUpdatePrinter(o *updateOptions, w *bufio.Writer) updatePrinter {
 	case "github":
 		return updateGitHub{w}
 	case "sarif":
-		return &updateSARIF{w: w}
+		return &updateSARIF{sarifWriter{w: w}}
 	case "markdown":
 		return &updateMarkdown{w: w, dryRun: o.dryRun}
 	default:
@@ -175,13 +175,10 @@ func (p *updateJSON) project(u *updatedProject) {
 		News    []string          `json:"news,omitempty"`
 		Files   []jsonChange      `json:"files"`
 		Changes []changelog.Entry `json:"changes,omitempty"` // of the templates, which it has got
-		Errors  []jsonError       `json:"errors,omitempty"`
+		Errors  []told            `json:"errors,omitempty"`
 	}{Dir: u.dir, Open: u.open() > 0, Files: []jsonChange{}, Changes: u.changes}
 	if u.err != nil {
-		for _, err := range parts(u.err) {
-			hint, _ := explain(err)
-			doc.Errors = append(doc.Errors, jsonError{oneLine(err.Error()), hint})
-		}
+		doc.Errors = tell(u.err)
 	} else {
 		doc.Updated, doc.Version, doc.News = u.Written, u.From, u.news()
 		for i := range u.Changes {
@@ -245,25 +242,19 @@ func (p updateGitHub) outcome(u *updatedProject, outcome update.Outcome) {
 func (p updateGitHub) end(*updateTally) {}
 
 // updateSARIF prints SARIF 2.1.0, for code scanning: what a person has to look at.
-type updateSARIF struct {
-	w       *bufio.Writer
-	printed bool
-	notes   []sarifNote
-}
+type updateSARIF struct{ out sarifWriter }
 
 func (p *updateSARIF) begin() {
 	var rules []sarifRule
 	for _, o := range update.Outcomes() {
 		rules = append(rules, sarifRule{string(o), sarifText{outcomeWords[o]}})
 	}
-	beginSARIF(p.w, rules)
+	p.out.begin(rules)
 }
 
 func (p *updateSARIF) project(u *updatedProject) {
 	if u.err != nil {
-		for _, err := range parts(u.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
-		}
+		p.out.failed(u.err)
 		return
 	}
 	for i := range u.Changes {
@@ -279,15 +270,13 @@ func (p *updateSARIF) project(u *updatedProject) {
 		if open {
 			r.Level = "error"
 		}
-		var l sarifLocation
-		l.Physical.Artifact.URI = fileURI(path.Join(u.dir, c.Path))
+		line := 0
 		if len(c.Lines) > 0 {
-			l.Physical.Region = &sarifRegion{c.Lines[0]}
+			line = c.Lines[0]
 		}
-		r.Locations = []sarifLocation{l}
-		separate(p.w, &p.printed)
-		encode(p.w, r)
+		r.at(fileURI(path.Join(u.dir, c.Path)), line)
+		p.out.result(r)
 	}
 }
 
-func (p *updateSARIF) end(*updateTally) { endSARIF(p.w, p.notes) }
+func (p *updateSARIF) end(*updateTally) { p.out.end() }

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"regexp"
@@ -31,6 +33,16 @@ func (a *app) print(text []byte, err error) error {
 		_, err = a.Out.Write(text)
 	}
 	return err
+}
+
+// indented is a document for programs.
+func indented(doc any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(doc)
+	return b.Bytes(), err
 }
 
 // columns returns the columns of the window that a writer shows its text in, 80 where there is none.

@@ -25,6 +25,7 @@ type Answer struct {
 	key, value place // in a file
 	file       string
 	shared     bool // as of Answers.Shared
+	isList     bool // it is written as one
 	comments   *comments
 	fault      *Fault
 }
@@ -150,6 +151,7 @@ func ParseAnswers(name string, data []byte) (Answers, error) {
 		key, value := top.Content[i], top.Content[i+1]
 		answer := Answer{At: placeOf(key).in(name), key: placeOf(key), value: placeOf(value), file: name, comments: commentsOf(key, value)}
 		answer.Value, answer.fault = answerText(name, key, value)
+		answer.isList = value.Kind == yaml.SequenceNode
 		if first, ok := answers[key.Value]; ok {
 			answer.fault = newFault(name, placeOf(key), fmt.Sprintf("%q is answered twice", key.Value),
 				fmt.Sprintf("keep one of lines %d and %d", first.key.line, key.Line))

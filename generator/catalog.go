@@ -67,6 +67,15 @@ func TargetKinds() []string { return []string{"engine", "provider"} }
 // folder returns the target's folder in the template tree.
 func (t *Target) folder() string { return path.Join(t.Kind+"s", t.Name) }
 
+// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
+func (t *Target) owners() []string {
+	var owners []string
+	for _, protocol := range t.Protocols {
+		owners = append(owners, path.Join("protocols", protocol))
+	}
+	return append(owners, t.folder())
+}
+
 const (
 	strategyFile = "strategy.yaml"
 	wordsFile    = "words.tmpl"
@@ -258,7 +267,7 @@ func (c *Catalog) chosenFrom(key string) []Choice {
 
 // verifyFeatures refuses a folder of an answer that its question does not take: it would never be taken, and no one would be told.
 func (c *Catalog) verifyFeatures() error {
-	owners := []string{"."}
+	owners := append(c.shared(), ".")
 	for i := range c.Targets {
 		owners = append(owners, c.Targets[i].folder())
 	}
@@ -287,11 +296,23 @@ func (c *Catalog) validateModule(value string, so *Resolution) error {
 // Changelog returns what has changed in what is emitted, in words.
 func (c *Catalog) Changelog() (changelog.Log, error) { return changelog.Read(c.fsys) }
 
-// Feature is an answer that brings files of its own.
+// shared returns the folders of all strategies and protocols, which may have features as a target may.
+func (c *Catalog) shared() []string {
+	var all []string
+	for _, kind := range []string{"strategies", "protocols"} {
+		for _, dir := range folders(c.fsys, kind) {
+			all = append(all, path.Join(kind, dir))
+		}
+	}
+	return all
+}
+
+// Feature is an answer that brings files of its own: to every project, or to those of Target or Shared alone.
 type Feature struct {
 	Question string
 	Answer   string
-	Target   *Target // nil: whatever the target
+	Target   *Target
+	Shared   string // the folder of a strategy or a protocol, strategies/NAME or protocols/NAME
 }
 
 // Features returns the answers that bring files, in the order of the questions.
@@ -301,11 +322,16 @@ func (c *Catalog) Features() []Feature {
 		for _, choice := range q.Choices {
 			folder := path.Join("features", q.Key, choice.Value)
 			if isFolder(c.fsys, folder) {
-				features = append(features, Feature{q.Key, choice.Value, nil})
+				features = append(features, Feature{Question: q.Key, Answer: choice.Value})
+			}
+			for _, shared := range c.shared() {
+				if isFolder(c.fsys, path.Join(shared, folder)) {
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Shared: shared})
+				}
 			}
 			for i := range c.Targets {
 				if t := &c.Targets[i]; isFolder(c.fsys, path.Join(t.folder(), folder)) {
-					features = append(features, Feature{q.Key, choice.Value, t})
+					features = append(features, Feature{Question: q.Key, Answer: choice.Value, Target: t})
 				}
 			}
 		}

@@ -61,6 +61,9 @@ func hintOf(err error) string {
 
 // suggest returns the hint for a word that is none of the known ones: the nearest, when one is near, otherwise all of them.
 func suggest(word string, known []string) string {
+	if len(word) > longestName {
+		word = "" // it is near to none
+	}
 	// A short word is near to every other short word: at least one letter must have been right.
 	best, bestDistance := "", min(1+max(2, len(word)/3), len(word))
 	for _, k := range known {
@@ -76,3 +79,6 @@ func suggest(word string, known []string) string {
 	}
 	return "one of: " + strings.Join(known, ", ")
 }
+
+// longestName is longer than any name that may be meant, in bytes.
+const longestName = 100

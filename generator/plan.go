@@ -53,6 +53,9 @@ func newPlan(fsys fs.FS, layers []string) (Plan, error) {
 	}
 	for _, layer := range layers {
 		err := fs.WalkDir(fsys, layer, func(source string, d fs.DirEntry, err error) error {
+			if err == nil && source == layer+"/features" {
+				return fs.SkipDir // each answer is a layer of its own
+			}
 			if err != nil || d.IsDir() || isManifest(layer, source) || staysHere(source) || forOtherStrategy(fsys, source, layers) {
 				return err
 			}

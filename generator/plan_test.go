@@ -1,6 +1,8 @@
 package generator
 
 import (
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -44,6 +46,32 @@ copy   x.md < engines/alpha/features/ci/gitlab/x.md
 `
 	if diff := cmp.Diff(want, plan.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// An answer may bring files to the projects of a strategy or of a protocol alone.
+func TestPlanTakesFeaturesOfStrategiesAndProtocols(t *testing.T) {
+	tree := make(map[string]string)
+	for _, owner := range []string{"strategies/common", "strategies/pair", "protocols/wire", "engines/beta"} {
+		tree[owner+"/features/ci/gitlab/"+path.Base(owner)+".md"] = "x\n"
+	}
+	plan, err := planOf(t, tree, pairAnswers("ci=gitlab"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"common.md": true, "pair.md": true, "wire.md": true, "beta.md": false} {
+		if got := slices.ContainsFunc(plan, func(e Entry) bool { return e.Path == name }); got != want {
+			t.Errorf("%s is planned: %t", name, got)
+		}
+	}
+	other, err := planOf(t, tree, pairAnswers("ci=github"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Concat(plan, other) {
+		if strings.HasPrefix(e.Path, "features/") {
+			t.Errorf("%s is planned", e.Path)
+		}
 	}
 }
 

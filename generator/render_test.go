@@ -114,8 +114,9 @@ func TestRenderReportsEveryFile(t *testing.T) {
 func TestLock(t *testing.T) {
 	files := generate(t, pairAnswers())
 	var lock struct {
-		Answers string
-		Files   []LockedFile
+		Answers   string
+		Rotasmith string
+		Files     []LockedFile
 	}
 	dec := json.NewDecoder(bytes.NewReader(files[LockFile].Data))
 	dec.DisallowUnknownFields()

@@ -61,6 +61,11 @@ func (r *Resolution) take(q Question, answer Answer) {
 		r.faults = append(r.faults, answer.fault)
 		return
 	}
+	if answer.isList && !q.List {
+		r.faults = append(r.faults, answer.wrong(answer.value, fmt.Sprintf("%q takes one answer and no list", q.Key),
+			"write "+q.Key+": "+slices.Concat(SplitList(answer.Value), []string{"ANSWER"})[0]))
+		return
+	}
 	value, err := r.accept(q, answer.Value)
 	if err != nil {
 		if msg, hint, ok := r.catalog.renounced(q.Key, answer); ok {
@@ -142,6 +147,17 @@ func (r *Resolution) Unanswered() (q Question, ok bool) {
 
 // Default returns the answer that a question would have beside the others if it were not answered.
 func (r *Resolution) Default(key string) string { return r.defaultOf(r.catalog.question(key)) }
+
+// Askable returns the questions that apply, or may apply once there are more answers, each with the choices that the answers leave.
+func (r *Resolution) Askable() []Question {
+	var questions []Question
+	for _, q := range r.catalog.Questions {
+		if r.chosenType() == nil || r.applies(q, false) || r.mayApply(q.Key) {
+			questions = append(questions, r.fitting(q))
+		}
+	}
+	return questions
+}
 
 // IsDefault reports whether a question that applies has its default for an answer.
 func (r *Resolution) IsDefault(key string) bool {

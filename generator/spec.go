@@ -60,14 +60,8 @@ func (s *Spec) Command(dir string, named ...string) string {
 	return strings.Join(words, " ")
 }
 
-// owners returns the folders in the template tree of those that have files for each strategy: the target's protocols, then the target.
-func (s *Spec) owners() []string {
-	var owners []string
-	for _, protocol := range s.Target.Protocols {
-		owners = append(owners, "protocols/"+protocol)
-	}
-	return append(owners, s.Target.folder())
-}
+// owners returns the owners of the project's target.
+func (s *Spec) owners() []string { return s.Target.owners() }
 
 // layers returns the folders that a project is made of, the general before the special. A folder for an answer is taken if it exists.
 func (c *Catalog) layers(s *Spec) []string {
@@ -78,9 +72,13 @@ func (c *Catalog) layers(s *Spec) []string {
 		layers = append(layers, owner+"/common", owner+"/"+s.Strategy)
 	}
 	for _, r := range s.Resolved {
-		if r.Question.Choices != nil {
-			feature := "features/" + r.Question.Key + "/" + r.Value
-			layers = append(layers, feature, s.Target.folder()+"/"+feature)
+		if r.Question.Choices == nil {
+			continue
+		}
+		feature := "features/" + r.Question.Key + "/" + r.Value
+		layers = append(layers, feature)
+		for _, owner := range slices.Concat(strategies, s.owners()) {
+			layers = append(layers, owner+"/"+feature)
 		}
 	}
 	return slices.DeleteFunc(layers, func(layer string) bool { return !isFolder(c.fsys, layer) })

@@ -20,7 +20,7 @@ func TestNewSpecDefaults(t *testing.T) {
 	}
 	want := []string{
 		"name=orders", "type=db-pair", "engine=alpha", "users=made", "module=example.com/orders", "secret_name=orders", "schedule=30d",
-		"window=", "region=", "secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
+		"window=", "region=", "secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "consumer=none", "ci=github",
 		"keep=README.md,RUNBOOK.md,terraform/*.tfvars,.github/workflows/*,.gitlab-ci.yml",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -325,7 +325,7 @@ func TestNextWalksEveryOpenQuestion(t *testing.T) {
 	}
 	want := []string{
 		"name=", "type=", "engine=", "change_as=self", "kind=", "module=example.com/orders", "secret_name=orders", "window=", "region=",
-		"secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "ci=github",
+		"secret=create", "secrets=one", "replicas=", "kms=create", "network=vpc", "alerts=sns", "refresh=sns", "consumer=none", "ci=github",
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
@@ -360,6 +360,8 @@ func TestBadTreesDoNotOpen(t *testing.T) {
 		{"choice without a question", "features/colour/red/x.md", "x\n", `question "colour" has no choice "red"`},
 		{"choice that a question does not have", "features/ci/jenkins/Jenkinsfile", "x\n", `features/ci/jenkins: question "ci" has no choice "jenkins"`},
 		{"choice of an engine alone", "engines/alpha/features/ci/jenkins/Jenkinsfile", "x\n", `has no choice "jenkins": add {value: jenkins, help: ...}`},
+		{"choice of a protocol alone", "protocols/wire/features/ci/jenkins/Jenkinsfile", "x\n", `has no choice "jenkins": add {value: jenkins, help: ...}`},
+		{"choice of a strategy alone", "strategies/pair/features/ci/jenkins/Jenkinsfile", "x\n", `has no choice "jenkins": add {value: jenkins, help: ...}`},
 		{"feature of another name", "features/ci/question.yaml", "key: cd\n", `features/ci/question.yaml: key "cd" is not the folder's`},
 		{"feature after nothing", "features/ci/question.yaml", "key: ci\nafter: nope\nchoices: [{value: github}, {value: gitlab}]\n", `after "nope", which no question is`},
 		{"feature that is built in", "features/region/question.yaml", "key: region\n", `"region" is built in`},

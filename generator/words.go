@@ -143,20 +143,25 @@ func usedIn(call *parse.TemplateNode, fsys fs.FS) string {
 	return fmt.Sprintf("%s:%d%s: %s", source, call.Line, above, beginning(lines[call.Line-1]))
 }
 
-// example returns the beginning of what another target of the same kind says in a text of this name, with the target's name.
+// example returns the beginning of what another target of the same kind says in a text of this name, with the target's name. Its protocols say it for it.
 func (p *project) example(name string) string {
 	for i := range p.catalog.Targets {
 		other := &p.catalog.Targets[i]
-		text, err := fs.ReadFile(p.catalog.fsys, path.Join(other.folder(), wordsFile))
-		if other.Kind != p.spec.Target.Kind || err != nil {
+		if other.Kind != p.spec.Target.Kind {
 			continue
 		}
-		all, err := template.New("").Funcs(funcs()).Parse(string(text))
-		if err != nil {
-			continue
-		}
-		if t := all.Lookup(name); t != nil {
-			return fmt.Sprintf("; %s has: %s", other.Name, beginning(t.Root.String()))
+		for _, owner := range other.owners() {
+			text, err := fs.ReadFile(p.catalog.fsys, path.Join(owner, wordsFile))
+			if err != nil {
+				continue
+			}
+			all, err := template.New("").Funcs(funcs()).Parse(string(text))
+			if err != nil {
+				continue
+			}
+			if t := all.Lookup(name); t != nil {
+				return fmt.Sprintf("; %s has: %s", other.Name, beginning(t.Root.String()))
+			}
 		}
 	}
 	return ""

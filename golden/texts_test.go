@@ -57,6 +57,25 @@ func TestTextsNameTheActor(t *testing.T) {
 	})
 }
 
+// A client that is refused while a rotation moves AWSCURRENT, and reads the secret once, may read the value that was refused: one more try
+// loses a tenth of the log-ins. So each project whose rotation has such a moment says what does help.
+func TestTextsTellWhatBridgesTheGap(t *testing.T) {
+	told := 0
+	everyProject(t, func(t *testing.T, files tree) {
+		readme := files["README.md"]
+		if !strings.Contains(readme, "CredentialGap") {
+			return
+		}
+		told++
+		if !strings.Contains(strings.Join(strings.Fields(readme), " "), "until its version changes") {
+			t.Error("README.md does not tell a client that is refused to go on reading until the version changes")
+		}
+	})
+	if told == 0 {
+		t.Error("no project has a gap")
+	}
+}
+
 // TestCommentsNameTheActor holds the comments of the generator and its templates to the same.
 func TestCommentsNameTheActor(t *testing.T) {
 	for _, folder := range []string{"../cmd", "../generator", "../templates", "../.ci", "."} {

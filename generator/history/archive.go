@@ -70,14 +70,16 @@ func Record(archive []byte, version, root string, fsys fs.FS, projects map[strin
 	if err != nil {
 		return nil, err
 	}
-	if last := len(entries) - 1; last >= 0 && entries[last].Version == version {
-		entries, trees = entries[:last], trees[:last]
-	}
-	if !semver.IsValid(version) {
+	if semver.Canonical(version) != version || version == "" {
 		return nil, fmt.Errorf("%q is no version such as v1.2.0", version)
 	}
-	if last := len(entries) - 1; last >= 0 && semver.Compare(entries[last].Version, version) >= 0 {
-		return nil, fmt.Errorf("%s does not follow %s, which is recorded", version, entries[last].Version)
+	if last := len(entries) - 1; last >= 0 {
+		switch semver.Compare(entries[last].Version, version) {
+		case 0:
+			entries, trees = entries[:last], trees[:last]
+		case 1:
+			return nil, fmt.Errorf("%s does not follow %s, which is recorded", version, entries[last].Version)
+		}
 	}
 	files := make(tree)
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {

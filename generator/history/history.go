@@ -93,14 +93,16 @@ func (p *Point) Digest(answers generator.Answers) (string, error) {
 // point first, and in no more of them than it takes. A path that it does not return stands in none.
 func Find(points []Point, answers generator.Answers, wanted map[string]string) map[string][]byte {
 	found := make(map[string][]byte)
+	missing := maps.Clone(wanted)
 	for i := range points {
-		if len(found) == len(wanted) {
+		if len(missing) == 0 {
 			break
 		}
-		files, _ := points[i].Files(answers, func(path string) bool { return wanted[path] != "" && found[path] == nil })
+		files, _ := points[i].Files(answers, func(path string) bool { return missing[path] != "" }) // what cannot be made is not found
 		for _, f := range files {
-			if f.SHA256 == wanted[f.Path] {
+			if f.SHA256 == missing[f.Path] {
 				found[f.Path] = bytes.Clone(f.Data)
+				delete(missing, f.Path)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package history_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"flag"
 	"io/fs"
 	"maps"
@@ -119,6 +122,7 @@ func TestRecord(t *testing.T) {
 	for version, want := range map[string]string{
 		"v1.9.0":  "v1.9.0 does not follow v1.10.0, which is recorded",
 		"v1.9.1":  "v1.9.1 does not follow v1.10.0, which is recorded",
+		"v1.11":   `"v1.11" is no version such as v1.2.0`,
 		"1.11.0":  `"1.11.0" is no version such as v1.2.0`,
 		"(devel)": `"(devel)" is no version such as v1.2.0`,
 		"":        `"" is no version such as v1.2.0`,
@@ -127,11 +131,34 @@ func TestRecord(t *testing.T) {
 			t.Errorf("%q: %v", version, err)
 		}
 	}
+	one, err := record(nil, "v1.0.0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := record(one, "v0.9.0", nil); err == nil {
+		t.Error("an older version follows the only one")
+	}
 	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(nil), map[string]string{"bad": "name: x\n"}); err == nil || !strings.HasPrefix(err.Error(), "case bad: ") {
 		t.Errorf("a case that the templates do not give: %v", err)
 	}
+	if _, err := history.Record(nil, "v1.0.0", generatortest.Root, os.DirFS("nowhere"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("templates that cannot be read: %v", err)
+	}
 	if _, err := history.Record([]byte("damaged"), "v1.0.0", generatortest.Root, generatortest.Tree(nil), nil); err == nil {
 		t.Error("a damaged archive is taken for an empty one")
+	}
+}
+
+// A damaged archive is told, wherever the damage is.
+func TestReadDamaged(t *testing.T) {
+	var empty bytes.Buffer
+	if err := gzip.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, archive := range map[string][]byte{"no archive": []byte("damaged"), "half an archive": archived(t)[:1000], "no index": empty.Bytes()} {
+		if _, err := history.Read(archive); err == nil || !strings.HasPrefix(err.Error(), "history of the templates: ") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -187,6 +214,17 @@ func TestFind(t *testing.T) {
 	// Answers that the versions refuse find nothing.
 	if found := history.Find(points, parsed(t, "name: orders\ntype: none\n"), map[string]string{"new.txt": digest("new\n")}); len(found) != 0 {
 		t.Errorf("with a bad answer: found %q", found)
+	}
+}
+
+// Templates that this program can no longer read find nothing.
+func TestFindInUnreadableTemplates(t *testing.T) {
+	archive, err := history.Record(nil, "v1.0.0", generatortest.Root, generatortest.Tree(map[string]string{"engines/alpha/engine.yaml": "{"}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := history.Find(read(t, archive), parsed(t, pair), map[string]string{"run.sh": "x"}); len(found) != 0 {
+		t.Errorf("found %q", found)
 	}
 }
 

@@ -83,17 +83,20 @@ func TestFileOddTexts(t *testing.T) {
 		"row 12, CRLF in a go.mod": {
 			"go.mod", []byte("module a\n\ngo 1.25\n"), []byte("module a\r\n\r\ngo 1.25\r\n"), []byte("module a\n\ngo 1.26\n"), []byte("module a\r\n\r\ngo 1.26\r\n"), "go 1.25 -> 1.26\n",
 		},
-		"row 12, rotasmith writes CRLF itself": {"a.bat", []byte("a\r\nb\r\n"), []byte("X\r\nb\r\n"), []byte("a\r\nb\r\nY\r\n"), []byte("X\r\nb\r\nY\r\n"), ""},
-		"row 17, binary":                       {"a.png", []byte("a\x00"), []byte("b\x00"), []byte("c\x00"), none, "not text in UTF-8\n"},
-		"row 17, binary, not edited":           {"a.png", []byte("a\x00"), []byte("a\x00"), []byte("c\x00"), []byte("c\x00"), ""},
-		"row 18, not UTF-8":                    {"a.txt", []byte("a\nb\nc\n"), []byte("\xff\nb\nc\n"), []byte("a\nb\nY\n"), none, "not text in UTF-8\n"},
-		"the template empties it":              {"a.txt", []byte("a\n"), []byte("a\n"), nil, []byte{}, ""},
-		"row 18, template unchanged":           {"a.txt", []byte("a\n"), []byte("\xff\n"), []byte("a\n"), []byte("\xff\n"), ""},
-		"row 31, no newline at your end":       {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc"), []byte("a\nb\nc\nY\n"), []byte("X\nb\nc\nY"), ""},
-		"row 31, no newline at their end":      {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc\n"), []byte("a\nb\nc"), []byte("X\nb\nc"), ""},
-		"row 31, newline added here":           {"a.txt", []byte("a\nb\nc"), []byte("a\nb\nc\n"), []byte("Y\nb\nc"), []byte("Y\nb\nc\n"), ""},
-		"row 31, no newline after a marker":    {"a.txt", []byte{}, []byte("X"), []byte("Y"), []byte(conflict), "conflict in line 1\n"},
-		"row 31, no newline in Terraform":      {"a.tf", []byte("a = 1\nb = 1\nc = 1\n"), []byte("a = 2\nb = 1\nc = 1"), []byte("a = 1\nb = 1\nc = 3\n"), []byte("a = 2\nb = 1\nc = 3"), ""},
+		"row 12, rotasmith writes CRLF itself":        {"a.bat", []byte("a\r\nb\r\n"), []byte("X\r\nb\r\n"), []byte("a\r\nb\r\nY\r\n"), []byte("X\r\nb\r\nY\r\n"), ""},
+		"row 17, binary":                              {"a.png", []byte("a\x00"), []byte("b\x00"), []byte("c\x00"), none, "not text in UTF-8\n"},
+		"row 17, binary, not edited":                  {"a.png", []byte("a\x00"), []byte("a\x00"), []byte("c\x00"), []byte("c\x00"), ""},
+		"row 17, binary from its first byte":          {"a.png", []byte("\x00"), []byte("\x00a"), []byte("\x00b"), none, "not text in UTF-8\n"},
+		"row 18, not UTF-8":                           {"a.txt", []byte("a\nb\nc\n"), []byte("\xff\nb\nc\n"), []byte("a\nb\nY\n"), none, "not text in UTF-8\n"},
+		"the template empties it":                     {"a.txt", []byte("a\n"), []byte("a\n"), nil, []byte{}, ""},
+		"row 18, template unchanged":                  {"a.txt", []byte("a\n"), []byte("\xff\n"), []byte("a\n"), []byte("\xff\n"), ""},
+		"row 31, no newline at your end":              {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc"), []byte("a\nb\nc\nY\n"), []byte("X\nb\nc\nY"), ""},
+		"row 31, no newline at their end":             {"a.txt", []byte("a\nb\nc\n"), []byte("X\nb\nc\n"), []byte("a\nb\nc"), []byte("X\nb\nc"), ""},
+		"row 31, newline added here":                  {"a.txt", []byte("a\nb\nc"), []byte("a\nb\nc\n"), []byte("Y\nb\nc"), []byte("Y\nb\nc\n"), ""},
+		"row 31, a line that both add":                {"a.txt", []byte{}, []byte("X"), []byte("X\n"), []byte("X\n"), ""},
+		"row 31, a line that both add, the other way": {"a.txt", []byte{}, []byte("X\n"), []byte("X"), []byte("X\n"), ""},
+		"row 31, no newline after a marker":           {"a.txt", []byte{}, []byte("X"), []byte("Y"), []byte(conflict), "conflict in line 1\n"},
+		"row 31, no newline in Terraform":             {"a.tf", []byte("a = 1\nb = 1\nc = 1\n"), []byte("a = 2\nb = 1\nc = 1"), []byte("a = 1\nb = 1\nc = 3\n"), []byte("a = 2\nb = 1\nc = 3"), ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -142,13 +145,13 @@ func TestDoubledAddresses(t *testing.T) {
 	after := texts(map[string]string{
 		"terraform/a.tf":             "resource \"x\" \"old\" {}\nresource \"x\" \"old\" {}\nlocals {\n a = 1\n}\nprovider \"aws\" {}\nterraform {}\nmoved {}\n",
 		"terraform/b.tf":             "variable \"v\" {}\nresource \"x\" \"y\" {}\ndata \"x\" \"y\" {}\nlocals {\n a = 2\n}\nprovider \"aws\" {\n alias = \"us\"\n}\n",
-		"terraform/c.tf":             "resource \"x\" \"y\" {}\noutput \"y\" {}\nmodule \"y\" {}\nprovider \"aws\" {\n alias = \"us\"\n}\nterraform {}\nmoved {}\n",
+		"terraform/c.tf":             "resource \"x\" \"y\" {}\ndata \"x\" \"y\" {}\noutput \"y\" {}\nmodule \"y\" {}\nprovider \"aws\" {\n alias = \"us\"\n}\nterraform {}\nmoved {}\n",
 		"terraform/d_override.tf":    "output \"y\" {}\n",
 		"terraform/override.tf":      "output \"y\" {}\n",
 		"terraform/terraform.tfvars": "y = 1\n",
 		"terraform/broken.tf":        "variable \"v\" {}\nresource {{\n",
 	})
-	want := []string{"local.a", "provider.aws.us", "var.v", "x.y"}
+	want := []string{"data.x.y", "local.a", "provider.aws.us", "var.v", "x.y"}
 	if got := merge.DoubledAddresses(before, after); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

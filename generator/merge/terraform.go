@@ -37,7 +37,7 @@ func addresses(files map[string][]byte) map[string]int {
 			continue
 		}
 		for _, block := range body.Blocks {
-			for _, address := range addressesOf(block) {
+			for _, address := range addressesOf(block, text) {
 				count[address]++
 			}
 		}
@@ -45,9 +45,9 @@ func addresses(files map[string][]byte) map[string]int {
 	return count
 }
 
-// addressesOf returns the addresses of a block, as Terraform's messages have them.
+// addressesOf returns the addresses of a block in a text, as Terraform's messages have them.
 // https://developer.hashicorp.com/terraform/language/block
-func addressesOf(block *hclsyntax.Block) []string {
+func addressesOf(block *hclsyntax.Block, text []byte) []string {
 	labels := strings.Join(block.Labels, ".")
 	switch block.Type {
 	case "resource":
@@ -58,10 +58,7 @@ func addressesOf(block *hclsyntax.Block) []string {
 		return []string{"var." + labels}
 	case "provider":
 		if alias, ok := block.Body.Attributes["alias"]; ok {
-			value, _ := alias.Expr.Value(nil)
-			if value.Type().FriendlyName() == "string" && value.IsKnown() && !value.IsNull() {
-				labels += "." + value.AsString()
-			}
+			labels += "." + strings.Trim(string(alias.Expr.Range().SliceBytes(text)), `"`)
 		}
 		return []string{"provider." + labels}
 	case "locals":

@@ -1,7 +1,6 @@
 package merge
 
 import (
-	"errors"
 	"go/format"
 	"go/scanner"
 	"go/token"
@@ -16,7 +15,7 @@ import (
 // language is one whose formatter decides about the white space between tokens.
 type language struct {
 	format func(text []byte) ([]byte, error)
-	tokens func(name, text string, add func(line int, token string)) error // line from 0
+	tokens func(name, text string, add func(line int, token string)) // line from 0
 }
 
 // languageOf returns the language of a file by its name.
@@ -30,16 +29,15 @@ func languageOf(name string) (l language, ok bool) {
 	return language{}, false
 }
 
-func goTokens(name, text string, add func(line int, token string)) error {
+func goTokens(name, text string, add func(line int, token string)) {
 	file := token.NewFileSet().AddFile(name, -1, len(text))
-	var errs scanner.ErrorList
 	var s scanner.Scanner
-	s.Init(file, []byte(text), func(pos token.Position, msg string) { errs.Add(pos, msg) }, scanner.ScanComments)
+	s.Init(file, []byte(text), nil, scanner.ScanComments)
 	for {
 		pos, tok, literal := s.Scan()
 		switch {
 		case tok == token.EOF:
-			return errs.Err()
+			return
 		case tok == token.SEMICOLON && literal != ";": // nothing is written there
 			continue
 		case literal == "":
@@ -49,25 +47,21 @@ func goTokens(name, text string, add func(line int, token string)) error {
 	}
 }
 
-func hclTokens(name, text string, add func(line int, token string)) error {
-	tokens, diags := hclsyntax.LexConfig([]byte(text), name, hcl.InitialPos)
-	if diags.HasErrors() {
-		return diags
-	}
+func hclTokens(name, text string, add func(line int, token string)) {
+	tokens, _ := hclsyntax.LexConfig([]byte(text), name, hcl.InitialPos) // what is no token for HCL is one here
 	for _, t := range tokens {
 		add(t.Range.Start.Line-1, string(t.Bytes))
 	}
-	return nil
 }
 
 // document splits a text into lines that are equal if their tokens are. The parts of a token that goes over lines are taken as they are.
-func (l language) document(name, text string) (document, error) {
+func (l language) document(name, text string) document {
 	var d document
 	for line := range strings.Lines(text) {
 		d.lines = append(d.lines, strings.TrimSuffix(line, "\n")+"\n")
 	}
 	d.keys = make([]string, len(d.lines))
-	err := l.tokens(name, text, func(line int, token string) {
+	l.tokens(name, text, func(line int, token string) {
 		for part := range strings.SplitSeq(token, "\n") {
 			if part != "" {
 				d.keys[line] += part + "\x00" // which is in no text
@@ -75,7 +69,7 @@ func (l language) document(name, text string) (document, error) {
 			line++
 		}
 	})
-	return d, err
+	return d
 }
 
 // byTokens merges the lines of a file that is formatted, and formats what comes of it. It fails where that leaves a conflict.
@@ -88,13 +82,8 @@ func (f *file) byTokens() (string, bool) {
 	if !l.formatted(plain.yours) || !l.formatted(plain.theirs) {
 		return "", false
 	}
-	base, err1 := l.document(f.path, plain.base)
-	yours, err2 := l.document(f.path, plain.yours)
-	theirs, err3 := l.document(f.path, plain.theirs)
-	if errors.Join(err1, err2, err3) != nil {
-		return "", false
-	}
-	m := &threeWay{base: base, yours: yours, theirs: theirs, end: plain.end}
+	document := func(text string) document { return l.document(f.path, text) }
+	m := &threeWay{base: document(plain.base), yours: document(plain.yours), theirs: document(plain.theirs), end: plain.end}
 	m.merge(m.regions())
 	if len(m.conflicts) > 0 {
 		return "", false

@@ -181,7 +181,7 @@ func readAnswers(project fs.FS, name string) (generator.Answers, error) {
 				Hint: "restore it: git checkout -- " + generator.AnswersFile,
 			}
 		}
-		return nil, &generator.Fault{At: name, Msg: "has no " + generator.AnswersFile, Hint: "name the folder of a project, or FOLDER/... for all projects below it"}
+		return nil, &generator.Fault{At: name, Msg: "has no " + generator.AnswersFile, Hint: "name the folder of a project"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", answersPath(name), reason(err))

@@ -268,11 +268,11 @@ func TestCompareRefuses(t *testing.T) {
 			"conflict markers in the answers", func(p fstest.MapFS) {
 				edit(p, generator.AnswersFile, "ci: github\n", "<<<<<<< HEAD\nci: github\n=======\nci: gitlab\n>>>>>>> theirs\n")
 			},
-			[]string{"orders/rotasmith.yaml:20:1: has conflict markers"},
+			[]string{"orders/rotasmith.yaml:21:1: has conflict markers"},
 		},
 		{
 			"every bad answer", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "ci: github", "ci: jenkins\nusres: made") },
-			[]string{`orders/rotasmith.yaml:20:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:21:1: unknown question "usres"`},
+			[]string{`orders/rotasmith.yaml:21:5: unknown ci "jenkins"`, `orders/rotasmith.yaml:22:1: unknown question "usres"`},
 		},
 		{
 			"an answer is missing", func(p fstest.MapFS) { edit(p, generator.AnswersFile, "engine: alpha\n", "") },

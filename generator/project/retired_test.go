@@ -14,10 +14,11 @@ import (
 // asked are questions of an earlier version, and gone is what became of them.
 var (
 	asked = map[string]string{
-		"features/colour/question.yaml":  "key: colour\nprompt: Colour\nhelp: any\ndefault: blue\n",
-		"features/notify/question.yaml":  "key: notify\nprompt: Notify\nhelp: how\ndefault: mail\nchoices: [{value: mail}, {value: none}]\n",
-		"features/refresh/question.yaml": "",
-		"features/ci/question.yaml":      "key: ci\nprompt: CI\nhelp: which\nafter: notify\ndefault: github\nchoices: [{value: github}, {value: gitlab}, {value: none}]\n",
+		"features/colour/question.yaml":   "key: colour\nprompt: Colour\nhelp: any\ndefault: blue\n",
+		"features/notify/question.yaml":   "key: notify\nprompt: Notify\nhelp: how\ndefault: mail\nchoices: [{value: mail}, {value: none}]\n",
+		"features/refresh/question.yaml":  "",
+		"features/consumer/question.yaml": "", // it comes after refresh
+		"features/ci/question.yaml":       "key: ci\nprompt: CI\nhelp: which\nafter: notify\ndefault: github\nchoices: [{value: github}, {value: gitlab}, {value: none}]\n",
 	}
 	gone = map[string]string{"retired.yaml": "notify: {renamed: refresh, values: {mail: sns}}\ncolour: {removed: nothing is painted}\n"}
 )

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,10 @@ type Front struct {
 
 	// Lagging, if not nil, stands in its place, to answer reads late.
 	Lagging *rotationtest.Lagging
+
+	// Listed are the names of the secrets that ListSecrets lists, in this order: the
+	// in-memory service is never asked for all it has.
+	Listed []string
 
 	// Before is called when a request has arrived, and After when it has had
 	// its effect and before the answer is sent, also if the operation failed.
@@ -59,28 +65,79 @@ func APIError(code, message string) error {
 }
 
 // An operation decodes a request and runs it.
-type operation func(body []byte) (input any, run func(context.Context, *rotationtest.Lagging) (any, error), err error)
+type operation func(f *Front, body []byte) (input any, run func(context.Context, *rotationtest.Lagging) (any, error), err error)
 
 var operations = map[string]operation{
 	"CancelRotateSecret":       operationOf((*rotationtest.Lagging).CancelRotateSecret),
 	"CreateSecret":             operationOf((*rotationtest.Lagging).CreateSecret),
 	"DescribeSecret":           operationOf((*rotationtest.Lagging).DescribeSecret),
 	"GetRandomPassword":        operationOf((*rotationtest.Lagging).GetRandomPassword),
+	"GetResourcePolicy":        ownOperation((*Front).getResourcePolicy),
 	"GetSecretValue":           operationOf((*rotationtest.Lagging).GetSecretValue),
 	"ListSecretVersionIds":     operationOf((*rotationtest.Lagging).ListSecretVersionIds),
+	"ListSecrets":              ownOperation((*Front).listSecrets),
 	"PutSecretValue":           operationOf((*rotationtest.Lagging).PutSecretValue),
 	"RotateSecret":             operationOf((*rotationtest.Lagging).RotateSecret),
 	"UpdateSecretVersionStage": operationOf((*rotationtest.Lagging).UpdateSecretVersionStage),
 }
 
 func operationOf[I, O any](call func(*rotationtest.Lagging, context.Context, *I, ...func(*secretsmanager.Options)) (*O, error)) operation {
-	return func(body []byte) (any, func(context.Context, *rotationtest.Lagging) (any, error), error) {
+	return func(_ *Front, body []byte) (any, func(context.Context, *rotationtest.Lagging) (any, error), error) {
 		in := new(I)
 		if err := json.Unmarshal(body, in); err != nil {
 			return nil, nil, err
 		}
 		return in, func(ctx context.Context, sm *rotationtest.Lagging) (any, error) { return call(sm, ctx, in) }, nil
 	}
+}
+
+// ownOperation is an operation of the front itself, which no rotator uses.
+func ownOperation[I, O any](call func(*Front, context.Context, *I) (*O, error)) operation {
+	return func(f *Front, body []byte) (any, func(context.Context, *rotationtest.Lagging) (any, error), error) {
+		in := new(I)
+		if err := json.Unmarshal(body, in); err != nil {
+			return nil, nil, err
+		}
+		return in, func(ctx context.Context, _ *rotationtest.Lagging) (any, error) { return call(f, ctx, in) }, nil
+	}
+}
+
+// listSecrets is a page of the secrets that f lists: what DescribeSecret says of each.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html
+func (f *Front) listSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput) (*secretsmanager.ListSecretsOutput, error) {
+	first := 0
+	if in.NextToken != nil {
+		var err error
+		if first, err = strconv.Atoi(*in.NextToken); err != nil || first < 0 || first > len(f.Listed) {
+			return nil, &types.InvalidNextTokenException{Message: aws.String("The NextToken value is invalid.")}
+		}
+	}
+	end := min(first+int(*cmp.Or(in.MaxResults, aws.Int32(100))), len(f.Listed))
+	out := &secretsmanager.ListSecretsOutput{}
+	for _, name := range f.Listed[first:end] {
+		d, err := f.SecretsManager.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(name)})
+		if err != nil {
+			return nil, err
+		}
+		out.SecretList = append(out.SecretList, types.SecretListEntry{
+			ARN: d.ARN, Name: d.Name, Description: d.Description, KmsKeyId: d.KmsKeyId, CreatedDate: d.CreatedDate, LastChangedDate: d.LastChangedDate,
+			LastAccessedDate: d.LastAccessedDate, LastRotatedDate: d.LastRotatedDate, NextRotationDate: d.NextRotationDate, RotationEnabled: d.RotationEnabled,
+			RotationLambdaARN: d.RotationLambdaARN, RotationRules: d.RotationRules, SecretVersionsToStages: d.VersionIdsToStages,
+		})
+	}
+	if end < len(f.Listed) {
+		out.NextToken = aws.String(strconv.Itoa(end))
+	}
+	return out, nil
+}
+
+// getResourcePolicy finds no policy: the in-memory service has none.
+func (f *Front) getResourcePolicy(ctx context.Context, in *secretsmanager.GetResourcePolicyInput) (*secretsmanager.GetResourcePolicyOutput, error) {
+	d, err := f.SecretsManager.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: in.SecretId})
+	if err != nil {
+		return nil, err
+	}
+	return &secretsmanager.GetResourcePolicyOutput{ARN: d.ARN, Name: d.Name}, nil
 }
 
 // ServeHTTP answers one request of the protocol.
@@ -109,7 +166,7 @@ func (f *Front) serve(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, ErrDrop
 	}
-	in, run, err := decode(body)
+	in, run, err := decode(f, body)
 	if err != nil {
 		return nil, APIError("SerializationException", err.Error())
 	}
