@@ -68,8 +68,8 @@ fuzz: setup ## Run what is tried at random for long: 2,000 pairs of users a serv
 		while read -r name package; do go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" || exit; done
 
 .PHONY: mutants
-mutants: ## Plant faults in the emitted rotators, N at the most, and print those that no test of theirs notices
-	go -C .ci/tools/mutants run . $(N:%=-n %) $(SEED:%=-seed %) "$(CURDIR)"
+mutants: ## Plant faults in the emitted rotators and in the merge, N at the most, and print those that no test notices
+	go -C .ci/tools/mutants run . $(N:%=-n %) $(SEED:%=-seed %) $(ONLY:%=-only '%') "$(CURDIR)"
 
 .PHONY: tidy
 tidy: ## Refuse a go.mod that is not tidy
@@ -98,6 +98,15 @@ proofs: ## Print how often the last runs have killed, frozen and walked, by serv
 golden: ## Record the golden cases anew, or CASE=NAME alone, if they build and pass their own tests
 	@test -f 'golden/$(or $(CASE),.)/args' || test -z '$(CASE)' || { echo 'no golden/$(CASE)/args: write the command line there, one argument a line' >&2; exit 1; }
 	go test ./golden -timeout 60m -run '^TestGolden$$$(if $(CASE),/^$(CASE)$$)' -update
+
+.PHONY: history
+history: ## Record the templates as those of VERSION=v1.2.3, which an update of its projects merges with
+	@test -n '$(VERSION)' || { echo 'name the version that is to be released: make history VERSION=v1.2.3' >&2; exit 1; }
+	go test ./golden -run '^TestHistory$$' -record '$(VERSION)'
+
+.PHONY: released
+released: ## Refuse to release VERSION=v1.2.3 while its templates are not recorded
+	go test ./golden -run '^TestHistory$$' -released '$(VERSION)'
 
 .PHONY: reference
 reference: ## Write the reference in the README anew, and the page of changes

@@ -36,8 +36,8 @@ func (a *app) checkCommand() *cobra.Command {
 			"are missing, are outdated, hold a conflict, or no longer match changed answers. Files that match keep in rotasmith.yaml are listed but\n" +
 			"do not fail the check; files that rotasmith did not write do not count. A project that a later version wrote is refused.\n\n" +
 			"DIR/... checks every project below DIR, but for those in .git, .terraform and node_modules. Nothing is written, no network is\n" +
-			"used. Diffs lead from what is here to what rotasmith would write. One that only takes over a change of the template can be\n" +
-			"applied: rotasmith check | git apply. All others are indented, which git apply ignores: they would undo your edits.\n\n" +
+			"used. Diffs lead from what is here to what rotasmith would write; those that would undo an edit are indented. rotasmith update\n" +
+			"takes over what the templates have changed.\n\n" +
 			"Of several projects, a table says how each stands. --format markdown and json name the changes of the templates that a project\n" +
 			"lacks; in a workflow of GitHub, --format github writes the same page to the summary of the step.\n\n" +
 			"The exit code is 0 without a difference and 3 with one, 2 for answers that cannot be read.",
@@ -105,8 +105,6 @@ type tally struct {
 	Unchecked int                  `json:"unchecked"`
 	Kept      int                  `json:"kept"` // files
 	Kinds     map[project.Kind]int `json:"kinds"`
-
-	byHand bool // there is a difference whose diff does not apply
 }
 
 func (t *tally) add(c *checked) {
@@ -123,33 +121,30 @@ func (t *tally) add(c *checked) {
 			continue
 		}
 		t.Kinds[d.Kind]++
-		t.byHand = t.byHand || !d.Applies()
 	}
 }
 
 // hint says what to do about the differences in dirs.
 func (t *tally) hint(dirs []string) string {
+	update := "rotasmith update"
+	if !slices.Equal(dirs, []string{"."}) {
+		update += " " + quoted(dirs)
+	}
 	switch {
 	case t.Kinds[project.Interrupted] > 0:
-		return "rotasmith update finishes the update that was interrupted"
+		return update + " finishes the update that was interrupted"
 	case t.Kinds[project.Conflict] > 0:
-		return "settle the conflicts between <<<<<<< and >>>>>>>, then rotasmith update"
+		return "settle the conflicts between <<<<<<< and >>>>>>>, then " + update
 	case t.Kinds[project.LineEndings] > 0:
 		return "git clone -c core.autocrlf=false makes a copy as it was written"
 	case t.Kinds[project.AnswersChanged] > 0:
-		return "rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes the files for the changed answers, to compare and take over"
+		return update + " writes the files for the changed answers, and keeps your edits"
+	case t.Kinds[project.TemplateMoved] > 0:
+		return update + " takes over what the templates have changed, and keeps your edits"
 	case t.Kinds[project.Edited] == 0 && t.Kinds[project.Missing] > 0:
 		return "restore the missing file: git checkout -- FILE, or rotasmith new --answers DIR/rotasmith.yaml --dir ELSEWHERE writes it"
-	case t.Kinds[project.Edited] > 0:
-		return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
-	case t.byHand:
-		return "take over by hand what has no diff here: a mode or an empty file"
 	}
-	hint := "rotasmith check " + quoted(dirs) + " | git apply takes over what the templates have changed"
-	if t.Kept > 0 {
-		hint += "; what is kept is yours to adapt"
-	}
-	return hint
+	return "undo the edit, or list the file under keep in rotasmith.yaml if it is yours to change"
 }
 
 // String is the one summary line.

@@ -283,18 +283,24 @@ type sarifResult struct {
 }
 
 func (p *sarifPrinter) begin() {
+	var rules []sarifRule
+	for _, kind := range project.Kinds() {
+		rules = append(rules, sarifRule{string(kind), sarifText{kind.String()}})
+	}
+	beginSARIF(p.w, rules)
+}
+
+// beginSARIF prints what stands before the results.
+func beginSARIF(w io.Writer, rules []sarifRule) {
 	var driver struct {
 		Name  string      `json:"name"`
 		Rules []sarifRule `json:"rules"`
 	}
-	driver.Name = "rotasmith"
-	for _, kind := range project.Kinds() {
-		driver.Rules = append(driver.Rules, sarifRule{string(kind), sarifText{kind.String()}})
-	}
-	fmt.Fprint(p.w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
+	driver.Name, driver.Rules = "rotasmith", rules
+	fmt.Fprint(w, `{"$schema":"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",`+
 		`"version":"2.1.0","runs":[{"tool":{"driver":`)
-	encode(p.w, driver)
-	fmt.Fprint(p.w, "},\n\"results\":[")
+	encode(w, driver)
+	fmt.Fprint(w, "},\n\"results\":[")
 }
 
 func (p *sarifPrinter) project(c *checked) {
@@ -325,13 +331,16 @@ func (p *sarifPrinter) project(c *checked) {
 	}
 }
 
-func (p *sarifPrinter) end(*tally) {
-	fmt.Fprint(p.w, "\n],\n\"invocations\":[")
-	encode(p.w, struct {
+func (p *sarifPrinter) end(*tally) { endSARIF(p.w, p.notes) }
+
+// endSARIF prints what stands behind the results; notes are what has kept some from being found.
+func endSARIF(w io.Writer, notes []sarifNote) {
+	fmt.Fprint(w, "\n],\n\"invocations\":[")
+	encode(w, struct {
 		Successful bool        `json:"executionSuccessful"`
 		Notes      []sarifNote `json:"toolExecutionNotifications,omitempty"`
-	}{len(p.notes) == 0, p.notes})
-	fmt.Fprintln(p.w, "]}]}")
+	}{len(notes) == 0, notes})
+	fmt.Fprintln(w, "]}]}")
 }
 
 // fileURI returns a reference relative to the working folder, or a file URI for an absolute path.

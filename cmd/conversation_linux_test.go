@@ -252,15 +252,15 @@ func TestGoingBack(t *testing.T) {
 			} else {
 				c.line("this is the first question", "orders-db")
 			}
-			way.answer(c, "What to rotate", "<", 4)
+			way.answer(c, "Credential to rotate", "<", 4)
 			way.answer(c, "Name of the project", "", 0) // what was answered is the default now
-			way.answer(c, "What to rotate", "", 2)
+			way.answer(c, "Credential to rotate", "", 2)
 			way.answer(c, "Database engine", "", 1)
-			way.answer(c, "Who changes the password", "<", 3)
+			way.answer(c, "User that changes the password", "<", 3)
 			way.answer(c, "Database engine", "", 1)
-			way.answer(c, "Who changes the password", "", 2)
+			way.answer(c, "User that changes the password", "", 2)
 			way.answer(c, "Go module path", "<", 0)
-			way.answer(c, "Who changes the password", "", 0)
+			way.answer(c, "User that changes the password", "", 0)
 			way.answer(c, "Go module path", "", 0)
 			way.answer(c, "Name of the secret", "prod/orders", 0)
 			way.answer(c, "How often to rotate", "7d", 0)
@@ -288,7 +288,7 @@ func TestChangingAnAnswer(t *testing.T) {
 	c := openConsole(t)
 	end := c.talk(t.Context(), nil, append([]string{"new", "--accessible"}, fixed...)...)
 	c.line("Name of the project", "orders-db")
-	c.line("What to rotate", "")
+	c.line("Credential to rotate", "")
 	c.line("not accepted: nothing was chosen: give a number from 1 to 3, or a name", "rds-two-user")
 	c.line("Database engine", "mysql")
 	c.line("Where the two", "clone")
@@ -303,12 +303,12 @@ func TestChangingAnAnswer(t *testing.T) {
 	c.line("Write it", "change")
 	c.line("Which answer", "type")
 	c.line("What to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
-	c.line("Who changes the password", "admin")
+	c.line("User that changes the password", "admin")
 	c.line("Write it", "change")
 	c.line("Which answer", "<")
 	c.line("Write it", "change")
 	c.line("Which answer", "type")
-	c.line("What to rotate", "api-key")
+	c.line("Credential to rotate", "api-key")
 	c.line("Provider of the key", "sendgrid")
 	c.line("Where the function runs, number or name, < goes back [public]", "")
 	c.line("Write it", "yes")
@@ -319,16 +319,16 @@ func TestChangingAnAnswer(t *testing.T) {
 	}
 }
 
-// What the flags decide is not asked, and what they rule out is not offered.
+// Questions that the flags decide are not asked, and choices that they rule out are not offered.
 func TestFlagsDecide(t *testing.T) {
 	for _, test := range []struct {
 		args   []string
 		prompt string // the first
 		absent string
 	}{
-		{[]string{"--provider", "sendgrid"}, "Go module path", "What to rotate"},
+		{[]string{"--provider", "sendgrid"}, "Go module path", "Credential to rotate"},
 		{[]string{"--engine", "mysql"}, "< goes back", "api-key:"},
-		{[]string{"--set", "change_as=self"}, "Database engine", "What to rotate"},
+		{[]string{"--set", "change_as=self"}, "Database engine", "Credential to rotate"},
 		{[]string{"--set", "mode=roll"}, "Provider of the key", "sendgrid"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
@@ -436,7 +436,7 @@ func TestColour(t *testing.T) {
 		if err := program.Start(); err != nil {
 			t.Fatal(err)
 		}
-		c.reply("What to rotate", "\x03")
+		c.reply("Credential to rotate", "\x03")
 		if err := program.Wait(); program.ProcessState.ExitCode() != exitInterrupted {
 			t.Error(err)
 		}

@@ -38,7 +38,7 @@ func paste(t *testing.T, line string) {
 	if words[1] == "new" && !strings.Contains(line, "--no-input") {
 		c := openConsole(t)
 		end := c.talk(t.Context(), nil, words[1:]...)
-		c.reply("What to rotate", "\x03") // it asks, which is what it says
+		c.reply("Credential to rotate", "\x03") // it asks, which is what it says
 		if code, _ := end(); code != exitInterrupted {
 			t.Errorf("exit code %d", code)
 		}

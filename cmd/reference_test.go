@@ -17,7 +17,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates"
 )
 
-var update = flag.Bool("update", false, "write the reference in the README anew")
+var rewrite = flag.Bool("update", false, "write the reference in the README anew")
 
 const (
 	readme         = "../README.md"
@@ -37,7 +37,7 @@ func TestReference(t *testing.T) {
 		t.Fatalf("the README has no reference between %q and %q", referenceBegin, referenceEnd)
 	}
 	now := reference(t)
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(readme, []byte(before+referenceBegin+now+referenceEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestReferenceOfChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := "<!-- Written by make reference from templates/" + changelog.File + ". -->\n\n" + log.Markdown()
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
 			t.Fatal(err)
 		}

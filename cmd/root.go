@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rotasmith/rotasmith/generator"
+	"github.com/rotasmith/rotasmith/generator/history"
 	"github.com/rotasmith/rotasmith/templates"
 )
 
@@ -54,8 +55,9 @@ func openTemplates() (*generator.Catalog, error) { return generator.Open(templat
 type app struct {
 	System
 	open     func() (*generator.Catalog, error)
-	version  string   // of this build; empty: none
-	prompter Prompter // nil without a terminal
+	version  string                 // of this build; empty: none
+	released func() []history.Point // nil: what the program remembers
+	prompter Prompter               // nil without a terminal
 }
 
 // renderer returns what makes projects of this version.
@@ -123,7 +125,7 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return usagef(hint, "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)

@@ -75,8 +75,8 @@ func recorded(t *testing.T, dir string) map[string]string {
 	return digests
 }
 
-// A9: what check prints may be piped into git apply: two edits and a deletion stay, an outdated file is taken over, and the record names
-// no bytes that were never here.
+// A9: the output of check may be piped into git apply: two edits and a deletion stay, an outdated file is taken over, and the record
+// names no bytes that were never here.
 func TestCheckTakesNothingOfTheUsersAway(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newProject(t, "orders")
@@ -117,12 +117,12 @@ func TestCheckTakesNothingOfTheUsersAway(t *testing.T) {
 	}
 }
 
-// A9, B28: git apply is offered where every difference is the template's and has a diff; then nothing is left.
+// A9, B28: update is offered where the templates have moved on, and what has a diff that takes nothing away may be applied; then nothing is left.
 func TestCheckOffersWhatLeavesNoDifference(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newProject(t, "orders")
 	outdated(t, "orders", "go.mod", "main.go")
-	if hint := applied(t, "orders"); !strings.Contains(hint, "rotasmith check orders | git apply") {
+	if hint := applied(t, "orders"); !strings.Contains(hint, "rotasmith update orders takes over") {
 		t.Errorf("not offered: %s", hint)
 	}
 	if code, out, _ := rotate(t, "check", "orders"); code != exitDone {
@@ -154,7 +154,7 @@ func TestCheckOffersWhatLeavesNoDifference(t *testing.T) {
 	}
 }
 
-// A9: what a program reads as a diff is what may be applied.
+// A9: only the part that may be applied is a diff to a program.
 func TestJSONDiffsTakeNothingAway(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newProject(t, "orders")

@@ -13,7 +13,7 @@ func BaseQuestions() []Question {
 			Argument: true, Pattern: nameExpr, validate: validateName,
 		},
 		{
-			Key: "type", Prompt: "What to rotate", Help: "type of rotation",
+			Key: "type", Prompt: "Credential to rotate", Help: "type of rotation",
 			Why:  "decides what is rotated and whether clients notice; for a database most take two users, without downtime",
 			Flag: true,
 		},
@@ -28,7 +28,7 @@ func BaseQuestions() []Question {
 			Flag: true,
 		},
 		{
-			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the former credential",
+			Key: modeKey, Prompt: "How to rotate", Help: "what a rotation does to the previous credential",
 			Why:   "decides how long the previous credential works beside the new one; most take the one without downtime",
 			First: true,
 		},

@@ -7,7 +7,7 @@ import (
 )
 
 const answersHead = `# yaml-language-server: $schema=` + SchemaFile + `
-# What this project was made from. rotasmith new --answers rotasmith.yaml makes it again.
+# The answers that this project was made from. rotasmith new --answers rotasmith.yaml makes it again.
 # keep lists the files that are yours to change: a change there is reported, never taken for a fault.
 `
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"strings"
 	"sync"
 	"text/template"
 
@@ -30,11 +31,12 @@ type Renderer struct {
 
 	catalog *Catalog
 
-	plans     cache[Plan]               // by layers
-	copies    cache[File]               // by source
-	sources   cache[*goSource]          // by source
-	templates cache[*template.Template] // by the layers whose words they may use, and source
-	terraform cache[*tfNames]           // by digest
+	plans      cache[Plan]               // by layers
+	copies     cache[File]               // by source
+	sources    cache[*goSource]          // by source
+	templates  cache[*template.Template] // by the layers whose words they may use, and source
+	terraform  cache[*tfNames]           // by digest
+	expansions cache[expansion]          // by source, the last of each
 }
 
 // NewRenderer returns a renderer of what a catalogue offers, for a build without a version.
@@ -169,6 +171,9 @@ func (p *project) file(e Entry) (File, error) {
 	if f, ok := p.copies.known(e.Source); ok {
 		return f, nil
 	}
+	if e.Action == Expand {
+		return p.expandOnce(e)
+	}
 	data, shared, err := p.content(e)
 	if err == nil {
 		err = p.verify(e, data)
@@ -183,14 +188,41 @@ func (p *project) file(e Entry) (File, error) {
 	return f, nil
 }
 
+// expansion is what a template came to in one project, before and after it was formatted and verified.
+type expansion struct {
+	text, module string
+	file         File
+}
+
+// expandOnce expands a template. Formatting and parsing what comes out is dear, and most templates come to the same text in the projects of a
+// fleet: what the last one came to is remembered, and nothing more, however many projects there are.
+func (p *project) expandOnce(e Entry) (File, error) {
+	text, err := p.execute(e)
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", e.Source, err)
+	}
+	last, ok := p.expansions.known(e.Source)
+	if ok && last.text == text && last.module == p.spec.Module && last.file.Path == e.Path {
+		return last.file, nil
+	}
+	data, err := format(e.Path, []byte(text))
+	if err == nil {
+		err = p.verify(e, data)
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", e.Source, err)
+	}
+	f := newFile(e, data)
+	p.expansions.keep(e.Source, expansion{text, p.spec.Module, f})
+	return f, nil
+}
+
 // content makes the content of a file; shared says that it is the same for every project.
 func (p *project) content(e Entry) (data []byte, shared bool, err error) {
 	switch e.Action {
-	case Expand:
-		data, err = p.expand(e)
 	case Rehome:
 		data, shared, err = p.rehome(e)
-	case Copy, Record:
+	default:
 		data, err = fs.ReadFile(p.catalog.fsys, e.Source)
 		shared = true
 	}
@@ -205,8 +237,8 @@ func newFile(e Entry, data []byte) File {
 	return f
 }
 
-// expand executes a text template and formats what comes out.
-func (p *project) expand(e Entry) ([]byte, error) {
+// execute executes a text template.
+func (p *project) execute(e Entry) (string, error) {
 	t, err := p.templates.get(p.spec.wording()+" "+e.Source, func() (*template.Template, error) {
 		text, err := fs.ReadFile(p.catalog.fsys, e.Source)
 		if err != nil {
@@ -219,19 +251,22 @@ func (p *project) expand(e Entry) ([]byte, error) {
 		return t.New(e.Source).Parse(string(text))
 	})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, map[string]any(p.data)); err != nil {
-		return nil, err
-	}
-	switch path.Ext(e.Path) {
+	var b strings.Builder
+	err = t.Execute(&b, map[string]any(p.data))
+	return b.String(), err
+}
+
+// format formats a text by what its path says it is.
+func format(file string, text []byte) ([]byte, error) {
+	switch path.Ext(file) {
 	case ".go":
-		return formatImports(e.Path, b.Bytes())
+		return formatImports(file, text)
 	case ".tf", ".tfvars", ".hcl":
-		return hclwrite.Format(b.Bytes()), nil
+		return hclwrite.Format(text), nil
 	}
-	return b.Bytes(), nil
+	return text, nil
 }
 
 // verify refuses content that no project may hold and, where it was made here, content that is not what its name says. It trusts

@@ -253,7 +253,7 @@ func TestNoEngineIsNamed(t *testing.T) {
 	for _, typ := range c.Types {
 		names = append(names, typ.Name)
 	}
-	for _, dir := range []string{".", "project", "../cmd", "../cmd/rotasmith"} {
+	for _, dir := range []string{".", "history", "merge", "project", "syntax", "../cmd", "../cmd/rotasmith"} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)

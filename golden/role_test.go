@@ -394,14 +394,14 @@ type way struct {
 var ways = map[string][]way{
 	"single-user": append(slices.Clone(everyStrategy), way{"no labelled version logs in", (*actors).recover}),
 	"two-user":    everyStrategy,
-	"overlap":     append(slices.Clone(everyStrategy), formerKeys),
+	"overlap":     append(slices.Clone(everyStrategy), previousKeys),
 	"roll":        everyStrategy,
-	"assisted": append(slices.Clone(everyStrategy), formerKeys,
+	"assisted": append(slices.Clone(everyStrategy), previousKeys,
 		way{"preflight of a supply", (*actors).preflightOfSupply}),
 }
 
-// formerKeys is that of keys which nobody needs any more none is left.
-var formerKeys = way{"former keys end", func(a *actors) error {
+// previousKeys proves that only keys in use are left.
+var previousKeys = way{"previous keys end", func(a *actors) error {
 	return errors.Join(a.rotate(), a.rotate(), a.rotate(), a.rotate(), a.book.tidy())
 }}
 
@@ -618,7 +618,7 @@ func (a *actors) preflight() error {
 
 // recover rotates although the server has a password that no label leads to.
 func (a *actors) recover() error {
-	var former string
+	var previous string
 	for i := range 4 {
 		if err := a.rotate(); err != nil {
 			return err
@@ -632,9 +632,9 @@ func (a *actors) recover() error {
 			if err := json.Unmarshal([]byte(*out.SecretString), &value); err != nil {
 				return err
 			}
-			former = value.Password
+			previous = value.Password
 		}
 	}
-	a.server.SetPassword("orders_a", former)
+	a.server.SetPassword("orders_a", previous)
 	return a.rotate()
 }

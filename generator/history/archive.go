@@ -23,8 +23,8 @@ import (
 )
 
 // The archive is a tar.gz. It begins with index, a list of entries from the oldest point on. The file N/PATH is what stands at PATH in the
-// templates from point N on, until a later point has another or says that it is gone. Versions of one file follow each other, so that gzip
-// writes little more than how they differ.
+// templates from point N on, until a later point has another or says that it is gone. Files of one name follow each other, so that gzip writes
+// little more than how one version differs from another, and from where it stood before it was moved.
 const index = "points.json"
 
 // entry is what the index says of a point.
@@ -133,7 +133,9 @@ func pack(entries []entry, trees []tree) ([]byte, error) {
 		}
 		entries[i].Gone = slices.DeleteFunc(slices.Sorted(maps.Keys(before)), func(name string) bool { _, ok := t[name]; return ok })
 	}
-	slices.SortFunc(files, func(a, b file) int { return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.from, b.from)) })
+	slices.SortFunc(files, func(a, b file) int {
+		return cmp.Or(strings.Compare(path.Base(a.path), path.Base(b.path)), strings.Compare(a.path, b.path), cmp.Compare(a.from, b.from))
+	})
 
 	var packed bytes.Buffer
 	compressed, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)

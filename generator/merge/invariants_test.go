@@ -2,10 +2,13 @@ package merge
 
 import (
 	"fmt"
+	"go/format"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
 )
 
 // triple is what a merge is made of.
@@ -140,8 +143,8 @@ func inserted(base, side []string) map[string]int {
 }
 
 // holds are the invariants I1 to I4 of a merge of lines.
-func holds(x triple, path string) error {
-	merged := x.merge(path)
+func holds(x triple) error {
+	merged := x.merge(prose)
 	p, err := partsOf(merged)
 	if err != nil {
 		return err
@@ -181,14 +184,14 @@ func holds(x triple, path string) error {
 		triple
 		want string
 	}{{triple{x.base, x.yours, x.base}, x.yours}, {triple{x.base, x.base, x.theirs}, x.theirs}, {triple{x.base, x.yours, x.yours}, x.yours}} {
-		f := &file{path, same.base, same.yours, same.theirs, "\n"}
+		f := &file{prose, same.base, same.yours, same.theirs, "\n"}
 		if got := f.byLines(); string(got.Text) != same.want || len(got.Conflicts) > 0 {
 			return fmt.Errorf("I3: %s\ngives %q", same.triple, got.Text)
 		}
 	}
 
 	// I4: both sides see the same.
-	other := x.swapped().merge(path)
+	other := x.swapped().merge(prose)
 	q, err := partsOf(other)
 	if err != nil {
 		return err
@@ -201,19 +204,146 @@ func holds(x triple, path string) error {
 
 // TestInvariants holds I1 to I4 on random texts.
 func TestInvariants(t *testing.T) {
-	const n = 20_000
+	n, conflicts := tries(4000), 0
 	r := rand.New(rand.NewPCG(1, 1))
-	conflicts := 0
 	for range n {
 		x := random(r)
-		if err := holds(x, "notes.txt"); err != nil {
+		if err := holds(x); err != nil {
 			t.Fatalf("%v\n%s", err, x)
 		}
-		if !x.merge("notes.txt").Clean() {
+		if !x.merge(prose).Clean() {
 			conflicts++
 		}
 	}
 	if conflicts < n/4 || conflicts > 3*n/4 {
 		t.Errorf("%d of %d have conflicts: the texts do not try both", conflicts, n)
+	}
+}
+
+// prose is the name of a file of which a merge knows nothing but its lines.
+const prose = "notes.txt"
+
+// FuzzMerge holds I1 to I4 on texts whose lines are drawn from few: in prose, and in Terraform and Go, where alignment is no change.
+func FuzzMerge(f *testing.F) {
+	f.Add([]byte("abc"), []byte("aXc"), []byte("abY"))
+	f.Add([]byte("abcabc"), []byte("abcabcabc"), []byte("abXabc"))
+	f.Add([]byte("abcdefgh\xff"), []byte("abdefh"), []byte("zabcdefgh"))
+	f.Add([]byte("a"), []byte{}, []byte("ab"))
+	f.Fuzz(func(t *testing.T, base, yours, theirs []byte) {
+		if max(len(base), len(yours), len(theirs)) > 400 {
+			t.Skip("longer texts try nothing else")
+		}
+		x := triple{drawn(base), drawn(yours), drawn(theirs)}
+		if err := holds(x); err != nil {
+			t.Errorf("%v\n%s", err, x)
+		}
+		for name, aligned := range alignments {
+			if err := holdsAligned(triple{aligned(base), aligned(yours), aligned(theirs)}, name); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// drawn is a text with one of 32 lines for each byte. A last byte above 127 stands for no end of the last line.
+func drawn(data []byte) string {
+	var lines strings.Builder
+	for _, b := range data {
+		fmt.Fprintf(&lines, "line %d\n", b%32)
+	}
+	if len(data) > 0 && data[len(data)-1] > 127 {
+		return strings.TrimSuffix(lines.String(), "\n")
+	}
+	return lines.String()
+}
+
+// named is one of 32 names, some longer than others, so that one that comes or goes moves what stands behind the others.
+func named(b byte) string { return strings.Repeat(string('a'+rune(b%32)/4), 1+int(b%4)*3) }
+
+// alignments are, by the name of a file, what makes a text of names.
+var alignments = map[string]func(names []byte) string{"main.tf": arguments, "options.go": fields}
+
+// arguments are lines of Terraform.
+func arguments(data []byte) string {
+	var text strings.Builder
+	for _, b := range data {
+		fmt.Fprintf(&text, "%s = %q\n", named(b), "a  b")
+	}
+	return string(hclwrite.Format([]byte(text.String())))
+}
+
+// fields are a struct in Go.
+func fields(data []byte) string {
+	text := "package x\n\ntype options struct {\n"
+	for _, b := range data {
+		text += fmt.Sprintf("%s string `a  b` // who\n", named(b))
+	}
+	formatted, err := format.Source([]byte(text + "}\n"))
+	if err != nil {
+		panic(err) // what is written above is Go
+	}
+	return string(formatted)
+}
+
+// holdsAligned are I1, I2 and I4 of a merge in which lines are equal if their tokens are.
+func holdsAligned(x triple, name string) error {
+	merged := x.merge(name)
+	tokens := func(text string) []string {
+		lines := linesOf(text)
+		for i, line := range lines {
+			lines[i] = strings.Join(strings.Fields(line), " ")
+		}
+		return lines
+	}
+	base, yours, theirs, all := tokens(x.base), tokens(x.yours), tokens(x.theirs), tokens(string(merged.Text))
+	if mine := only(yours, base); !isWithin(mine, all) {
+		return fmt.Errorf("I1: of yours %q not all in %q\n%s", mine, merged.Text, x)
+	}
+	if new := only(theirs, base); !isWithin(new, all) {
+		return fmt.Errorf("I1: of theirs %q not all in %q\n%s", new, merged.Text, x)
+	}
+	if !merged.Clean() {
+		_, err := partsOf(merged)
+		return err
+	}
+	if other := x.swapped().merge(name); string(merged.Text) != string(other.Text) {
+		return fmt.Errorf("I4: %q and, seen from the other side, %q\n%s", merged.Text, other.Text, x)
+	}
+	inYours, inAll, added := count(yours), count(all), inserted(base, theirs)
+	for line := range count(base) {
+		if inYours[line] == 0 && inAll[line] > added[line] {
+			return fmt.Errorf("I2: %q was deleted and is in %q\n%s", line, merged.Text, x)
+		}
+	}
+	return nil
+}
+
+// TestInvariantsAligned holds them where a longer name moves what stands behind the others. Some of these merges are clean only because that
+// is no change.
+func TestInvariantsAligned(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	changed := func(names []byte) []byte {
+		at := r.IntN(len(names))
+		return slices.Concat(names[:at], []byte{byte(r.IntN(32))}, names[min(len(names), at+r.IntN(2)):])
+	}
+	saved := 0
+	for range tries(1000) {
+		names := make([]byte, 2+r.IntN(12))
+		for i := range names {
+			names[i] = byte(r.IntN(32))
+		}
+		yours, theirs := changed(names), changed(names)
+		for name, aligned := range alignments {
+			x := triple{aligned(names), aligned(yours), aligned(theirs)}
+			if err := holdsAligned(x, name); err != nil {
+				t.Fatal(name, err)
+			}
+			if x.merge(name).Clean() && !x.merge(prose).Clean() {
+				saved++
+			}
+		}
+	}
+	if saved < tries(1000)/10 {
+		t.Errorf("only %d merges are cleaner than in prose", saved)
 	}
 }

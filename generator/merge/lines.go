@@ -106,15 +106,8 @@ func (m *threeWay) merge(all []region) {
 // conflict writes both sides of a region between markers, but for the lines with which both begin or end, and with the whole of what the
 // base has there: git calls it zdiff3.
 func (m *threeWay) conflict(r region) {
-	yours, theirs := r.yours, r.theirs
-	for yours.from < yours.to && theirs.from < theirs.to && m.yours.keys[yours.from] == m.theirs.keys[theirs.from] {
-		yours.from++
-		theirs.from++
-	}
-	for yours.from < yours.to && theirs.from < theirs.to && m.yours.keys[yours.to-1] == m.theirs.keys[theirs.to-1] {
-		yours.to--
-		theirs.to--
-	}
+	head, tail := commonEnds(m.yours.keys[r.yours.from:r.yours.to], m.theirs.keys[r.theirs.from:r.theirs.to])
+	yours, theirs := span{r.yours.from + head, r.yours.to - tail}, span{r.theirs.from + head, r.theirs.to - tail}
 	m.out = append(m.out, m.yours.lines[r.yours.from:yours.from]...)
 	m.conflicts = append(m.conflicts, len(m.out)+1)
 	m.out = append(m.out, markYours+" "+labelYours+m.end)

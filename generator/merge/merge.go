@@ -48,9 +48,9 @@ func HasMarkers(text []byte) bool {
 func File(path string, base, yours, theirs []byte) Result {
 	switch {
 	case bytes.Equal(yours, theirs), base != nil && bytes.Equal(base, theirs):
-		return Result{Text: yours}
+		return Result{Text: append([]byte{}, yours...)}
 	case base != nil && bytes.Equal(base, yours):
-		return Result{Text: theirs}
+		return Result{Text: append([]byte{}, theirs...)}
 	case !isText(base) || !isText(yours) || !isText(theirs):
 		return Result{Reason: "not text in UTF-8"}
 	}
@@ -85,9 +85,9 @@ func endOf(base, yours, theirs []byte) string {
 func (f *file) byMeaning() (Result, bool) {
 	switch path.Base(f.path) {
 	case "go.mod":
-		return f.modules()
+		return f.goMod()
 	case "go.sum":
-		return f.sums()
+		return f.goSum()
 	}
 	return Result{}, false
 }
@@ -167,5 +167,5 @@ func (f *file) judge(merged Result) Result {
 	}
 	m := f.threeWay()
 	m.merge(whole(m.regions()))
-	return Result{Text: []byte(f.text(m)), Conflicts: m.conflicts, Reason: "merged, it does not parse: " + err.Error()}
+	return Result{Text: []byte(f.text(m)), Conflicts: m.conflicts, Reason: "merged, it does not parse: " + strings.Join(strings.Fields(err.Error()), " ")}
 }

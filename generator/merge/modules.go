@@ -2,7 +2,6 @@ package merge
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"go/version"
 	"maps"
@@ -15,6 +14,33 @@ import (
 	"golang.org/x/mod/semver"
 )
 
+// goMod merges a go.mod by what it says: the template's changes of versions are made in yours, the higher of two wins. It leaves a file to the
+// merge of lines that requires a module twice, or in which the template has changed more than the module, versions and what is required.
+func (f *file) goMod() (Result, bool) {
+	var parsed [3]*modfile.File
+	var required [3]requirements
+	for i, text := range []string{f.base, f.yours, f.theirs} {
+		file, err := modfile.Parse(f.path, []byte(text), nil)
+		if err != nil || file.Module == nil {
+			return Result{}, false
+		}
+		parsed[i], required[i] = file, requirementsOf(file)
+		if len(required[i]) < len(file.Require) {
+			return Result{}, false
+		}
+	}
+	base, yours, theirs := parsed[0], parsed[1], parsed[2]
+	m := &modules{required[0], required[1], required[2], yours, nil}
+	if rest(base) != rest(theirs) || !m.name(base.Module.Mod.Path, theirs.Module.Mod.Path) {
+		return Result{}, false
+	}
+	m.release(base.Go, theirs.Go)
+	yours.SetRequireSeparateIndirect(m.required())
+	yours.Cleanup()
+	text, err := yours.Format()
+	return Result{Text: []byte(strings.ReplaceAll(string(text), "\n", f.end)), Notes: m.notes}, err == nil
+}
+
 // requirements are the modules that a go.mod requires, by path.
 type requirements map[string]*modfile.Require
 
@@ -24,29 +50,6 @@ func requirementsOf(f *modfile.File) requirements {
 		r[require.Mod.Path] = require
 	}
 	return r
-}
-
-// modules merges a go.mod by what it says: the template's changes of versions are made in yours, the higher of two wins. Where a template
-// has changed more than the module, versions and what is required, it leaves the file to the merge of lines.
-func (f *file) modules() (Result, bool) {
-	base, err1 := modfile.Parse(f.path, []byte(f.base), nil)
-	yours, err2 := modfile.Parse(f.path, []byte(f.yours), nil)
-	theirs, err3 := modfile.Parse(f.path, []byte(f.theirs), nil)
-	if errors.Join(err1, err2, err3) != nil || base.Module == nil || yours.Module == nil || theirs.Module == nil || rest(base) != rest(theirs) {
-		return Result{}, false
-	}
-	m := &modules{requirementsOf(base), requirementsOf(yours), requirementsOf(theirs), yours, nil}
-	if !m.name(base.Module.Mod.Path, theirs.Module.Mod.Path) {
-		return Result{}, false
-	}
-	m.release(base.Go, theirs.Go)
-	m.require()
-	m.drop()
-	m.own()
-	yours.SetRequireSeparateIndirect(yours.Require)
-	yours.Cleanup()
-	text, err := yours.Format()
-	return Result{Text: []byte(strings.ReplaceAll(string(text), "\n", f.end)), Notes: m.notes}, err == nil
 }
 
 // rest is what a go.mod says beside the module, the release of Go and what it requires.
@@ -110,48 +113,60 @@ func releaseOf(stmt *modfile.Go) string {
 	return stmt.Version
 }
 
-// require makes the template's changes of what is required.
-func (m *modules) require() {
-	for _, p := range slices.Sorted(maps.Keys(m.theirs)) {
-		theirs, yours, base := m.theirs[p].Mod.Version, m.yours[p], m.base[p]
-		unchanged := base != nil && base.Mod.Version == theirs
+// required returns what the merged file requires.
+func (m *modules) required() []*modfile.Require {
+	added := m.haveAdded()
+	var list []*modfile.Require
+	either := maps.Clone(m.yours)
+	maps.Copy(either, m.theirs)
+	for _, p := range slices.Sorted(maps.Keys(either)) {
+		base, yours, theirs := m.base[p], m.yours[p], m.theirs[p]
 		switch {
-		case yours == nil && unchanged: // you have taken it out
+		case yours == nil && base == nil:
+			m.note("%s %s", name(p), theirs.Mod.Version)
+			list = append(list, theirs)
 		case yours == nil:
-			m.note("%s %s", name(p), theirs)
-			m.file.AddNewRequire(p, theirs, m.theirs[p].Indirect)
-		case unchanged, yours.Mod.Version == theirs:
-		case base != nil && yours.Mod.Version == base.Mod.Version, semver.Compare(yours.Mod.Version, theirs) < 0:
-			m.note("%s %s -> %s", name(p), yours.Mod.Version, theirs)
-			_ = m.file.AddRequire(p, theirs) // it was parsed
-		default:
-			m.note("yours: %s %s, and not %s", name(p), yours.Mod.Version, theirs)
+			if base.Mod != theirs.Mod {
+				m.note("yours: without %s %s", name(p), theirs.Mod.Version)
+			}
+		case theirs != nil:
+			list = append(list, m.version(base, yours, theirs))
+		case base == nil:
+			if !yours.Indirect {
+				m.note("yours: %s %s", p, yours.Mod.Version)
+			}
+			list = append(list, yours)
+		case added || !yours.Indirect || yours.Mod != base.Mod: // your code may import what is required directly, and what you have added may require the rest
+			list = append(list, yours)
 		}
 	}
+	return list
 }
 
-// drop takes out what the template no longer requires, if no code can import it: you may import what is required directly, and what you have
-// added may require the rest.
-func (m *modules) drop() {
+// haveAdded reports whether you require a module that the template has not required.
+func (m *modules) haveAdded() bool {
 	for p := range m.yours {
 		if m.base[p] == nil {
-			return
+			return true
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(m.base)) {
-		if yours := m.yours[p]; m.theirs[p] == nil && yours != nil && yours.Indirect && yours.Mod.Version == m.base[p].Mod.Version {
-			_ = m.file.DropRequire(p) // it is there
-		}
-	}
+	return false
 }
 
-// own notes what only you require directly.
-func (m *modules) own() {
-	for _, p := range slices.Sorted(maps.Keys(m.yours)) {
-		if m.base[p] == nil && m.theirs[p] == nil && !m.yours[p].Indirect {
-			m.note("yours: %s %s", p, m.yours[p].Mod.Version)
-		}
+// version decides between two versions of a module: the template's, if it has changed that, and yours is not another and higher.
+func (m *modules) version(base, yours, theirs *modfile.Require) *modfile.Require {
+	merged := *yours
+	merged.Indirect = yours.Indirect && theirs.Indirect
+	here, now := yours.Mod.Version, theirs.Mod.Version
+	switch {
+	case base != nil && base.Mod == theirs.Mod, here == now:
+	case base != nil && base.Mod == yours.Mod, semver.Compare(here, now) < 0:
+		m.note("%s %s -> %s", name(yours.Mod.Path), here, now)
+		merged.Mod = theirs.Mod
+	default:
+		m.note("yours: %s %s, and not %s", name(yours.Mod.Path), here, now)
 	}
+	return &merged
 }
 
 // name is the last part of a module's path that is no major version.
@@ -160,8 +175,8 @@ func name(modulePath string) string {
 	return path.Base(prefix)
 }
 
-// sums merges a go.sum: the lines of both. It fails where they say different things of a module.
-func (f *file) sums() (Result, bool) {
+// goSum merges a go.sum: the lines of both. It fails where they say different things of a module.
+func (f *file) goSum() (Result, bool) {
 	digests := make(map[[2]string]string)
 	for line := range strings.Lines(f.yours + "\n" + f.theirs) {
 		field := strings.Fields(line)

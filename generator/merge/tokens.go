@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"errors"
 	"go/format"
 	"go/scanner"
 	"go/token"
@@ -80,35 +81,26 @@ func (l language) document(name, text string) (document, error) {
 // byTokens merges the lines of a file that is formatted, and formats what comes of it. It fails where that leaves a conflict.
 func (f *file) byTokens() (string, bool) {
 	l, ok := languageOf(f.path)
-	yours := f.yours
-	if f.end == windows {
-		if strings.Count(yours, windows) < strings.Count(yours, "\n") {
-			return "", false
-		}
-		yours = strings.ReplaceAll(yours, windows, "\n")
-	}
-	if !ok || !l.formatted(yours) || !l.formatted(f.theirs) {
+	if !ok || f.end == windows && strings.Count(f.yours, windows) < strings.Count(f.yours, "\n") {
 		return "", false
 	}
-	m := &threeWay{end: "\n"}
-	for _, part := range []struct {
-		document *document
-		text     string
-	}{{&m.base, f.base}, {&m.yours, yours}, {&m.theirs, f.theirs}} {
-		var err error
-		if *part.document, err = l.document(f.path, part.text); err != nil {
-			return "", false
-		}
+	plain := &file{f.path, f.base, strings.ReplaceAll(f.yours, windows, "\n"), f.theirs, "\n"}
+	if !l.formatted(plain.yours) || !l.formatted(plain.theirs) {
+		return "", false
 	}
+	base, err1 := l.document(f.path, plain.base)
+	yours, err2 := l.document(f.path, plain.yours)
+	theirs, err3 := l.document(f.path, plain.theirs)
+	if errors.Join(err1, err2, err3) != nil {
+		return "", false
+	}
+	m := &threeWay{base: base, yours: yours, theirs: theirs, end: plain.end}
 	m.merge(m.regions())
 	if len(m.conflicts) > 0 {
 		return "", false
 	}
-	text, err := l.format([]byte((&file{base: f.base, yours: yours, theirs: f.theirs, end: "\n"}).text(m)))
-	if f.end == windows {
-		return strings.ReplaceAll(string(text), "\n", windows), err == nil
-	}
-	return string(text), err == nil
+	text, err := l.format([]byte(plain.text(m)))
+	return strings.ReplaceAll(string(text), "\n", f.end), err == nil
 }
 
 func (l language) formatted(text string) bool {

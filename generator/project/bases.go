@@ -63,9 +63,6 @@ func (w *work) bases(ctx context.Context, wants map[string]string) (map[string][
 		}
 		s.acceptAll(texts)
 	}
-	if len(s.wants) > 0 {
-		w.updated.NoBase = w.noBase(ctx)
-	}
 	return s.found, nil
 }
 

@@ -312,6 +312,9 @@ func (w *work) decide(ctx context.Context) (err error) {
 	if err := w.plan.HoldBack(); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(w.plan.Changes, func(c update.Change) bool { return c.NoBase }) {
+		w.updated.NoBase = w.noBase(ctx)
+	}
 	return w.checkModule()
 }
 

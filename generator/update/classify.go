@@ -14,8 +14,8 @@ import (
 
 // Classify looks at every file that was or would be written. What it cannot judge without a text that was written once, it leaves to Merge.
 // The answers file and the lock itself are not its affair.
-func Classify(project *Project) (*Plan, error) {
-	p := &Plan{
+func Classify(project *Project) (p *Plan, err error) {
+	p = &Plan{
 		project: project,
 		files:   make(map[string]generator.File, len(project.Files)),
 		lock:    make(map[string]generator.LockedFile, len(project.Files)),
@@ -53,12 +53,11 @@ func Classify(project *Project) (*Plan, error) {
 		}
 		p.classifyDropped(r, here)
 	}
-	for _, f := range p.missing {
-		note, err := p.lookAlike(f, records)
-		if err != nil {
+	for i := range p.missing {
+		f := &p.missing[i]
+		if f.note, err = p.lookAlike(p.files[f.path], records); err != nil {
 			return nil, err
 		}
-		p.add(Change{Path: f.Path, Outcome: NotTaken, Note: note, Here: Here{Absent: true}, Theirs: f.Data})
 	}
 	return p, nil
 }
@@ -117,7 +116,7 @@ func (p *Plan) classify(f generator.File, record generator.LockedFile, known boo
 		p.add(Change{Path: f.Path, Outcome: Added, Write: true, Data: f.Data, Mode: f.Mode, Here: here, Theirs: f.Data})
 	case here.Absent:
 		if record.SHA256 != f.SHA256 {
-			p.missing = append(p.missing, f)
+			p.missing = append(p.missing, pending{path: f.Path, record: record, known: true})
 		}
 	default:
 		p.present(f, record, known, here)
@@ -144,9 +143,10 @@ func (p *Plan) present(f generator.File, record generator.LockedFile, known bool
 	case merge.HasMarkers(here.Data):
 		p.Doubts = append(p.Doubts, f.Path)
 	case p.project.Lost:
-		p.merging = append(p.merging, pending{f.Path, generator.LockedFile{Path: f.Path, Mode: record.Mode, SHA256: record.SHA256}, true, here})
+		lost := generator.LockedFile{Path: f.Path, Mode: record.Mode, SHA256: record.SHA256}
+		p.merging = append(p.merging, pending{path: f.Path, record: lost, known: true, here: here})
 	default:
-		p.merging = append(p.merging, pending{f.Path, record, known, here})
+		p.merging = append(p.merging, pending{path: f.Path, record: record, known: known, here: here})
 	}
 }
 
@@ -240,7 +240,7 @@ func (p *Plan) classifyDropped(record generator.LockedFile, here Here) {
 		p.add(Change{Path: record.Path, Outcome: Removed, Remove: record.Path, Here: here})
 		return
 	}
-	p.dropped = append(p.dropped, pending{record.Path, record, true, here})
+	p.dropped = append(p.dropped, pending{path: record.Path, record: record, known: true, here: here})
 }
 
 // markers returns the lines, from 1, where conflicts begin.

@@ -30,13 +30,18 @@ func (p *Plan) Merge(bases map[string][]byte) {
 		}
 		base := found(f.record)
 		if base == nil {
-			p.refuse(Change{Path: f.path, Note: noBase, Here: f.here, Edited: true, Theirs: given.Data}, f.record, true)
+			p.refuse(Change{Path: f.path, Note: noBase, NoBase: true, Here: f.here, Edited: true, Theirs: given.Data}, f.record, true)
 			continue
 		}
 		p.offer(f, given, base, Change{Path: f.path})
 	}
 	p.mergeMoved(found)
-	p.merging, p.dropped = nil, nil
+	for _, f := range p.missing {
+		p.add(Change{
+			Path: f.path, Outcome: NotTaken, Note: f.note, Here: Here{Absent: true}, Base: found(f.record), Theirs: p.files[f.path].Data,
+		})
+	}
+	p.merging, p.dropped, p.missing = nil, nil, nil
 	slices.SortStableFunc(p.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 }
 
@@ -135,7 +140,7 @@ func (p *Plan) mergeMoved(found func(generator.LockedFile) []byte) {
 			continue
 		}
 		outcome := p.refuse(Change{
-			Path: f.path, Note: noBase + "; " + to + ", which it seems to have become, is not written", Here: f.here, Edited: true,
+			Path: f.path, NoBase: true, Note: noBase + "; " + to + ", which it seems to have become, is not written", Here: f.here, Edited: true,
 			Theirs: p.files[to].Data,
 		}, f.record, true)
 		if outcome != Ours {

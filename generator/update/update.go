@@ -4,10 +4,14 @@ package update
 
 import (
 	"bytes"
+	"cmp"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/rotasmith/rotasmith/generator"
 )
@@ -67,10 +71,49 @@ type Change struct {
 	Remove string
 
 	Edited bool   // what is overwritten or removed was edited here
+	NoBase bool   // what was written once is not to be found
 	Here   Here   // what stands there, or at From, before the update
 	Base   []byte // what was written once, where that had to be found
 	Theirs []byte // what the templates give now; nil: no file
 }
+
+// Diff returns a unified diff of what the update does to the file: empty if it does nothing, or if there is no text to show. folder is put before the
+// path.
+func (c *Change) Diff(folder string) string {
+	switch {
+	case c.Write && c.Here.Absent:
+		return diff(folder, "", nil, c.Path, c.Data)
+	case c.Write:
+		return diff(folder, cmp.Or(c.From, c.Path), c.Here.Data, c.Path, c.Data)
+	case c.Remove != "":
+		return diff(folder, c.Remove, c.Here.Data, "", nil)
+	}
+	return ""
+}
+
+// Offer returns a unified diff of what the templates have changed in a file that stays as it is: empty if that is not known.
+func (c *Change) Offer(folder string) string {
+	if c.Write || c.Remove != "" || c.Base == nil || c.Theirs == nil {
+		return ""
+	}
+	return diff(folder, c.Path, c.Base, c.Path, c.Theirs)
+}
+
+// diff returns a unified diff between two texts; an empty path is no file.
+func diff(folder, from string, before []byte, to string, after []byte) string {
+	if !isText(before) || !isText(after) {
+		return ""
+	}
+	name := func(side, file string) string {
+		if file == "" {
+			return "/dev/null"
+		}
+		return side + path.Join(folder, file)
+	}
+	return udiff.Unified(name("a/", from), name("b/", to), string(before), string(after))
+}
+
+func isText(data []byte) bool { return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 }
 
 // Plan is what an update does to a project.
 type Plan struct {
@@ -81,7 +124,7 @@ type Plan struct {
 	files   map[string]generator.File
 	merging []pending                       // edited here and changed in the templates
 	dropped []pending                       // edited here and no longer written
-	missing []generator.File                // gone here and changed in the templates
+	missing []pending                       // gone here and changed in the templates
 	lock    map[string]generator.LockedFile // after the update
 	texts   map[string][]byte               // behind the lock's digests, of files that are not as they were given
 	theirs  map[string][]byte               // the templates' part of open conflicts
@@ -92,13 +135,14 @@ type pending struct {
 	path   string
 	record generator.LockedFile // zero if both have added the file
 	known  bool                 // there is a record
+	note   string               // to be said of the file; may be empty
 	here   Here
 }
 
 // Wants returns the digests of the texts that were written once and are needed now.
 func (p *Plan) Wants() map[string]string {
 	wants := make(map[string]string)
-	for _, list := range [][]pending{p.merging, p.dropped} {
+	for _, list := range [][]pending{p.merging, p.dropped, p.missing} {
 		for _, f := range list {
 			if f.record.SHA256 != "" {
 				wants[f.path] = f.record.SHA256
@@ -131,11 +175,6 @@ func (p *Plan) SetRecord(file string, data []byte) {
 
 // Theirs returns by path what the templates gave for each file with an open conflict.
 func (p *Plan) Theirs() map[string][]byte { return p.theirs }
-
-// Open reports whether a conflict is left.
-func (p *Plan) Open() bool {
-	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Outcome == Conflict })
-}
 
 func (p *Plan) add(c Change) { p.Changes = append(p.Changes, c) }
 

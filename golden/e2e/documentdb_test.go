@@ -118,8 +118,8 @@ func (ferret) loginCalls(string) []string {
 
 func (ferret) isChange(op string) bool { return strings.HasPrefix(op, "updateUser ") }
 
-// relay passes requests on one by one, each with its answer. What drivers say to
-// keep in touch is let through uncounted.
+// relay passes requests on one by one, each with its answer. The messages by
+// which drivers keep in touch are let through uncounted.
 func (e ferret) relay(p *proxy, conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	client := tls.Server(conn, p.tls)

@@ -29,7 +29,7 @@ type fault struct {
 }
 
 // stepTimeout is the function's time in these tests: enough for work, and short
-// enough to see that nobody waits for it to be over.
+// enough that a step which waited until it is over would show.
 const stepTimeout = 9 * time.Second
 
 // postgresFaults is, with [mysqlFaults], the table of what can be wrong with a
@@ -163,7 +163,7 @@ func expiredPassword(user string) func(*testing.T, *bench) func() {
 func fullDisk(disk string) func(*testing.T, *bench) func() {
 	return func(t *testing.T, b *bench) func() {
 		b.db.superuser(t, "CREATE ROLE filler")
-		// A transaction that might still see former versions of a row keeps the
+		// A transaction that might still see previous versions of a row keeps the
 		// server from using their room again.
 		old, err := b.db.engine.(postgres).connect(b.db, b.db.Superuser.User, b.db.Superuser.Password)
 		if err != nil {

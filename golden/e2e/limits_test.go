@@ -193,12 +193,13 @@ func (b *bench) outlives(t *testing.T, begin func(*bench) (<-chan struct{}, erro
 }
 
 // undone lets Secrets Manager refuse to move AWSCURRENT for longer than the function
-// runs. The change is put back before its time is up, and the next delivery completes
-// the rotation.
+// runs, and so slowly that the last refusal is on its way when time is up. The change
+// is put back before the function ends, and the next delivery completes the rotation.
 func (b *bench) undone(t *testing.T) {
 	b.fresh()
 	b.watch(func(_ int, op string, done bool) error {
 		if !done && op == "UpdateSecretVersionStage" {
+			<-time.After(time.Second)
 			return rehearsal.APIError("ThrottlingException", "Rate exceeded")
 		}
 		return nil

@@ -124,7 +124,7 @@ func grantRole(t testing.TB, db *database, account string) {
 }
 
 // prepareBootstrappedMySQL runs the emitted bootstrap.sql, twice, as an admin
-// who is no superuser. What the users may read comes from a role.
+// who is no superuser. The users read by a role.
 func prepareBootstrappedMySQL(t testing.TB, db *database) {
 	prepareObjects(t, db)
 	db.admin(t, "CREATE USER '"+userA+"'@'%'")
@@ -236,8 +236,8 @@ func (mysqlEngine) work() []string {
 		"INSERT INTO orders (note) VALUES (CONCAT('made by ', CURRENT_USER()))",
 		"SELECT COUNT(*) FROM orders",
 		"CALL count_orders()",
-		// Whoever comes first makes these, and the others use them. A routine that
-		// ran as its maker would lack what that one has from a role.
+		// The first user to run this makes these, and the others use them. A routine
+		// that ran as its maker would lack what that one has from a role.
 		"CREATE TABLE IF NOT EXISTS made_later (id int)",
 		"CREATE PROCEDURE IF NOT EXISTS count_made() SQL SECURITY INVOKER SELECT COUNT(*) FROM made_later",
 		"SELECT COUNT(*) FROM made_later",
@@ -296,7 +296,7 @@ func (mysqlEngine) isChange(op string) bool {
 	return strings.HasPrefix(op, "ALTER USER ") && strings.HasSuffix(op, " IDENTIFIED") || strings.HasPrefix(op, "SET PASSWORD ")
 }
 
-// What of the protocol matters here.
+// The parts of the protocol that matter here.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
 const (
 	capabilitySSL          = 1 << 11
@@ -358,7 +358,7 @@ func (mysqlEngine) relay(p *proxy, client net.Conn) {
 			return
 		}
 		client = tls.Server(client, p.tls)
-		// What matters between here and the server is that passwords may be sent.
+		// Clients send passwords only over TLS, so this line has it too.
 		server = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
 		if response, err = readPacket(client); err != nil {
 			return

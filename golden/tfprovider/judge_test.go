@@ -136,7 +136,7 @@ func TestEmittedTerraform(t *testing.T) {
 				newKeyARN:     {"kms:Decrypt", "kms:GenerateDataKey"},
 				logARN + ":*": {"logs:CreateLogStream", "logs:PutLogEvents"},
 			}
-			if strings.HasPrefix(test.name, "single-user") { // which looks for former versions
+			if strings.HasPrefix(test.name, "single-user") { // which looks for previous versions
 				want[secretARN] = append(want[secretARN], "secretsmanager:ListSecretVersionIds")
 			}
 			for _, more := range test.allowed {

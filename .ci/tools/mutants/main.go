@@ -1,7 +1,8 @@
-// Command mutants shows which faults the tests of an emitted project would let pass.
+// Command mutants shows which faults the tests of an emitted project would let pass, and those of an update's merge.
 //
 // It emits projects, plants one small fault at a time into what runs in Lambda, and runs the project's own tests, as its
-// owner does: no server, no network. A fault that no test notices is a survivor. Survivors that change nothing a test
+// owner does: no server, no network. It does the same to what an update merges projects with, which must not lose a line of
+// theirs. A fault that no test notices is a survivor. Survivors that change nothing a test
 // could see are listed with the reason in survivors.txt; any other ends the run with exit code 1.
 //
 //	mutants [-n 120] [-seed 1] [-only TEXT] [-v] REPOSITORY
@@ -38,6 +39,9 @@ var answers = []string{
 	"--type api-key --provider github-pat",
 }
 
+// merging are the packages of the repository that are mutated too. Each has to notice its own faults.
+var merging = []string{"./generator/merge", "./generator/history"}
+
 //go:embed survivors.txt
 var survivors string
 
@@ -72,6 +76,13 @@ func run(repository string, n, seed int, only string, verbose bool) error {
 	slices.SortFunc(candidates, func(a, b mutant) int { return strings.Compare(rank(a), rank(b)) })
 
 	explained := explanations()
+	if only == "" {
+		for fault := range explained {
+			if !slices.ContainsFunc(candidates, func(m mutant) bool { return m.String() == fault }) {
+				return fmt.Errorf("survivors.txt explains a fault that cannot be planted any more: %s", fault)
+			}
+		}
+	}
 	var killed, invalid, known, alive int
 	for _, m := range candidates {
 		if killed+known+alive == n {
@@ -113,20 +124,11 @@ func emit(repository, dir, only string) ([]mutant, error) {
 	}
 	var all []mutant
 	seen := make(map[string]bool)
-	for i, answers := range answers {
-		p := &project{answers: answers, dir: filepath.Join(dir, fmt.Sprintf("project-%d", i))}
-		args := append([]string{"new", "mutants", "--no-input", "--dir", p.dir}, strings.Fields(answers)...)
-		if out, err := exec.Command(rotasmith, args...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("rotasmith new %s: %w\n%s", answers, err, out)
-		}
-		files, err := p.lambdaFiles()
-		if err != nil {
-			return nil, err
-		}
+	add := func(p *project, files []string) error {
 		for _, file := range files {
 			found, err := mutants(p, file)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, m := range found {
 				if !seen[m.String()] && strings.Contains(m.String(), only) {
@@ -134,6 +136,32 @@ func emit(repository, dir, only string) ([]mutant, error) {
 					all = append(all, m)
 				}
 			}
+		}
+		return nil
+	}
+	for i, answers := range answers {
+		p := &project{answers: answers, dir: filepath.Join(dir, fmt.Sprintf("project-%d", i))}
+		args := append([]string{"new", "mutants", "--no-input", "--dir", p.dir}, strings.Fields(answers)...)
+		if out, err := exec.Command(rotasmith, args...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("rotasmith new %s: %w\n%s", answers, err, out)
+		}
+		files, err := p.lambdaFiles()
+		if err == nil {
+			err = add(p, files)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	p := &project{answers: "the repository itself", dir: repository, depend: make(map[string][]string)}
+	for _, folder := range merging {
+		p.depend[folder] = []string{folder}
+		files, err := p.listFiles("-f", `{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}`, folder)
+		if err == nil {
+			err = add(p, files)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

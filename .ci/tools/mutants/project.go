@@ -16,7 +16,7 @@ import (
 // patience is the time that the tests of one mutant have. A fault that makes them hang is noticed.
 const patience = 3 * time.Minute
 
-// project is an emitted project.
+// project is an emitted project, or the repository.
 type project struct {
 	answers string // its command line
 	dir     string
@@ -34,9 +34,9 @@ func (p *project) list(args ...string) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' }), nil
 }
 
-// lambdaFiles returns the Go files, relative to the project, from which the function is built.
-func (p *project) lambdaFiles() ([]string, error) {
-	paths, err := p.list("-deps", "-f", `{{if .Module}}{{if .Module.Main}}{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`, ".")
+// listFiles returns the files, relative to the project, that go list prints.
+func (p *project) listFiles(args ...string) ([]string, error) {
+	paths, err := p.list(args...)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,11 @@ func (p *project) lambdaFiles() ([]string, error) {
 		}
 	}
 	return paths, nil
+}
+
+// lambdaFiles returns the Go files from which the function is built.
+func (p *project) lambdaFiles() ([]string, error) {
+	return p.listFiles("-deps", "-f", `{{if .Module}}{{if .Module.Main}}{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`, ".")
 }
 
 // dependents returns the folders whose tests are built with the code of a folder, beginning with itself.
@@ -100,7 +105,7 @@ func (p *project) test(overlay string, folders []string, flags ...string) (faile
 		return "", err
 	}
 	for line := range strings.Lines(string(out)) {
-		if text := strings.TrimSpace(line); strings.HasPrefix(text, "--- FAIL") || strings.HasPrefix(text, "panic:") {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "--- FAIL") || strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:") {
 			failed = strings.TrimPrefix(text, "--- FAIL: ")
 			if strings.Contains(failed, "/") {
 				break // the subtest tells more than the test

@@ -83,7 +83,7 @@ func (d *deployment) connect(ctx context.Context) error {
 	return err
 }
 
-// each calls f for the secret that is meant, or for every secret. One that fails does not keep the others from it.
+// each calls f for the secret that is meant, or for every secret. It goes on after one that fails.
 func (d *deployment) each(ctx context.Context, f func(ctx context.Context, key string) error) error {
 	keys := d.keys()
 	if d.key != "" {

@@ -75,7 +75,7 @@ func (s *keys) Set(ctx context.Context, r *rotation.Rotation) error {
 	if err != nil {
 		return err
 	}
-	former, next := key(current.Value), key(pending.Value)
+	previous, next := key(current.Value), key(pending.Value)
 	switch {
 	case s.logs:
 		r.Log.InfoContext(ctx, "setting", "key", next)
@@ -85,7 +85,7 @@ func (s *keys) Set(ctx context.Context, r *rotation.Rotation) error {
 	err = s.api.change(s.p, func(keys []string) []string {
 		switch {
 		case s.overwrites:
-			return []string{former, next}
+			return []string{previous, next}
 		case s.revokesEarly:
 			return []string{next}
 		default:
@@ -218,8 +218,8 @@ func frozen(t *testing.T, subject func(*World) Subject) error {
 	return nil
 }
 
-// What a subject finds left behind is found, too: after the recovery, and after one
-// more rotation.
+// Prove also reports remains that the subject finds: after the recovery, and after
+// one more rotation.
 func TestProveAsksTheSubject(t *testing.T) {
 	left := errors.New("something is left behind")
 	for name, edit := range map[string]func(*Subject){

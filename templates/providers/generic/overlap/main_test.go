@@ -36,12 +36,12 @@ func TestProof(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Prove(t) })
 }
 
-// C7, K7: whatever the API answers is told by its code.
+// C7, K7: each answer of the API has its code.
 func TestAnswers(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Answers(t) })
 }
 
-// K3, K7: at the API's limit the former key makes room, and a key that works only
+// K3, K7: at the API's limit the previous key makes room, and a key that works only
 // after a while is waited for.
 func TestLimits(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) {

@@ -32,15 +32,15 @@ func strategy(client apihttp.Client, clientAuth string) rotation.Strategy {
 // and none of another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Okta answers is told by its code. There is room enough: without,
-// one that is said to be gone and is not shows as a quota that is full.
+// C7, K7: each answer of Okta has its code. There is room enough: without, one that
+// is said to be gone and is not shows as a quota that is full.
 func TestAnswers(t *testing.T) {
 	wire := wire
 	wire.Ledger = nil
 	wire.Answers(t)
 }
 
-// K3, K7: the former client secret makes room, however the client authenticates, and
+// K3, K7: the previous client secret makes room, however the client authenticates, and
 // one that works only after a while is waited for.
 func TestRotations(t *testing.T) {
 	for _, clientAuth := range []string{okta.AuthBasic, okta.AuthPost} {

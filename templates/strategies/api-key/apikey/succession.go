@@ -35,15 +35,15 @@ func Replaced(v rotation.Version) string {
 // Succession returns those of versions that were AWSCURRENT when a rotation began and
 // were replaced by it, back from current, newest first (K8). It ends at a key that a
 // person put there.
-func Succession(current rotation.Version, versions []rotation.Version) (former []rotation.Version) {
+func Succession(current rotation.Version, versions []rotation.Version) (previous []rotation.Version) {
 	for {
 		id := replaced(current, versions)
 		i := slices.IndexFunc(versions, func(v rotation.Version) bool { return v.ID == id })
-		if i < 0 || slices.ContainsFunc(former, func(v rotation.Version) bool { return v.ID == id }) {
-			return former
+		if i < 0 || slices.ContainsFunc(previous, func(v rotation.Version) bool { return v.ID == id }) {
+			return previous
 		}
 		current = versions[i]
-		former = append(former, current)
+		previous = append(previous, current)
 	}
 }
 

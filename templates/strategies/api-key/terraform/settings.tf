@@ -11,7 +11,7 @@ variable "secrets" {
   }))
 }
 
-# What the function and the first values need to know. account and admin_secret_arn of a secret only make the document
+# Settings of the function and of the first values. account and admin_secret_arn of a secret only make the document
 # that "make seed" stores: from then on the secret is what counts, and a change of them here does not reach it.
 
 locals {

@@ -1,6 +1,6 @@
 locals {
   mode_settings = {}
 
-  # To find the keys of former versions.
+  # To find the keys of previous versions.
   mode_actions = ["secretsmanager:ListSecretVersionIds"]
 }

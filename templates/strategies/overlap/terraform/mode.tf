@@ -1,5 +1,5 @@
 variable "overlap" {
-  description = "How long the former key lives on: until the next-rotation, or not at all, immediate, for a key that is compromised."
+  description = "How long the previous key lives on: until the next-rotation, or not at all, immediate, for a key that is compromised."
   type        = string
   default     = "next-rotation"
 
@@ -12,6 +12,6 @@ variable "overlap" {
 locals {
   mode_settings = { OVERLAP = var.overlap }
 
-  # To find the keys of former versions.
+  # To find the keys of previous versions.
   mode_actions = ["secretsmanager:ListSecretVersionIds"]
 }

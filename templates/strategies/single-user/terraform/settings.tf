@@ -16,7 +16,7 @@ variable "secrets" {
 }
 
 variable "change_as" {
-  description = "Who changes the password: self, the user itself, or admin, the administrator of admin_secret_arn."
+  description = "User that changes the password: self, the user itself, or admin, the administrator of admin_secret_arn."
   type        = string
 
   validation {
@@ -50,7 +50,7 @@ locals {
     ]...)
   }
 
-  # To find the former versions.
+  # To find the previous versions.
   secret_actions = ["secretsmanager:ListSecretVersionIds"]
 
   admin_acts   = var.change_as == "admin"
@@ -58,7 +58,7 @@ locals {
 }
 
 output "change_as" {
-  description = "Who changes the password."
+  description = "User that changes the password."
   value       = var.change_as
 
   precondition {

@@ -172,7 +172,7 @@ func TestDigest(t *testing.T) {
 				t.Errorf("the new password: %v", err)
 			}
 			if err := target.Prove(t.Context(), account); rotation.CodeOf(err) != rotation.CodeAuthRejected {
-				t.Errorf("the former password: got %v, want %q", err, rotation.CodeAuthRejected)
+				t.Errorf("the previous password: got %v, want %q", err, rotation.CodeAuthRejected)
 			}
 			if sha := s.md5 == ""; sha != strings.HasPrefix(name, "SHA") {
 				t.Error("the user has another kind of digest now")

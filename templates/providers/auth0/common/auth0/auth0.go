@@ -1,10 +1,10 @@
 // Package auth0 replaces and proves the client secret of an Auth0 application.
 //
-// An application has one client secret, and the former one ends when it is replaced.
+// An application has one client secret, and the previous one ends when it is replaced.
 // It is made here and not by Auth0 (POST .../rotate-secret), so it can be stored
 // before it is in force.
 //
-// What Auth0 documents of it:
+// From Auth0's documentation:
 //   - https://auth0.com/docs/api/management/v2/clients/patch-clients-by-id
 //     (client_secret is updated with the scopes update:clients and
 //     update:client_keys; how long it may be is not said. One that Auth0 makes has 64

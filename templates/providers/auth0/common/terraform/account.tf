@@ -9,7 +9,7 @@ variable "auth0_domain" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["audience"]
   provider_settings = { API_BASE_URL = "https://${var.auth0_domain}" }
 }

@@ -2,10 +2,10 @@
 //
 // The function's own role does it: there is no admin secret. Access keys bear no name,
 // so those of the user must all belong to this one rotation. A user has two at the
-// most, whether they are active or not: at the beginning of a rotation the former one
+// most, whether they are active or not: at the beginning of a rotation the previous one
 // goes.
 //
-// What AWS documents of it:
+// From AWS's documentation:
 //   - https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html (the
 //     answer has the secret access key, no other does; LimitExceeded), with
 //     API_ListAccessKeys.html, API_UpdateAccessKey.html, API_DeleteAccessKey.html

@@ -1,5 +1,5 @@
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["account_id"]
   provider_settings = {}
 }

@@ -22,7 +22,7 @@ variable "github_ssh_host_key" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys = ["repository"]
   provider_settings = merge(
     { API_BASE_URL = var.github_api_url, SSH_ADDRESS = var.github_ssh_address },

@@ -21,7 +21,7 @@ variable "api_base_url" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = []
   provider_settings = { for name, value in { READS = join(",", var.reads), API_BASE_URL = var.api_base_url } : name => value if value != null }
 }

@@ -3,10 +3,10 @@
 //
 // A token is made with the scopes, the role and the description of the one before,
 // so anyone who changes what it may do makes a token at GitLab and puts it into the
-// secret. Tokens are not rotated (POST .../rotate): that ends the former one at once,
+// secret. Tokens are not rotated (POST .../rotate): that ends the previous one at once,
 // and when it is tried again with that one, the new one as well.
 //
-// What GitLab documents of it:
+// From GitLab's documentation:
 //   - https://docs.gitlab.com/api/group_access_tokens/ and
 //     https://docs.gitlab.com/api/project_access_tokens/ (list, get, create, revoke;
 //     the answer to create has the token, no other does)
@@ -58,7 +58,7 @@ const pageSize = 100
 
 // Config is what the provider is told by the function's environment.
 type Config struct {
-	Lifetime time.Duration // of a token; GitLab sets a limit, 365 days if nobody changes it
+	Lifetime time.Duration // of a token; GitLab sets a limit, 365 days by default
 	Now      func() time.Time
 }
 
@@ -81,7 +81,7 @@ type token struct {
 	Active  bool               `json:"active,omitempty"`
 	Token   rotation.Sensitive `json:"token,omitzero"`
 
-	// What is said when it is made.
+	// Set by the request that makes it.
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitempty"`
 	Scopes      []string `json:"scopes"`
@@ -160,11 +160,11 @@ func (p *Provider) Create(ctx context.Context, account apikey.Account, name apik
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	former, err := apikey.Text(account.Secret, apikey.KeyID)
+	previous, err := apikey.Text(account.Secret, apikey.KeyID)
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	present, err := p.get(ctx, account, o, former.Reveal())
+	present, err := p.get(ctx, account, o, previous.Reveal())
 	if err != nil {
 		return rotation.Value{}, err
 	}

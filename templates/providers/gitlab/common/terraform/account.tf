@@ -16,7 +16,7 @@ variable "token_lifetime" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["owner"]
   provider_settings = { API_BASE_URL = "${var.gitlab_url}/api/v4", TOKEN_LIFETIME = var.token_lifetime }
 }

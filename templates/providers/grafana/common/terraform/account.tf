@@ -15,7 +15,7 @@ variable "token_lifetime" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["service_account_id"]
   provider_settings = { API_BASE_URL = var.grafana_url, TOKEN_LIFETIME = var.token_lifetime }
 }

@@ -20,7 +20,7 @@ variable "client_auth" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["app_id", "client_id"]
   provider_settings = { API_BASE_URL = var.okta_url, CLIENT_AUTH = var.client_auth }
 }

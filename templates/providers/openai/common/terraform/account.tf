@@ -22,7 +22,7 @@ variable "openai_url" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys = ["project_id", "service_account_id"]
   provider_settings = {
     API_BASE_URL = var.openai_url

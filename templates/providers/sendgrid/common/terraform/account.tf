@@ -5,7 +5,7 @@ variable "eu" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = []
   provider_settings = { for url in ["https://api.eu.sendgrid.com"] : "API_BASE_URL" => url if var.eu }
 }

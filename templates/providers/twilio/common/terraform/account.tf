@@ -1,5 +1,5 @@
 variable "verify_path" {
-  description = "What a key is proven with: the path at api.twilio.com of a list that it may read. Restricted keys need one that their policy names."
+  description = "List that proves a key: its path at api.twilio.com. Restricted keys need one that their policy names."
   type        = string
   default     = "/2010-04-01/Accounts/{account_sid}/Usage/Records.json"
 
@@ -10,7 +10,7 @@ variable "verify_path" {
 }
 
 locals {
-  # What the account of each secret in var.secrets has to say, and what else the function's environment has.
+  # Keys of each account in var.secrets, and further settings of the function's environment.
   account_keys      = ["account_sid"]
   provider_settings = { VERIFY_PATH = var.verify_path }
 }

@@ -123,7 +123,7 @@ func (wire Wire) Rotate(t *testing.T, n int) {
 	}
 }
 
-// Full rotates with room for two keys: the former one makes room for the next .
+// Full rotates with room for two keys: the previous one makes room for the next .
 func (wire Wire) Full(t *testing.T) {
 	t.Helper()
 	wire.Ledger = func(l *Ledger) { l.Room = 2 }
@@ -158,7 +158,7 @@ func (wire Wire) Answers(t *testing.T) {
 					s, ledger = wire.Subject(w, broken)
 					return s
 				})
-				rotate(t, w, 1) // so that there is a former key as well
+				rotate(t, w, 1) // so that there is a previous key as well
 				broken.on = true
 				err := attempt(t, w, 1)
 				if err != nil {

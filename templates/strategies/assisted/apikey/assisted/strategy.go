@@ -29,7 +29,7 @@ const KeySupplied = "supplied"
 type Provider interface{ apikey.Verifier }
 
 // A Revoker is a [Provider] that lets a key be revoked. Where there is none, a
-// person is asked to, as long as a former key works.
+// person is asked to, as long as a previous key works.
 type Revoker interface {
 	// Revoke ends the key of account's secret, which has just worked. One that has
 	// ended meanwhile is no error.
@@ -43,11 +43,11 @@ type Dater interface {
 }
 
 const (
-	// formerKeys is how many former keys are looked after: what failed once, the next
+	// previousKeys is how many previous keys are looked after: what failed once, the next
 	// rotation tries again.
-	formerKeys = 3
-	// formerVersions is among how many versions without a label they are looked for.
-	formerVersions = 10
+	previousKeys = 3
+	// previousVersions is among how many versions without a label they are looked for.
+	previousVersions = 10
 )
 
 // Strategy is a [rotation.Strategy].
@@ -64,11 +64,11 @@ func New(provider Provider) *Strategy { return &Strategy{provider} }
 // Credential is the provider's, and the record of the rotation.
 func (s *Strategy) Credential() []string { return append(s.provider.Credential(), apikey.KeyRotation) }
 
-// Overlaps is true: the former key lives on until the next rotation.
+// Overlaps is true: the previous key lives on until the next rotation.
 func (*Strategy) Overlaps() bool { return true }
 
 // Next takes the supplied key over. Nothing else of the supplied version counts,
-// and a key that will not do is refused before it is anybody's pending one.
+// and a key that will not do is refused before it is stored as AWSPENDING.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	next, err := s.supplied(ctx, r, current)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Strategy) dated(ctx context.Context, r *rotation.Rotation, value rotati
 	if err != nil {
 		return rotation.Value{}, err
 	}
-	text := "" // also in place of the former key's
+	text := "" // also in place of the previous key's
 	if !end.IsZero() {
 		text = end.UTC().Format(time.RFC3339)
 	}
@@ -141,7 +141,8 @@ func (s *Strategy) dated(ctx context.Context, r *rotation.Rotation, value rotati
 	return value, apikey.Outlasts(value, r.Now(), r.Due())
 }
 
-// refuse gives up a rotation whose key will never do. What may pass is tried again.
+// refuse gives up a rotation whose key will never do. Other errors may pass, and the
+// step is tried again.
 func (s *Strategy) refuse(ctx context.Context, r *rotation.Rotation, err error) error {
 	final := []rotation.Code{
 		rotation.CodeAwaitingOperator, rotation.CodeSameValue, rotation.CodeBadSecret,
@@ -225,7 +226,7 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 		}
 	}
 	if err := s.retire(ctx, r, labelled); err != nil {
-		return rotation.Errorf(rotation.CodeUnrevoked, "a former key is not revoked: %s", rotation.Within("revoking", err)).Because(err)
+		return rotation.Errorf(rotation.CodeUnrevoked, "a previous key is not revoked: %s", rotation.Within("revoking", err)).Because(err)
 	}
 	return nil
 }
@@ -236,11 +237,11 @@ func (s *Strategy) CleanUp(ctx context.Context, r *rotation.Rotation) error {
 // another owner.
 func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled map[string]rotation.Version) error {
 	named := slices.Collect(maps.Values(labelled))
-	former, err := r.Deprecated(ctx, formerVersions, func(v rotation.Value) bool { return !isSupply(v) && !s.named(named, v) })
+	previous, err := r.Deprecated(ctx, previousVersions, func(v rotation.Value) bool { return !isSupply(v) && !s.named(named, v) })
 	if err != nil {
 		return err
 	}
-	replaced := apikey.Succession(labelled[rotation.StageCurrent], append(named, former...))
+	replaced := apikey.Succession(labelled[rotation.StageCurrent], append(named, previous...))
 	replaced = slices.DeleteFunc(replaced, func(v rotation.Version) bool { return s.named(named, v.Value) })
 	if len(replaced) == 0 {
 		return nil
@@ -249,7 +250,7 @@ func (s *Strategy) retire(ctx context.Context, r *rotation.Rotation, labelled ma
 		return err
 	}
 	var errs []error
-	for _, version := range replaced[:min(formerKeys, len(replaced))] {
+	for _, version := range replaced[:min(previousKeys, len(replaced))] {
 		errs = append(errs, rotation.Within("version "+version.ID, s.end(ctx, r, version.Value)))
 	}
 	return errors.Join(errs...)
@@ -260,7 +261,7 @@ func (s *Strategy) named(versions []rotation.Version, value rotation.Value) bool
 	return slices.ContainsFunc(versions, func(v rotation.Version) bool { return s.sameKey(v.Value, value) })
 }
 
-// end revokes a former key that works, or finds out whether a person has.
+// end revokes a previous key that works, or finds out whether a person has.
 func (s *Strategy) end(ctx context.Context, r *rotation.Rotation, value rotation.Value) error {
 	labelled, err := r.Labelled(ctx) // again, just before
 	if err != nil || s.named(slices.Collect(maps.Values(labelled)), value) {

@@ -1,13 +1,13 @@
 // Package overlap rotates an API key at a provider where several keys can live
 // side by side: it makes a second one, proves it, makes it AWSCURRENT, and
-// revokes the key of two generations ago. Anyone who still holds the former key goes
+// revokes the key of two generations ago. Anyone who still holds the previous key goes
 // on working until the next rotation.
 //
-// Two things are never to happen: that a key is revoked which someone may use,
-// and that a key lives on of which no one knows. The first is why the labels are
-// read again before each revocation. The second is why keys bear a label that
-// says which rotation of which secret made them: the version that
-// the token names is the record that a key may exist, before it does.
+// Two things must never happen: that a key is revoked which an application may use,
+// and that a key lives on that no version names. The first is why the labels are read
+// again before each revocation. The second is why keys bear a label that says which
+// rotation of which secret made them: the version that the token names is the record
+// that a key may exist, before it does.
 package overlap
 
 import (
@@ -48,19 +48,19 @@ type Chooser interface {
 // it made then, even if that was revoked since.
 type Replayer interface{ Replays() bool }
 
-// Unlabelled is a [Provider] whose keys bear no label of ours. What it lists must
-// belong to this secret alone: a key that no version names and that is younger
-// than AWSPREVIOUS's, or AWSCURRENT's, is taken for one that a rotation made and
-// did not store.
+// Unlabelled is a [Provider] whose keys bear no label of ours. The keys that it lists
+// must belong to this secret alone: a key that no version names and that is younger
+// than AWSPREVIOUS's, or AWSCURRENT's, is taken for one that a rotation made and did
+// not store.
 type Unlabelled interface{ Unlabelled() bool }
 
 const (
 	// sweepAge is how old a key has to be that another rotation made and no
 	// label names: an invocation that could still store it has ended by then.
 	sweepAge = 15 * time.Minute
-	// formerVersions is among how many versions without a label the key of two
+	// previousVersions is among how many versions without a label the key of two
 	// generations ago is looked for, if it bears no label of ours.
-	formerVersions = 10
+	previousVersions = 10
 	// tries is how often room for a key is made, and how often a key is made
 	// that turns out to be revoked, before that counts.
 	tries = 3
@@ -71,7 +71,7 @@ const (
 
 // Config is what the strategy is told by the function's environment.
 type Config struct {
-	// Immediate revokes the former key as soon as it is AWSPREVIOUS: for a key
+	// Immediate revokes the previous key as soon as it is AWSPREVIOUS: for a key
 	// that is compromised.
 	Immediate bool
 }
@@ -101,7 +101,7 @@ func New(provider Provider, config Config) *Strategy { return &Strategy{provider
 // Credential is the provider's, and the record of the rotation.
 func (s *Strategy) Credential() []string { return append(s.provider.Credential(), apikey.KeyRotation) }
 
-// Overlaps is true unless the former key is not to live on.
+// Overlaps is true unless the previous key is not to live on.
 func (s *Strategy) Overlaps() bool { return !s.config.Immediate }
 
 // Next makes a key, and records that its version follows AWSCURRENT's (K8).

@@ -79,13 +79,13 @@ func (s *Strategy) revoke(ctx context.Context, r *rotation.Rotation, account api
 	return revoked, nil
 }
 
-// tellOthers says which keys live on that former versions name and that are none of the
+// tellOthers says which keys live on that previous versions name and that are none of the
 // secret's as far as its rotations know.
 func tellOthers(ctx context.Context, r *rotation.Rotation, keys []claimed, labelled map[string]rotation.Version) {
 	for _, key := range keys {
 		held := slices.ContainsFunc(slices.Collect(maps.Values(labelled)), func(v rotation.Version) bool { return apikey.ID(v.Value) == key.ID })
 		if key.claim == foreign && !held {
-			r.Log.WarnContext(ctx, "a key that a former version names is left alone: no rotation of this secret made or replaced it", "key", key.ID, "label", key.Label)
+			r.Log.WarnContext(ctx, "a key that a previous version names is left alone: no rotation of this secret made or replaced it", "key", key.ID, "label", key.Label)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func (s *Strategy) history(ctx context.Context, r *rotation.Rotation) (h history
 	if h.labelled, err = r.Labelled(ctx); err != nil {
 		return h, err
 	}
-	versions, err := r.Deprecated(ctx, formerVersions, func(v rotation.Value) bool { return apikey.ID(v) != "" })
+	versions, err := r.Deprecated(ctx, previousVersions, func(v rotation.Value) bool { return apikey.ID(v) != "" })
 	if err != nil {
 		return h, err
 	}

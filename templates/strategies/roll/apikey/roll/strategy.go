@@ -1,8 +1,8 @@
 // Package roll rotates an API key where the provider keeps one and replaces it
-// itself. The former key ends when the new one is made, before anybody can have
-// stored that: this is weaker than changing a password, whose new value is known
-// beforehand. So the key is made, stored, proven and promoted in one invocation,
-// and whatever comes in between, the next try makes another.
+// itself. The previous key ends when the new one is made, before the function can
+// have stored that: this is weaker than changing a password, whose new value is known
+// beforehand. So the key is made, stored, proven and promoted in one invocation, and
+// if that is interrupted, the next try makes another.
 //
 // It takes an admin credential that is not the key: with a key that has just
 // ended no one could ask for a new one.
@@ -23,13 +23,13 @@ type Provider interface {
 	apikey.AdminTrier
 	// Roll replaces the key, with the admin's credential, and returns account's
 	// secret with the new one, also if it returns an error because of what else the
-	// answer lacks: the former key has ended. It calls once: a repetition would come
+	// answer lacks: the previous key has ended. It calls once: a repetition would come
 	// later than the look at the labels before it, and end a faster delivery's key.
 	Roll(ctx context.Context, account apikey.Account) (rotation.Value, error)
 }
 
 // A Chooser is a [Provider] that takes a key which is made here (K0). Roll then calls
-// no one, so the new key is stored before the former one ends.
+// no one, so the new key is stored before the previous one ends.
 type Chooser interface {
 	// Register makes value's key the only one. One that is it already is no error.
 	Register(ctx context.Context, account apikey.Account, value rotation.Value) error
@@ -55,7 +55,7 @@ func New(provider Provider) *Strategy { return &Strategy{provider: provider} }
 // Credential is the provider's.
 func (s *Strategy) Credential() []string { return s.provider.Credential() }
 
-// Overlaps is false: the former key ends with the rotation.
+// Overlaps is false: the previous key ends with the rotation.
 func (*Strategy) Overlaps() bool { return false }
 
 // Next replaces the key. AWSCURRENT's has ended then, unless the key is made here.
@@ -126,7 +126,7 @@ func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.
 	case chosen && ok:
 		return s.replace(ctx, r, chooser)
 	case chosen:
-		return nil // nobody has heard of it
+		return nil // the provider has not seen it
 	case !ok:
 		return s.lost(ctx, r)
 	}

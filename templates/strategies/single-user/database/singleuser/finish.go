@@ -53,6 +53,9 @@ func (s *Strategy) Finish(ctx context.Context, r *rotation.Rotation) error {
 
 // apply changes the password, proves it and moves AWSCURRENT.
 func (s *Strategy) apply(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, pending database.Account) error {
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
 	failure := session.Change(ctx, pending.User, pending.Password)
 	if failure != nil && !unanswered(failure) {
 		return s.dropRefused(ctx, r, found, failure)
@@ -85,8 +88,8 @@ func unanswered(err error) bool {
 // provePause is the time between two log-ins that the server has no verdict on.
 const provePause = 250 * time.Millisecond
 
-// keep returns what keeps a session, which may have to undo the change, from ending
-// because it stands still: it claims user again.
+// keep returns a function that claims user again, so that the server does not end
+// the idle session: it may have to undo the change.
 func keep(ctx context.Context, session database.Session, user string) func() {
 	return func() {
 		ctx, cancel := context.WithTimeout(ctx, closingTime)
@@ -95,9 +98,9 @@ func keep(ctx context.Context, session database.Session, user string) func() {
 	}
 }
 
-// prove logs in until the server has given a verdict on the password or the time
-// is up. Anything else that it may say can pass. meanwhile is done as long as it
-// says something.
+// prove logs in until the server accepts or refuses the password, or the time is
+// up: any other error may pass. It calls meanwhile after each such answer of the
+// server.
 func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, account database.Account, meanwhile func()) error {
 	for {
 		err := s.logsIn(ctx, account)
@@ -154,16 +157,16 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	if err := s.putBack(ctx, r, session, found.account); err != nil {
 		return err
 	}
-	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the former one is back and works")
+	refusal := rotation.Errorf(rotation.CodeRolledBack, "the server took the new password and then refused it: the previous one is back and works")
 	if found.isCurrent {
 		return r.GiveUp(ctx, refusal)
 	}
 	return refusal
 }
 
-// retreat makes AWSCURRENT's password the user's again where the rotation cannot go
-// on, so that applications work meanwhile. It does nothing
-// unless it is certain which version AWSCURRENT is and stays on.
+// retreat sets AWSCURRENT's password again if the rotation cannot go on, so that
+// applications work meanwhile. It does nothing unless it is certain which version
+// AWSCURRENT is on and stays on.
 func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, why error) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
@@ -190,18 +193,18 @@ func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *can
 	return why
 }
 
-// putBack sets the former password on the connection that made the change, and
+// putBack sets the previous password on the connection that made the change, and
 // proves it. Nothing else than that log-in decides whether it is back.
-func (s *Strategy) putBack(ctx context.Context, r *rotation.Rotation, session database.Session, former database.Account) error {
-	if former.Password.IsZero() {
-		return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password is not known and cannot be put back")
+func (s *Strategy) putBack(ctx context.Context, r *rotation.Rotation, session database.Session, previous database.Account) error {
+	if previous.Password.IsZero() {
+		return rotation.Errorf(rotation.CodeOutcomeUnknown, "the previous password is not known and cannot be put back")
 	}
-	err := session.Change(ctx, former.User, former.Password)
+	err := session.Change(ctx, previous.User, previous.Password)
 	if err == nil {
-		err = s.prove(ctx, r, former, func() {})
+		err = s.prove(ctx, r, previous, func() {})
 	}
 	if err == nil {
 		return nil
 	}
-	return rotation.Errorf(rotation.CodeOutcomeUnknown, "the former password could not be put back: %s", rotation.CodeOf(err)).Because(err)
+	return rotation.Errorf(rotation.CodeOutcomeUnknown, "the previous password could not be put back: %s", rotation.CodeOf(err)).Because(err)
 }

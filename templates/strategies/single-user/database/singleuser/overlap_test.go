@@ -92,7 +92,7 @@ func TestFallsBackInTheOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newTwoRig(t, self, two)
-			r.wantOutcome(r.deliver(rotation.StepSet), "", "current", "orders try orders")
+			r.wantOutcome(r.deliver(rotation.StepSet), "", "current current", "orders try orders")
 			r.wantOutcome(r.deliver(rotation.StepFinish), "", "current pending", "orders change orders")
 			r.wantLabels("pending", "")
 			said := r.Output()
@@ -188,7 +188,7 @@ func TestOverlapAndNoLabel(t *testing.T) {
 	}
 }
 
-// C14: the former password is promised to live on, and the promise is kept from
+// C14: the previous password is promised to live on, and the promise is kept from
 // being broken by the next rotation.
 func TestOverlapsWithTheNext(t *testing.T) {
 	r := newTwoRig(t, self, twoPasswords{})

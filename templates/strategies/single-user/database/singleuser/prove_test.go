@@ -180,7 +180,7 @@ func TestUserLimit(t *testing.T) {
 	for name, limits := range map[string]databasetest.Limits{
 		"one connection":     {Connections: 1},
 		"all but one in use": {Connections: 5},
-		"the last log-in":    {Logins: 3}, // setSecret, testSecret, finishSecret
+		"the last log-in":    {Logins: 4}, // setSecret twice, testSecret, finishSecret
 	} {
 		for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
@@ -233,13 +233,30 @@ func TestServerFull(t *testing.T) {
 	r.must(r.steps(whole...))
 }
 
-// C20, S1: a server that locks a user at the first wrong password gets none in a
-// rotation that nothing disturbs.
+// C20: nothing is begun where the server has no room for the log-in that proves the
+// new password beside the session that changes it.
+func TestNoRoomForTheProof(t *testing.T) {
+	for mode, sessions := range map[string]int{"self": 1, "admin": 2} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, configs[mode], "current", nil)
+			r.server.LimitAll(databasetest.Limits{Connections: sessions})
+			if got := rotation.CodeOf(r.deliver(rotation.StepSet)); got != rotation.CodeServerFull {
+				t.Errorf("ended with code %q", got)
+			}
+			r.server.LimitAll(databasetest.Limits{Connections: sessions + 1})
+			r.must(r.steps(whole...))
+			r.must(r.Settled(r.token))
+		})
+	}
+}
+
+// C20, S1: a user whose second wrong password locks it gets none in a rotation that
+// nothing disturbs.
 func TestNoWrongPassword(t *testing.T) {
 	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, config, "current", nil)
-			r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0)
+			r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0)
 			r.must(r.steps(whole...))
 			r.must(r.Settled(r.token))
 			for _, login := range r.server.Logins() {
@@ -249,6 +266,27 @@ func TestNoWrongPassword(t *testing.T) {
 			}
 			r.wantNext()
 		})
+	}
+}
+
+// C20, S1: a user whom one wrong password locks keeps its password where the server
+// knows one at a time: between the change and the label any client's log-in would
+// lock it, and after a kill the next delivery's.
+func TestLockedByOneWrongPassword(t *testing.T) {
+	for mode, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
+		for _, step := range []string{rotation.StepSet, rotation.StepFinish} {
+			t.Run(mode+"/"+step, func(t *testing.T) {
+				r := newRig(t, config, "current", nil)
+				r.server.Limit(user, databasetest.Limits{WrongPasswords: 1}, 0)
+				if got := rotation.CodeOf(r.deliver(step)); got != rotation.CodeLocked {
+					t.Errorf("ended with code %q", got)
+				}
+				r.wantServer("current")
+				r.server.Limit(user, databasetest.Limits{WrongPasswords: 2}, 0)
+				r.must(r.steps(whole...))
+				r.must(r.Settled(r.token))
+			})
+		}
 	}
 }
 
@@ -278,8 +316,8 @@ func TestGapUsesItsTime(t *testing.T) {
 	}
 }
 
-// C23: what does not pass is undone before the time is up, on the session that is
-// still open, and AWSCURRENT works.
+// C23: a change that does not work is undone before the time is up, on the session
+// that is still open, and AWSCURRENT works.
 func TestGapEnds(t *testing.T) {
 	r := newRig(t, self, "current", nil)
 	r.inGap(func(r *rig) { r.server.LimitAll(databasetest.Limits{Connections: 1}) })
@@ -406,8 +444,8 @@ func TestCreateNeedsTheAdmin(t *testing.T) {
 	r.wantNext()
 }
 
-// C25: what RUNBOOK.md says about a code helps: the same rotation goes through, or
-// the next one where the entry says that this one is given up.
+// C25: the cure that RUNBOOK.md has for a code helps: the same rotation goes
+// through, or the next one where the entry says that this one is given up.
 func TestAdvice(t *testing.T) {
 	nothing := func(*rig) {}
 	byHand := func(r *rig) { r.server.SetPassword(user, "current") }

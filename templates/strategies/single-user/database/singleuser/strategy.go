@@ -1,23 +1,23 @@
 // Package singleuser rotates the password of one database user.
 //
 // Where the server lets a user have two passwords, setSecret adds the pending
-// one to AWSCURRENT's, and the former goes with the next rotation: AWSCURRENT
+// one to AWSCURRENT's, and the previous goes with the next rotation: AWSCURRENT
 // logs in at every moment ([Overlapper]).
 //
 // Everywhere else it applies late. Nothing before finishSecret changes the
 // server: setSecret proves that AWSCURRENT logs in and that the server would take
 // the change. finishSecret logs in with AWSCURRENT, changes the password, logs in
-// with the new one and moves AWSCURRENT, all in one invocation. So applications
-// meet a refused log-in for the time of one log-in and one call to Secrets Manager,
-// whatever the service pauses between its steps, and a rotation that is given up
+// with the new one and moves AWSCURRENT, all in one invocation. So applications meet
+// a refused log-in for the time of one log-in and one call to Secrets Manager,
+// however long the service pauses between its steps, and a rotation that is given up
 // before its last step has done no harm.
 //
-// Between the change and the label, whatever gives no verdict is tried again until
-// the invocation's time is up: a server that is full or restarts, a Secrets Manager
-// that does not answer. Then AWSCURRENT's password is put back on the session that
-// is still open, but only if it is certain that the label has not moved and will
-// not move. Where that is not certain nothing is undone, and the next delivery
-// finds the pending password in force and completes the rotation.
+// After the change, the strategy tries again until the invocation's time is up if the
+// server is full or restarts, or if Secrets Manager does not answer. Then
+// AWSCURRENT's password is put back on the session that is still open, but only if it
+// is certain that the label has not moved and will not move. Where that is not
+// certain nothing is undone, and the next delivery finds the pending password in
+// force and completes the rotation.
 package singleuser
 
 import (
@@ -47,8 +47,9 @@ type Target interface {
 // passwords.
 type Locking interface {
 	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
-	// session's user. After a rotation that was killed in finishSecret the next
-	// delivery needs one: AWSCURRENT is refused before AWSPENDING logs in.
+	// session's user. After the change and before AWSCURRENT moves, the log-in of a
+	// client would lock the user; so would that of the next delivery if this one is
+	// killed, since it tries AWSCURRENT first.
 	SurvivesRefusal(ctx context.Context) error
 }
 
@@ -101,15 +102,15 @@ func New(target Target, config Config) (*Strategy, error) {
 // Credential is the password alone.
 func (*Strategy) Credential() []string { return []string{database.KeyPassword} }
 
-// Overlaps reports whether the former password lives on until the next rotation.
+// Overlaps reports whether the previous password lives on until the next rotation.
 // Elsewhere it ends with this one.
 func (s *Strategy) Overlaps() bool {
 	target, ok := s.target.(Overlapping)
 	return ok && target.Overlaps(s.config.AsAdmin)
 }
 
-// Next is AWSCURRENT with a new password. It first checks
-// all that setSecret will need of AWSCURRENT: a stored value keeps its faults.
+// Next is AWSCURRENT with a new password. It first checks all that setSecret will
+// need of AWSCURRENT, since a value cannot be corrected once it is stored.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.account(current)
 	if err == nil {
@@ -158,6 +159,14 @@ func (s *Strategy) Set(ctx context.Context, r *rotation.Rotation) error {
 			return err
 		}
 		if done, err := s.overlap(ctx, r, own, session, found.account, pending.Writer()); done || err != nil {
+			return err
+		}
+	}
+	if err := found.survivesRefusal(ctx); err != nil {
+		return err
+	}
+	if found.isCurrent && found.session != nil { // finishSecret needs room for one log-in more
+		if err := s.logsIn(ctx, found.account); err != nil {
 			return err
 		}
 	}
@@ -221,11 +230,11 @@ func (s *Strategy) Preflight(ctx context.Context, r *rotation.Rotation, current 
 	if err != nil {
 		return checks
 	}
-	if own, ok := session.(Locking); ok {
-		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", own.SurvivesRefusal(ctx)))
-	}
-	found := &candidate{account: account.Writer(), session: session}
+	found := &candidate{account: account.Writer(), session: session, isCurrent: true}
 	defer found.close()
+	if _, ok := session.(Locking); ok {
+		checks = append(checks, rotation.NewCheck("one refused log-in does not lock the user", found.survivesRefusal(ctx)))
+	}
 	changer, err := s.changer(ctx, r, found)
 	if err == nil {
 		defer changer.Close()

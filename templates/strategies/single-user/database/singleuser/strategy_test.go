@@ -286,7 +286,7 @@ var (
 
 // S1, S4: candidates are tried in their order, each once, and none after the one
 // that logs in. AWSCURRENT comes first: a rotation that nothing disturbs leaves no
-// refused log-in behind.
+// refused log-in behind. It logs in again for the room that finishSecret needs.
 func TestCandidates(t *testing.T) {
 	on := func(password, old, new string) func(string, string) string {
 		return func(p, value string) string {
@@ -307,7 +307,7 @@ func TestCandidates(t *testing.T) {
 		stmts  []string
 	}{
 		"AWSPENDING":       {has: "pending", tried: "current pending"},
-		"AWSCURRENT":       {has: "current", tried: "current", stmts: []string{try}},
+		"AWSCURRENT":       {has: "current", tried: "current current", stmts: []string{try}},
 		"AWSPREVIOUS":      {has: "previous", tried: "current pending previous", stmts: []string{try}},
 		"the newest older": {has: "old", tried: "current pending previous old", stmts: []string{try}},
 		"the oldest":       {has: firstPassword, tried: "current pending previous old older " + firstPassword, stmts: []string{try}},
@@ -358,7 +358,7 @@ func TestCandidates(t *testing.T) {
 func TestAppliesLate(t *testing.T) {
 	r := newRig(t, self, "current", nil)
 	r.wantOutcome(r.deliver(rotation.StepCreate), "", "")
-	r.wantOutcome(r.deliver(rotation.StepSet), "", "current", "orders try orders")
+	r.wantOutcome(r.deliver(rotation.StepSet), "", "current current", "orders try orders")
 	r.wantOutcome(r.deliver(rotation.StepTest), "", "current")
 	r.wantServer("current")
 	r.login = func(_ database.Account, do func() error) error {
@@ -373,18 +373,18 @@ func TestAppliesLate(t *testing.T) {
 	}
 }
 
-// S1: what an earlier delivery changed is not changed again, only promoted. C15:
-// the gap that it began is not known, and not said to be none.
+// S1: a password that an earlier delivery changed is not changed again, only
+// promoted. C15: the gap that began then is not known, and not reported as none.
 func TestFinishAfterChange(t *testing.T) {
 	r := newRig(t, self, "pending", nil)
 	r.wantOutcome(r.deliver(rotation.StepFinish), "", "current pending")
 	r.wantLabels("pending", "")
 	if said := r.Output(); strings.Contains(said, `"CredentialGap":`) || !strings.Contains(said, "an earlier delivery changed the password") {
-		t.Errorf("a gap that nobody measured:\n%s", said)
+		t.Errorf("a gap that was not measured:\n%s", said)
 	}
 }
 
-// S3, S8: the former password is put back even if the step's own time ran out
+// S3, S8: the previous password is put back even if the step's own time ran out
 // meanwhile: the invocation keeps some for that.
 func TestPutBackOutOfTime(t *testing.T) {
 	r := newRig(t, self, "current", nil)
@@ -423,7 +423,7 @@ func TestHosts(t *testing.T) {
 }
 
 // S3, C17: the server acknowledges a change and then refuses the new password.
-// The former one is put back and proven, and the pending value given up.
+// The previous one is put back and proven, and the pending value given up.
 func TestServerLies(t *testing.T) {
 	for name, config := range map[string]singleuser.Config{"self": self, "admin": admin} {
 		t.Run(name, func(t *testing.T) {
@@ -533,7 +533,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			r.wantOutcome(r.deliver(rotation.StepFinish), test.code, test.tried, slices.Repeat([]string{"orders change orders"}, test.stmts)...)
 			r.wantLabels("current", "pending")
 			if test.next == "" {
-				return // nobody knows the password
+				return // no version holds the password
 			}
 			r.login, r.change = nil, nil
 			if err := r.deliver(rotation.StepFinish); err != nil || len(r.tried) != len(strings.Fields(test.next)) {

@@ -64,8 +64,8 @@ func (s *Session) Parity(ctx context.Context, active, inactive string) error {
 }
 
 // Create implements [twouser.Session]. The server cannot lock a user. This one
-// has no roles and a password that no one knows, and keeps that until all else
-// about it is right.
+// has no roles and a random password that is not kept, until all else about it
+// is right.
 func (s *Session) Create(ctx context.Context, user string) error {
 	err := s.Run(ctx, fmt.Sprintf("create %q", user), nil,
 		bson.D{{Key: "createUser", Value: user}, {Key: "pwd", Value: rand.Text()}, {Key: "roles", Value: bson.A{}}})

@@ -54,9 +54,9 @@ func TestOnePassword(t *testing.T) {
 				if err := set(next.Password); err != nil {
 					t.Fatal(err)
 				}
-				for _, former := range []rotation.Sensitive{primary.Password, secondary.Password} {
-					if server.Works(t, server.Account(secondary.User, former.Reveal())) == nil {
-						t.Errorf("%q still works", former.Reveal())
+				for _, previous := range []rotation.Sensitive{primary.Password, secondary.Password} {
+					if server.Works(t, server.Account(secondary.User, previous.Reveal())) == nil {
+						t.Errorf("%q still works", previous.Reveal())
 					}
 				}
 				if err := server.Works(t, next); err != nil {
