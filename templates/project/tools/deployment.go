@@ -41,7 +41,7 @@ type store interface {
 	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
-var errNotDeployed = errors.New("the Terraform state here knows of no deployment: run \"make deploy\" if there is none yet, or else get the state or the backend that the deployment was made with")
+var errNotDeployed = errors.New("the Terraform state here has no deployment: run \"make deploy\" if there is none yet, or else get the state or the backend that the deployment was made with")
 
 // readDeployment asks Terraform; errNotDeployed says that it knows of nothing.
 func readDeployment(ctx context.Context) (*deployment, error) {

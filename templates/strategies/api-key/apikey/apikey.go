@@ -242,7 +242,7 @@ func Outlasts(value rotation.Value, now, due time.Time) error {
 	}
 	expiry, err := time.Parse(time.RFC3339, text.Reveal())
 	if err != nil {
-		return rotation.Errorf(rotation.CodeBadSecret, "key %q is no time such as 2026-01-31T00:00:00Z", KeyExpiry)
+		return rotation.Errorf(rotation.CodeBadSecret, "key %q is not a time such as 2026-01-31T00:00:00Z", KeyExpiry)
 	}
 	if due.Before(now) {
 		due = now

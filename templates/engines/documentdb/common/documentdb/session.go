@@ -184,7 +184,7 @@ func (s *Session) awake() error {
 	// Only the wall's clock goes on while the whole machine is suspended.
 	if silent := time.Now().Round(0).Sub(s.heard.Round(0)); silent > idleLimit {
 		s.line.cut()
-		return rotation.Errorf(rotation.CodeBusy, "the session stood still for %s, and another rotation may have begun: it ends here", silent.Round(time.Second))
+		return rotation.Errorf(rotation.CodeBusy, "the session was idle for %s, and another rotation may have begun: it is closed", silent.Round(time.Second))
 	}
 	return nil
 }

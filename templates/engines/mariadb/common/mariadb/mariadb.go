@@ -1,5 +1,5 @@
-// Package mariadb changes passwords on MariaDB. RDS and servers of one's own are
-// alike to it.
+// Package mariadb changes passwords on MariaDB. It treats RDS and self-managed
+// servers alike.
 //
 // A new password reaches the server as the hash that the server would have stored:
 // MariaDB writes what it is told into its logs. Servers with a plugin that validates

@@ -131,7 +131,7 @@ func TestAttendant(t *testing.T) {
 	}
 }
 
-// TestAttendedByNoAdmin: what the server asks an administrator for says nothing of the
+// TestAttendedByNoAdmin: the form that an administrator is asked for says nothing of the
 // users whose passwords it sets. (C21)
 func TestAttendedByNoAdmin(t *testing.T) {
 	conn, _ := net.Pipe()

@@ -1,6 +1,6 @@
-// Package postgres changes passwords on PostgreSQL. RDS, Aurora and servers of
-// one's own are alike to it. A new password reaches the server only as the
-// verifier that the server would have stored, never as text.
+// Package postgres changes passwords on PostgreSQL. It treats RDS, Aurora and
+// self-managed servers alike. A new password reaches the server only as the verifier
+// that the server would have stored, never as text.
 package postgres
 
 import (

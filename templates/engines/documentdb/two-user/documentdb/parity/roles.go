@@ -1,6 +1,5 @@
 // Package parity makes two DocumentDB users able to do the same, and tells
-// whether they are: what a user may do is what its roles say, and nothing else
-// belongs to a user.
+// whether they are: a user has the rights of its roles and no others.
 package parity
 
 import (
@@ -93,7 +92,7 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 	a, isA := found[active]
 	b, isB := found[inactive]
 	if !isA || !isB || active == inactive {
-		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
+		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two existing users", active, inactive)
 	}
 	doing := fmt.Sprintf("reconcile %q", inactive)
 	if lacks := without(a, b); len(lacks) > 0 {
