@@ -258,8 +258,8 @@ func (p *updateSARIF) begin() {
 
 func (p *updateSARIF) project(u *updatedProject) {
 	if u.err != nil {
-		for _, err := range parts(u.err) {
-			p.notes = append(p.notes, sarifNote{"error", sarifText{oneLine(err.Error())}})
+		for _, e := range tell(u.err) {
+			p.notes = append(p.notes, sarifNote{"error", sarifText{e.Message}})
 		}
 		return
 	}
