@@ -90,9 +90,9 @@ func helpOfNothing(root *cobra.Command, args []string) error {
 	if !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
 		return nil
 	}
-	group, rest, err := root.Find(args)
-	if err != nil || !group.HasSubCommands() {
-		return nil // told by the run itself
+	group, rest, _ := root.Find(args) // the run itself tells an error
+	if !group.HasSubCommands() {
+		return nil
 	}
 	isWord := func(arg string) bool { return !strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "__") }
 	if i := slices.IndexFunc(rest, isWord); i >= 0 && rest[i] != "help" {

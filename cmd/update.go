@@ -100,18 +100,17 @@ func (u *updatedProject) open() int {
 
 // updateTally counts what was updated.
 type updateTally struct {
-	Projects  int                    `json:"projects"`
-	Updated   int                    `json:"updated"`
-	Open      int                    `json:"open"` // projects that a person has to look at
-	Failed    int                    `json:"failed"`
-	Files     int                    `json:"files"`
-	Outcomes  map[update.Outcome]int `json:"outcomes"`
-	DryRun    bool                   `json:"dry_run"`
-	settle    int                    // conflicts between markers
-	byHand    int                    // conflicts without
-	modules   bool                   // a go.mod was merged
-	noBase    string
-	committed int // projects that were written
+	Projects int                    `json:"projects"`
+	Updated  int                    `json:"updated"`
+	Open     int                    `json:"open"` // projects that a person has to look at
+	Failed   int                    `json:"failed"`
+	Files    int                    `json:"files"`
+	Outcomes map[update.Outcome]int `json:"outcomes"`
+	DryRun   bool                   `json:"dry_run"`
+	settle   int                    // conflicts between markers
+	byHand   int                    // conflicts without
+	modules  bool                   // a go.mod was merged
+	noBase   string
 }
 
 func (t *updateTally) add(u *updatedProject) {
@@ -143,15 +142,16 @@ func (t *updateTally) add(u *updatedProject) {
 
 // String is the one summary line.
 func (t *updateTally) String() string {
-	text := fmt.Sprintf("%s: %s", counts(t.Projects, "project"), counts(t.Files, "file"))
+	words := []string{counts(t.Projects, "project") + ": " + counts(t.Files, "file")}
 	for _, o := range update.Outcomes() {
 		if n := t.Outcomes[o]; n > 0 {
-			text += fmt.Sprintf(", %s: %d", tallyWords[o], n)
+			words = append(words, fmt.Sprintf("%s: %d", tallyWords[o], n))
 		}
 	}
 	if t.Failed > 0 {
-		text += fmt.Sprintf(", not updated: %d", t.Failed)
+		words = append(words, fmt.Sprintf("not updated: %d", t.Failed))
 	}
+	text := strings.Join(words, ", ")
 	if t.DryRun {
 		text += "; nothing was written"
 	}

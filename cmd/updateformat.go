@@ -123,7 +123,7 @@ func (p updateText) project(u *updatedProject) {
 	switch {
 	case p.dryRun:
 		head = "would be updated"
-	case !u.Written:
+	case !u.Written && !u.Finished:
 		head = "not changed"
 	}
 	fmt.Fprintf(p.w, "%s: %s\n", u.dir, head)

@@ -27,9 +27,8 @@ func (p *updateMarkdown) project(u *updatedProject) {
 	}
 	fmt.Fprintf(p.w, "### %s\n\n", markdownText.Replace(u.dir))
 	if u.err != nil {
-		for _, err := range parts(u.err) {
-			hint, _ := explain(err)
-			fmt.Fprintf(p.w, "- **not updated**: %s. %s\n", markdownText.Replace(oneLine(err.Error())), markdownText.Replace(hint))
+		for _, e := range tell(u.err) {
+			fmt.Fprintf(p.w, "- **not updated**: %s. %s\n", markdownText.Replace(e.Message), markdownText.Replace(e.Hint))
 		}
 		fmt.Fprintln(p.w)
 		return

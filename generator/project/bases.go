@@ -131,9 +131,9 @@ func (w *work) keepTexts(t *transaction, folder string, texts map[string][]byte)
 			}
 		}
 	}
-	return fs.WalkDir(w.project, folder, func(kept string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(w.project, folder, func(kept string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
-			return nil // there is none
+			return err
 		}
 		file := strings.TrimPrefix(kept, folder+"/")
 		if texts[file] != nil || w.plan.Record(file).Open != (generator.OpenConflict{}) {
@@ -145,6 +145,10 @@ func (w *work) keepTexts(t *transaction, folder string, texts map[string][]byte)
 		}
 		return t.remove(kept, here)
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // uncommitted refuses to overwrite what a person has written and git does not have. Files that the last update has written can be made again, and without

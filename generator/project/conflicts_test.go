@@ -16,8 +16,8 @@ import (
 
 const markers = "package main\n\n<<<<<<< yours\n// Mine.\n=======\n// Theirs.\n>>>>>>> rotasmith now\n"
 
-// open records a conflict in the lock: main.go said yours and was given theirs.
-func open(p fstest.MapFS, yours, theirs string) {
+// open records a conflict in the lock: main.go said mine and was given theirs.
+func open(p fstest.MapFS, theirs string) {
 	var lock generator.Lock
 	if err := json.Unmarshal(p[generator.LockFile].Data, &lock); err != nil {
 		panic(err) // it was written by this very program
@@ -25,7 +25,7 @@ func open(p fstest.MapFS, yours, theirs string) {
 	for i := range lock.Files {
 		if f := &lock.Files[i]; f.Path == "main.go" {
 			f.SHA256 = generator.Digest([]byte("before"))
-			f.Open = generator.OpenConflict{Yours: generator.Digest([]byte(yours)), Theirs: generator.Digest([]byte(theirs))}
+			f.Open = generator.OpenConflict{Yours: generator.Digest([]byte("mine")), Theirs: generator.Digest([]byte(theirs))}
 		}
 	}
 	text, err := lock.Text()
@@ -52,27 +52,27 @@ func conflictTests() []compareTest {
 			name: "an open conflict with its markers",
 			plant: func(p fstest.MapFS) {
 				p["main.go"] = &fstest.MapFile{Data: []byte(markers)}
-				open(p, "mine", alphaMain(p))
+				open(p, alphaMain(p))
 			},
 			want: []string{"main.go:3: conflict, markers are in it"},
 		},
 		{
 			name: "an open conflict that was settled",
 			plant: func(p fstest.MapFS) {
-				open(p, "mine", alphaMain(p))
+				open(p, alphaMain(p))
 				edit(p, "main.go", "package", "// Both.\npackage")
 			},
 			want: []string{"main.go:1: conflict, settled here: rotasmith update records it"},
 		},
 		{
 			name:  "an open conflict that was settled for what the templates give",
-			plant: func(p fstest.MapFS) { open(p, "mine", alphaMain(p)) },
+			plant: func(p fstest.MapFS) { open(p, alphaMain(p)) },
 			want:  []string{"main.go: conflict, settled here: rotasmith update records it"},
 		},
 		{
 			name: "an open conflict that was thrown away",
 			plant: func(p fstest.MapFS) {
-				open(p, "mine", alphaMain(p))
+				open(p, alphaMain(p))
 				p["main.go"] = &fstest.MapFile{Data: []byte("mine")}
 			},
 			want: []string{"main.go:1: conflict, thrown away here: rotasmith update offers it again"},

@@ -237,9 +237,9 @@ func (s *scene) checked(want ...string) {
 }
 
 // released makes a version of the templates a part of the history.
-func (s *scene) released(tree changes, more ...string) {
+func (s *scene) released(tree changes) {
 	s.Helper()
-	result, err := openTree(s.T, tree).Generate(generator.Texts(generatortest.Pair(more...)))
+	result, err := openTree(s.T, tree).Generate(generator.Texts(generatortest.Pair()))
 	if err != nil {
 		s.Fatal(err)
 	}

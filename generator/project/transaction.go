@@ -241,12 +241,15 @@ func (s *step) do(d disk) error {
 	if err := d.Remove(s.Path); err != nil {
 		return err
 	}
-	for folder := path.Dir(s.Path); folder != "."; folder = path.Dir(folder) {
-		if d.Remove(folder) != nil {
-			break // it is not empty
-		}
-	}
+	removeEmpty(d, path.Dir(s.Path))
 	return nil
+}
+
+// removeEmpty removes a folder and those above it that are empty.
+func removeEmpty(d disk, folder string) {
+	for folder != "." && d.Remove(folder) == nil {
+		folder = path.Dir(folder)
+	}
 }
 
 // digestAt returns the digest of the plain file at a path, empty if nothing is there.

@@ -209,6 +209,29 @@ func TestUpdateInAShallowClone(t *testing.T) {
 	s.again()
 }
 
+// I12: a clone without old contents would fetch them by itself when it is asked for one. Nothing is fetched, and it is said what to do.
+func TestUpdateFetchesNothing(t *testing.T) {
+	s := newScene(t, first, second)
+	s.edit("docs/a.md", "two", "2")
+	s.commit()
+	s.git("config", "uploadpack.allowFilter", "true")
+	origin := s.dir
+	s.dir += "-clone"
+	if out, err := exec.CommandContext(t.Context(), "git", "clone", "-q", "--filter=blob:none", "file://"+filepath.ToSlash(origin), s.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	fetched := filepath.Join(t.TempDir(), "fetched")
+	s.git("config", "remote.origin.url", "ext::touch "+filepath.ToSlash(fetched))
+	s.git("config", "protocol.ext.allow", "always")
+	u := s.updated(but("docs/a.md: conflict, what rotasmith wrote is not to be found, so yours stays")...)
+	if _, err := os.Stat(fetched); err == nil {
+		t.Error("git was let fetch")
+	}
+	if want := "the clone has no old contents: git fetch --refetch --no-filter, or rotasmith update --from VERSION"; u.NoBase != want {
+		t.Errorf("%q", u.NoBase)
+	}
+}
+
 // 34: without git nothing is different, as long as the version was released.
 func TestUpdateWithoutGit(t *testing.T) {
 	s := newScene(t, first, second)

@@ -3,6 +3,7 @@ package update
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -269,10 +270,7 @@ func (p *Plan) after(before map[string][]byte, folder, skip string) map[string][
 	if before == nil {
 		return nil
 	}
-	after := make(map[string][]byte, len(before))
-	for file, text := range before {
-		after[file] = text
-	}
+	after := maps.Clone(before)
 	for _, c := range p.Changes {
 		if c.Path == skip && skip != "" {
 			continue
