@@ -97,7 +97,7 @@ func TestBaseOfAnotherDigest(t *testing.T) {
 	}
 }
 
-// What an update decides without the text that was written once, for each state of a file. The merge has its own tests.
+// The decision of an update without the text that was written once, for each state of a file. The merge has its own tests.
 func TestClassify(t *testing.T) {
 	tests := []struct {
 		name            string
