@@ -67,7 +67,7 @@ resource "aws_cloudwatch_event_target" "failed" {
       "Where and when: region <region>, account <account>, <time>",
       "What Secrets Manager says: <error>",
       "Function: ${aws_lambda_function.this.function_name}; its log has the code of the failure (make logs).",
-      "What to do: ${var.runbook_url}#a-rotation-failed",
+      "Runbook: ${var.runbook_url}#a-rotation-failed",
     ] : "\"${line}\""])
   }
 
@@ -195,7 +195,7 @@ resource "aws_cloudwatch_metric_alarm" "replica" {
   for_each = { for key, arn in local.secret_arns : key => arn if length(var.replicas) > 0 }
 
   alarm_name          = "${var.name}-${each.key}-replica"
-  alarm_description   = "The secret was rotated, but a replica has the former value. ${var.runbook_url}#a-replica-shows-a-former-value"
+  alarm_description   = "The secret was rotated, but a replica has the previous value. ${var.runbook_url}#a-replica-shows-a-previous-value"
   namespace           = "Rotasmith"
   metric_name         = "ReplicaFailures"
   dimensions          = { SecretId = each.value, Step = "finishSecret" }

@@ -1,4 +1,4 @@
-# What the function and the first values need to know of databases. host, database_host, port, dbname and the user names of a secret
+# Database settings of the function and of the first values. host, database_host, port, dbname and the user names of a secret
 # only make the document that "make seed" stores: from then on the secret is what counts, and a change of them here does
 # not reach it.
 

@@ -93,7 +93,7 @@ locals {
     }
   } if length(arns) > 0]
 
-  # Without these a rotation succeeds and the replica keeps the former value. AWS names the two actions, but not which of
+  # Without these a rotation succeeds and the replica keeps the previous value. AWS names the two actions, but not which of
   # the regions asks, nor for which of the two ARNs: the condition stops at Secrets Manager.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets_troubleshoot.html
   replica_key_statements = [for arns in [compact(values(local.replica_kms_key_arns))] : {

@@ -1,4 +1,4 @@
-# What is rotated, each secret with its database, the two users that take turns and the administrator that sets their
+# The secrets to rotate, each with its database, the two users that take turns and the administrator that sets their
 # passwords. No password belongs here: "make seed" asks for it.
 
 secrets = {

@@ -9,7 +9,7 @@ schedule_expression = "rate(30 days)"
 # The age of the last rotation that is an alarm: the longest time between two of this schedule, and two days for retries.
 overdue_after_days = 32
 
-# Who is told when a rotation fails, and where RUNBOOK.md can be read.
+# The people to tell when a rotation fails, and the address of RUNBOOK.md.
 # alert_emails = ["on-call@example.com"]
 # runbook_url  = "https://github.com/example/rotator/blob/main/RUNBOOK.md"
 

@@ -47,7 +47,7 @@ resource "aws_cloudtrail" "this" {
 }
 
 # S3 encrypts every new bucket by itself. No one reads the files, so that nothing is gained by a log of who does, by their
-# former versions, or by a key of their own; a file that was changed shows by its digest.
+# previous versions, or by a key of their own; a file that was changed shows by its digest.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
 #tfsec:ignore:aws-s3-enable-bucket-encryption
 #tfsec:ignore:aws-s3-enable-bucket-logging

@@ -47,7 +47,7 @@ func build(ctx context.Context, output string) error {
 	}
 	compiler := exec.CommandContext(ctx, "go", "build",
 		"-trimpath", "-buildvcs=false",
-		"-tags", "lambda.norpc", // leaves out the interface of Lambda's former Go runtime
+		"-tags", "lambda.norpc", // leaves out the interface of Lambda's previous Go runtime
 		"-ldflags", "-s -w -buildid=",
 		"-o", output, ".")
 	compiler.Env = append(os.Environ(),

@@ -10,7 +10,7 @@ import (
 	"example.com/orders-db/internal/rotation"
 )
 
-// TestPasswordIsKeptAsTheServerAsks changes a password and puts the former one
+// TestPasswordIsKeptAsTheServerAsks changes a password and puts the previous one
 // back, in the user's session and in an administrator's, whatever either's
 // password_encryption is: both log in. (C21)
 func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
@@ -22,7 +22,7 @@ func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
 			for _, asAdmin := range []bool{false, true} {
 				for _, strict := range []bool{false, true} {
 					if strict && kept == "md5" {
-						continue // nobody logs in so
+						continue // no such log-in is possible
 					}
 					t.Run(fmt.Sprintf("kept as %s, set to %s, as admin %t, SCRAM only %t", kept, setting, asAdmin, strict), func(t *testing.T) {
 						account := server.Role(t, "form_user", "first", "LOGIN")
@@ -63,7 +63,7 @@ func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
 							}
 						}
 						if is := target.asked.Load().request; is != was {
-							t.Errorf("the former password was asked for by %d, and is by %d", was, is)
+							t.Errorf("the previous password was asked for by %d, and is by %d", was, is)
 						}
 					})
 				}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/orders-db/internal/database"
 	"example.com/orders-db/internal/rotation"
 )
 
@@ -90,22 +91,22 @@ func decode(t testing.TB, text string) []byte {
 // TestForm: the form of a password is that of the log-in that worked. (C21)
 func TestForm(t *testing.T) {
 	const md5, scram = "md5", "scram-sha-256"
-	former, next := rotation.NewSensitive("former"), rotation.NewSensitive("next")
+	previous, next := rotation.NewSensitive("previous"), rotation.NewSensitive("next")
 	for _, test := range []struct {
-		request     uint32
-		setting     string
-		former, new bool // in SCRAM
+		request       uint32
+		setting       string
+		previous, new bool // in SCRAM
 	}{
 		{askedSASL, md5, true, true},
 		{askedSASL, scram, true, true},
 		{askedMD5, md5, false, false},
 		{askedMD5, scram, false, true},
-		{0, md5, false, false}, // in clear text, or nobody has logged in
+		{0, md5, false, false}, // in clear text, or no user has logged in
 		{0, scram, true, true},
 	} {
-		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, former}}
-		if s.usesSCRAM(former) != test.former || s.usesSCRAM(next) != test.new {
-			t.Errorf("asked for %d with the setting %s: got %t and %t", test.request, test.setting, s.usesSCRAM(former), s.usesSCRAM(next))
+		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, previous}}
+		if s.usesSCRAM(previous) != test.previous || s.usesSCRAM(next) != test.new {
+			t.Errorf("asked for %d with the setting %s: got %t and %t", test.request, test.setting, s.usesSCRAM(previous), s.usesSCRAM(next))
 		}
 	}
 }
@@ -126,6 +127,17 @@ func TestAttendant(t *testing.T) {
 		read, err := io.ReadAll(&attendant{Conn: client, learn: func(request uint32) { got = append(got, request) }})
 		if err != nil || string(read) != message || !slices.Equal(got, []uint32{askedSASL}) {
 			t.Errorf("in parts of %d: %q, %v, learnt %v", size, read, err, got)
+		}
+	}
+}
+
+// TestAttendedByNoAdmin: the form that an administrator is asked for says nothing of the
+// users whose passwords it sets. (C21)
+func TestAttendedByNoAdmin(t *testing.T) {
+	conn, _ := net.Pipe()
+	for _, admin := range []bool{false, true} {
+		if attended := new(Target).attend(conn, database.Account{Admin: admin}) != conn; attended == admin {
+			t.Errorf("admin %t: attended %t", admin, attended)
 		}
 	}
 }

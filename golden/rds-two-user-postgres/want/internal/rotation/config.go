@@ -16,7 +16,7 @@ type Config struct {
 	// write to a secret controls its content, but not this list.
 	AllowedSecrets []string
 	// MinRotationAge is how old the last rotation must be before the next
-	// may begin, for strategies that keep the former credential alive: a
+	// may begin, for strategies that keep the previous credential alive: a
 	// client may hold it in its cache. 0 switches the guard off.
 	MinRotationAge time.Duration
 	// Disabled stops rotations that have not generated a value yet. One that

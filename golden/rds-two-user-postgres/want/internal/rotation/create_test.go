@@ -278,7 +278,7 @@ func TestDeprecated(t *testing.T) {
 				return err
 			}
 			b.wantCode(b.deliver(b.created(), rotation.StepSet), test.code)
-			if name == "all" && !strings.Contains(b.Output(), `"former":"`+broken+`","code":"bad-secret"`) {
+			if name == "all" && !strings.Contains(b.Output(), `"previous":"`+broken+`","code":"bad-secret"`) {
 				t.Errorf("version %s, which is broken, is not named in:\n%s", broken, b.Output())
 			}
 			if !slices.Equal(got, test.want) {

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"testing"
@@ -56,9 +57,9 @@ func TestPromoteLosesAnswer(t *testing.T) {
 	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
 }
 
-// C22: what may be put back after a move that failed. Nothing may that Secrets
-// Manager has left open, or that it refused because the label was not where it had
-// been: it may be on the pending version.
+// C22: a change may be put back after a move that failed, but not after one whose
+// outcome is unknown, or that Secrets Manager refused because the label was not where
+// it had been: it may be on the pending version.
 func TestDecided(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer   error // to the move
@@ -130,6 +131,31 @@ func TestDecidedAfterALostAnswer(t *testing.T) {
 	b.Pass(time.Hour)
 	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeStoreThrottle)
 	b.wantHolder(rotation.StageCurrent, token)
+}
+
+// C22: a request that is under way when the step's time is up is waited for. Cut off,
+// it would leave open where AWSCURRENT is, and no change could be put back.
+func TestDecidedAtTheEnd(t *testing.T) {
+	b := newBench(t, seed)
+	token := b.created()
+	b.finish = func(ctx context.Context, r *rotation.Rotation) error {
+		b.must(r.Recheck(ctx))
+		b.Pass(rotation.ReadsLag)
+		ctx, cancel := context.WithCancel(ctx)
+		b.around = func(request context.Context, call string, do func() error) error {
+			if call != promote {
+				return do()
+			}
+			cancel()
+			return cmp.Or(request.Err(), api("ThrottlingException"))
+		}
+		err := r.Promote(ctx)
+		if !r.Decided(t.Context()) {
+			t.Errorf("not decided after %v", err)
+		}
+		return err
+	}
+	b.wantCode(b.deliver(token, rotation.StepFinish), rotation.CodeStoreThrottle)
 }
 
 // C23: the move of AWSCURRENT is tried again while that may help.
@@ -221,7 +247,7 @@ func TestPromoteConflict(t *testing.T) {
 	b.wantHolder(rotation.StagePrevious, first)
 }
 
-// C5, C11: the second try compares anew: a pending value that fits the former
+// C5, C11: the second try compares anew: a pending value that fits the previous
 // AWSCURRENT and not the present one is refused.
 func TestPromoteConflictComparesAnew(t *testing.T) {
 	b := newBench(t, seed)
@@ -256,7 +282,7 @@ func TestPromoteConflictsAlways(t *testing.T) {
 	b.wantHolder(rotation.StagePending, token)
 }
 
-// C1, C11: whatever else stands in the way of a move says so itself.
+// C1, C11: any other obstacle to a move has an error of its own.
 func TestPromoteKeepsTheReason(t *testing.T) {
 	b := newBench(t, seed)
 	token := b.created()
@@ -408,8 +434,8 @@ func TestFinishPromotesNothing(t *testing.T) {
 	b.wantHolder(rotation.StagePending, token)
 }
 
-// C12: who has something to clean up after the replicas is left half of the
-// time for it, and replicas have all of it otherwise.
+// C12: a Cleaner gets half of the time after the replicas have had theirs; without
+// one, replicas have all of it.
 func TestReplicasLeaveTimeToCleanUp(t *testing.T) {
 	for cleans, most := range map[bool]time.Duration{true: 31 * time.Minute, false: time.Hour} {
 		b := newBench(t, seed)

@@ -1,4 +1,4 @@
-# What tells applications of new values.
+# Messages that tell applications of new values.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {

@@ -255,6 +255,6 @@ run "replicas_take_the_rights_on_their_keys" {
       statement.Action == ["kms:Encrypt", "kms:GenerateDataKey"] &&
       statement.Resource == ["arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555"]
     ])
-    error_message = "The function may not use the key of a replica: rotations would succeed and the replica keep the former value."
+    error_message = "The function may not use the key of a replica: rotations would succeed and the replica keep the previous value."
   }
 }

@@ -1,4 +1,4 @@
-# What the tests deploy, to nowhere. They take no value of ../terraform.tfvars that is not overridden here or there.
+# The deployment that the tests plan, for no account. They take no value of ../terraform.tfvars that is not overridden here or there.
 
 name               = "orders-db"
 subnet_ids         = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]

@@ -335,12 +335,12 @@ func (s *Session) Diagnose(_ context.Context, name string) error {
 // replaced is not the primary one.
 var ErrNotPrimary = rotation.Errorf(rotation.CodeServer, "the password is not the primary one")
 
-// Replace sets the primary password of the session's own user, if it is former.
-// The secondary one becomes former with retain, and stays as it is without.
+// Replace sets the primary password of the session's own user, if it is previous.
+// The secondary one becomes previous with retain, and stays as it is without.
 // These are the rules of MySQL.
-func (s *Session) Replace(_ context.Context, former, password rotation.Sensitive, retain bool) error {
+func (s *Session) Replace(_ context.Context, previous, password rotation.Sensitive, retain bool) error {
 	return s.send("replace the password of", s.user, func(server *Server) error {
-		if server.users[s.user].password != former.Reveal() {
+		if server.users[s.user].password != previous.Reveal() {
 			return ErrNotPrimary
 		}
 		server.users[s.user].set(password, retain)
@@ -379,8 +379,7 @@ func (u *user) set(password rotation.Sensitive, retain bool) {
 	u.password = password.Reveal()
 }
 
-// Parity asks whether inactive has every right of active. What it has beyond
-// them stands in no one's way.
+// Parity asks whether inactive has every right of active. More rights are no error.
 func (s *Session) Parity(_ context.Context, active, inactive string) error {
 	return s.call("compare", func() error {
 		return s.do("", "", func(server *Server) error {

@@ -3,7 +3,7 @@
 // The secret names one of them; a rotation gives the other a new password and
 // makes the secret name that one. The user that AWSCURRENT names is never
 // touched, so there is no moment at which it cannot log in, and clients that
-// hold the former value in a cache go on working until the next rotation.
+// hold the previous value in a cache go on working until the next rotation.
 //
 // A log-in is no proof: a user that logs in and lacks a right would take
 // production down just as well. Before the new user is promoted, both users
@@ -42,8 +42,8 @@ type Session interface {
 	// admin's session, and in those of both users or is
 	// [rotation.CodePermission] where users do not see each other's rights.
 	Parity(ctx context.Context, active, inactive string) error
-	// Create makes user exist, locked and with a password that no one knows.
-	// A user that exists is left as it is.
+	// Create makes user exist, locked and with a random password that is not kept. A user
+	// that exists is left as it is.
 	Create(ctx context.Context, user string) error
 	// Reconcile gives inactive what it lacks of active's rights and never
 	// touches active. It returns the rights that only inactive has, and
@@ -68,7 +68,7 @@ type Config struct {
 	// RevokeExtra lets a clone lose rights that the other user does not have.
 	RevokeExtra bool
 	// AllowRecovery lets the admin act although neither AWSCURRENT nor the
-	// target user's former password logs in.
+	// target user's previous password logs in.
 	AllowRecovery bool
 }
 
@@ -123,7 +123,7 @@ func (*Strategy) Credential() []string {
 	return []string{database.KeyUser, database.KeyAlternate, database.KeyPassword}
 }
 
-// Overlaps is true: the former user keeps its password for one period.
+// Overlaps is true: the previous user keeps its password for one period.
 func (*Strategy) Overlaps() bool { return true }
 
 // Next is AWSCURRENT with the other user and a new password.
@@ -296,7 +296,7 @@ func (s *Strategy) other(r *rotation.Rotation, account database.Account) (string
 		other = mandate.Users[1]
 	}
 	if account.Alternate != "" && account.Alternate != other {
-		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, and the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
+		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, but the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
 	}
 	return other, nil
 }

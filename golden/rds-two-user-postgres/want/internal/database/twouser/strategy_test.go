@@ -416,8 +416,8 @@ func TestDrift(t *testing.T) {
 	})
 }
 
-// T6: whatever the names, the configured pair decides who is next; AWS's own
-// secrets, which know no other user, are as good as ours.
+// T6: the configured pair, not the names, decides which user is next; AWS's own
+// secrets, which name no other user, work as well as ours.
 func TestNames(t *testing.T) {
 	names := [][2]string{
 		{"app", "app_clone"}, {"app_clone_clone", "app_clone_clone_clone"}, {"a\"b", "a'b"}, {"größe", "GRÖSSE"},
@@ -544,23 +544,23 @@ func TestVouch(t *testing.T) {
 	recovery := preprovisioned
 	recovery.AllowRecovery = true
 	for name, test := range map[string]struct {
-		config  twouser.Config
-		current rotation.Code // how AWSCURRENT's log-in ends
-		former  rotation.Code // and AWSPREVIOUS's
-		edit    [2]string     // in AWSPREVIOUS
-		code    rotation.Code
-		tried   string
+		config   twouser.Config
+		current  rotation.Code // how AWSCURRENT's log-in ends
+		previous rotation.Code // and AWSPREVIOUS's
+		edit     [2]string     // in AWSPREVIOUS
+		code     rotation.Code
+		tried    string
 	}{
 		"AWSCURRENT logs in":         {config: preprovisioned, tried: "orders_b admin orders_a"},
 		"AWSPREVIOUS logs in":        {config: preprovisioned, current: rotation.CodeAuthRejected, tried: "orders_b orders_a admin orders_a"},
-		"neither":                    {config: preprovisioned, current: rotation.CodeAuthRejected, former: rotation.CodeAuthRejected, tried: "orders_b orders_a admin", code: rotation.CodeLockedOut},
-		"neither, recovery":          {config: recovery, current: rotation.CodeAuthRejected, former: rotation.CodeAuthRejected, tried: "orders_b orders_a admin admin orders_a"},
+		"neither":                    {config: preprovisioned, current: rotation.CodeAuthRejected, previous: rotation.CodeAuthRejected, tried: "orders_b orders_a admin", code: rotation.CodeLockedOut},
+		"neither, recovery":          {config: recovery, current: rotation.CodeAuthRejected, previous: rotation.CodeAuthRejected, tried: "orders_b orders_a admin admin orders_a"},
 		"AWSCURRENT unreachable":     {config: recovery, current: rotation.CodeUnreachable, tried: "orders_b", code: rotation.CodeUnreachable},
 		"AWSCURRENT locked":          {config: recovery, current: rotation.CodeLocked, tried: "orders_b", code: rotation.CodeLocked},
-		"AWSPREVIOUS unreachable":    {config: recovery, current: rotation.CodeAuthRejected, former: rotation.CodeUnreachable, tried: "orders_b orders_a", code: rotation.CodeUnreachable},
+		"AWSPREVIOUS unreachable":    {config: recovery, current: rotation.CodeAuthRejected, previous: rotation.CodeUnreachable, tried: "orders_b orders_a", code: rotation.CodeUnreachable},
 		"AWSPREVIOUS, a stranger":    {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"admin"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, the same user": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"orders_b"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
-		// C5: what differs in where or how to connect is no candidate.
+		// C5: a version that differs in where or how to connect is no candidate.
 		"AWSPREVIOUS, another host": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"db"`, `"evil"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, another port": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`5432`, `6432`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, no TLS":       {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"port"`, `"ssl":false,"port"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
@@ -576,7 +576,7 @@ func TestVouch(t *testing.T) {
 			r.login = func(a database.Account, do func() error) error {
 				code := test.current
 				if a.User == userA {
-					code = test.former
+					code = test.previous
 				}
 				if code != "" && a.User != databasetest.Admin && !slices.ContainsFunc(r.tried, func(a database.Account) bool { return a.User == databasetest.Admin }) {
 					return rotation.Errorf(code, "no")
@@ -688,7 +688,7 @@ func TestReplicaFails(t *testing.T) {
 	}
 }
 
-// C11: who waited for a replica looks at the labels again before it promotes.
+// C11: a delivery that waited for a replica reads the labels again before it promotes.
 func TestGivenUpWhileAReplicaLags(t *testing.T) {
 	r := newRig(t, preprovisioned, 0)
 	r.must(r.GiveUp(r.token))
@@ -891,11 +891,11 @@ func TestTampered(t *testing.T) {
 // C14: AWSPREVIOUS's user keeps its password for as long as clients may hold it.
 func TestTooSoon(t *testing.T) {
 	r := newRig(t, preprovisioned, 1)
-	former, err := r.Value(rotation.StagePrevious)
+	previous, err := r.Value(rotation.StagePrevious)
 	r.must(err)
 	r.Config.MinRotationAge = rotation.DefaultMinRotationAge
 	r.wantOutcome(r.deliver(rotation.StepCreate), rotation.CodeTooSoon, "")
-	r.must(r.Works(former))
+	r.must(r.Works(previous))
 	r.Pass(rotation.DefaultMinRotationAge)
 	r.rotate()
 }
