@@ -45,7 +45,7 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if errors.Is(err, errDifferent) {
+	if errors.Is(err, errDifferent) || errors.Is(err, errBroke) {
 		return exitDifferent
 	}
 	if errors.Is(err, errDeclined) {

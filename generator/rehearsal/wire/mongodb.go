@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -16,7 +17,7 @@ import (
 func MongoDB(p *Proxy, conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	client := tls.Server(conn, p.Clients)
-	server, err := tls.Dial("tcp", p.Upstream, p.Server)
+	server, err := (&tls.Dialer{Config: p.Server}).DialContext(context.Background(), "tcp", p.Upstream)
 	if err != nil {
 		return
 	}

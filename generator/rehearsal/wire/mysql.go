@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -51,7 +52,7 @@ func (p packet) kind() byte {
 // MySQL relays the protocol of MySQL and MariaDB.
 func MySQL(p *Proxy, client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.Upstream)
+	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.Upstream)
 	if err != nil {
 		return
 	}

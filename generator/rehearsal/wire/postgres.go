@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -158,7 +159,7 @@ func (p *Proxy) greet(client net.Conn) (_ net.Conn, startup message, err error) 
 
 // dial connects to the server, which may refuse TLS by closing the connection.
 func (p *Proxy) dial() (net.Conn, error) {
-	server, err := net.Dial("tcp", p.Upstream)
+	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.Upstream)
 	if err != nil || p.Server == nil {
 		return server, err
 	}
