@@ -120,12 +120,18 @@ func (a *app) runRehearse(ctx context.Context, o *rehearseOptions) (err error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.time, &hinted{fmt.Errorf("the rehearsal took more than %s", o.time), "--time gives it more, --faults takes less", exitFailed})
 	defer cancel()
-	r := &rehearsing{app: a, o: o, result: &results.Rehearsal{Format: results.Format, Project: project.Name, Answers: answers}}
+	r := &rehearsing{app: a, o: o, took: play.Stopwatch(), result: &results.Rehearsal{Format: results.Format, Project: project.Name, Answers: answers}}
 	err = r.run(ctx, project)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return cmp.Or(err, r.write(), r.verdict())
+	if err != nil {
+		return err
+	}
+	if err := r.write(); err != nil {
+		return err
+	}
+	return r.verdict()
 }
 
 // rehearsed reads what the answers of a project say about its rotations, and their digest.
@@ -172,7 +178,7 @@ func (r *rehearsing) write() error {
 // verdict prints the last line.
 func (r *rehearsing) verdict() error {
 	held, broken, open := r.result.Count(results.Held), r.result.Count(results.Broken), r.result.Count(results.Inconclusive)
-	fmt.Fprintf(r.app.Out, "%d held, %d broken, %d inconclusive in %.0f s (%s)\n", held, broken, open, r.result.Seconds(), r.result.Target.Kind)
+	fmt.Fprintf(r.app.Out, "%d held, %d broken, %d inconclusive in %.0f s (%s)\n", held, broken, open, r.took().Seconds(), r.result.Target.Kind)
 	if broken > 0 {
 		return errBroke
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/rotasmith/rotasmith/generator"
 	"github.com/rotasmith/rotasmith/generator/project"
@@ -37,6 +38,7 @@ func recordedSpec(catalog *generator.Catalog, root *os.Root, dir string) (*gener
 type rehearsing struct {
 	app    *app
 	o      *rehearseOptions
+	took   func() time.Duration
 	result *results.Rehearsal
 }
 
@@ -94,8 +96,8 @@ func (r *rehearsing) target(ctx context.Context, p play.Project) (*play.Target, 
 		return target, err
 	}
 	target, err := play.Reach(ctx, r.o.target, p, r.o.yes)
-	if production, ok := errors.AsType[*play.ProductionError](err); ok {
-		return nil, &hinted{production, "name a staging server, or say --yes if it is one", exitUsage}
+	if unfit, ok := errors.AsType[*play.TargetError](err); ok {
+		return nil, &hinted{unfit, unfit.Cure, exitUsage}
 	}
 	return target, err
 }

@@ -24,7 +24,7 @@ type picture struct {
 	Bars    []bar
 	Names   []text
 	Ticks   []text
-	MarkAt  []text
+	MarkAt  []mark
 }
 
 // bar is a time in a row.
@@ -35,9 +35,16 @@ type bar struct {
 	TX, TY       float64
 }
 
+// text stands at a point.
 type text struct {
 	X, Y float64
 	Text string
+}
+
+// mark is a line with a text, which stands left of it where there is no room on the right.
+type mark struct {
+	text
+	Left bool
 }
 
 // canvas places bars by time.
@@ -99,7 +106,8 @@ func draw(run *Run, number int) picture {
 		c.Bands = append(c.Bands, bar{X: c.x(r.atLeast), Y: head - 6, W: max(2, round(c.x(r.atMost)-c.x(r.atLeast))), H: c.y + rowHeight + 6 - head, Class: "gap", Title: title})
 	}
 	for _, m := range run.Marks {
-		c.MarkAt = append(c.MarkAt, text{c.x(m.At), c.H, m.Text})
+		x := c.x(m.At)
+		c.MarkAt = append(c.MarkAt, mark{text{x, c.H, m.Text}, x > pictureWidth-90})
 	}
 	c.ticks()
 	return c.picture

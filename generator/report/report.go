@@ -135,14 +135,6 @@ func (r *Rehearsal) Count(o Outcome) (n int) {
 	return n
 }
 
-// Seconds is how long all runs took together.
-func (r *Rehearsal) Seconds() (s float64) {
-	for _, run := range r.Runs {
-		s += run.Length / 1000
-	}
-	return s
-}
-
 // JSON returns the rehearsal for programs.
 func JSON(r *Rehearsal) ([]byte, error) {
 	var b bytes.Buffer

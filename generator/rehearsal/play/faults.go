@@ -92,19 +92,25 @@ func (w *World) rotatesCleanly(ctx context.Context) error {
 	if err := errors.Join(early, dead, err); err != nil {
 		return err
 	}
-	if err := proven(w.counted()); err != nil {
+	if err := w.proven(w.counted()); err != nil {
 		return err
 	}
 	return w.settled(ctx, token)
 }
 
-// proven returns nil if the last thing before AWSCURRENT moves is a log-in.
-func proven(calls []string) error {
-	promotion := slices.Index(calls, "UpdateSecretVersionStage")
-	if promotion < 0 || slices.ContainsFunc(calls[:promotion], isLogin) {
-		return nil
+// proven returns nil if between the change of a password and the move of AWSCURRENT
+// there is a log-in.
+func (w *World) proven(calls []string) error {
+	promotion := max(0, slices.Index(calls, "UpdateSecretVersionStage"))
+	for _, op := range slices.Backward(calls[:promotion]) {
+		switch {
+		case isLogin(op):
+			return nil
+		case w.Database.IsChange(op):
+			return broken("no version is promoted that has not logged in", errors.New("no log-in stands between "+op+" and UpdateSecretVersionStage"))
+		}
 	}
-	return broken("no version is promoted that has not logged in", errors.New("no log-in comes before UpdateSecretVersionStage"))
+	return nil
 }
 
 // Calls returns the calls of a rotation, the first or a later one, as kills count them.
@@ -200,7 +206,7 @@ func Quick(calls []string, isChange func(string) bool) (points []int) {
 // Freeze holds the function before its change or before its promotion while another
 // one carries out so many rotations, and then lets it go on.
 func Freeze(before string, rotations int) Fault {
-	says := fmt.Sprintf("frozen before its %s, for %d rotations", before, rotations)
+	says := fmt.Sprintf("frozen before its %s while others rotate: %d", before, rotations)
 	return Fault{"freeze", fmt.Sprintf("freeze:%s:%d", before, rotations), says, func(ctx context.Context, w *World) error {
 		holds := w.Database.IsChange
 		if before == "promotion" {
@@ -351,7 +357,7 @@ const lagging = 2 * time.Second
 
 // LagServer refuses log-ins of the application's users for a while after a change, as
 // a replica does that lags behind.
-var LagServer = Fault{"lag", "lag:server", fmt.Sprintf("for %s after a change the server refuses log-ins", lagging), func(ctx context.Context, w *World) error {
+var LagServer = Fault{"lag", "lag:server", fmt.Sprintf("for %.0f s after a change the server refuses log-ins", lagging.Seconds()), func(ctx context.Context, w *World) error {
 	var first sync.Once
 	var promoted atomic.Bool // while the server refused the version
 	token := w.token()
@@ -388,7 +394,7 @@ var LagServer = Fault{"lag", "lag:server", fmt.Sprintf("for %s after a change th
 }}
 
 // LagStore lets reads of Secrets Manager show what was true a while ago.
-var LagStore = Fault{"lag", "lag:store", fmt.Sprintf("reads of Secrets Manager are %s late", lagging), func(ctx context.Context, w *World) error {
+var LagStore = Fault{"lag", "lag:store", fmt.Sprintf("reads of Secrets Manager are %.0f s late", lagging.Seconds()), func(ctx context.Context, w *World) error {
 	lags := make(map[string]rotationtest.Lag)
 	for _, op := range []string{"DescribeSecret", "GetSecretValue", "ListSecretVersionIds"} {
 		lags[op] = rotationtest.Lag{For: lagging}

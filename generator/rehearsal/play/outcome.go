@@ -65,6 +65,9 @@ func (f Fault) Play(ctx context.Context, w *World) (report.Run, error) {
 		return report.Run{}, context.Cause(ctx)
 	}
 	run := rec.end()
+	if err == nil && w.Database.Gapless() && run.Gap[1] > 0 {
+		err = broken("AWSCURRENT logs in at every moment", fmt.Errorf("it was refused for %.0f to %.0f ms", run.Gap[0], run.Gap[1]))
+	}
 	run.Phase, run.Name, run.Fault, run.Outcome = f.Phase, f.Name, f.Says, report.Held
 	if err != nil {
 		run.Outcome, run.Invariant = judge(err), err.Error()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/report"
@@ -56,14 +57,25 @@ func Start(ctx context.Context, project Project) (*Target, error) {
 // superuser can grant the right to keep two passwords.
 func superuser(s *servers.Server) string { return s.URL(s.Superuser, "") }
 
+// Stopwatch returns what tells how much time has passed.
+func Stopwatch() func() time.Duration {
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
+}
+
 // URLVariable names the environment variable with the URL of a server, whose password
 // then stands in no list of processes.
 const URLVariable = "ROTASMITH_REHEARSAL_URL"
 
-// ProductionError is of a server that looks as if it were needed.
-type ProductionError struct{ Why string }
+// TargetError is of a server that a rehearsal may not or cannot use, with what cures that.
+type TargetError struct{ Problem, Cure string }
 
-func (e *ProductionError) Error() string { return "this server looks like production: " + e.Why }
+func (e *TargetError) Error() string { return e.Problem }
+
+// production is of a server that looks as if it were needed.
+func production(why string) error {
+	return &TargetError{"this server looks like production: " + why, "name a staging server, or say --yes if it is one"}
+}
 
 // Reach opens a server of the user's by a URL such as postgres://admin@staging/postgres.
 // It refuses one that looks like production, unless sure is true.
@@ -71,15 +83,15 @@ func Reach(ctx context.Context, address string, project Project, sure bool) (*Ta
 	how := engines[project.Engine]
 	u, err := url.Parse(address)
 	if err != nil || !slices.Contains(how.schemes, u.Scheme) || u.User == nil {
-		return nil, fmt.Errorf("the target is no URL such as %s://ADMIN@HOST/DATABASE", how.schemes[0])
+		return nil, &TargetError{"the target is no URL of a server of " + project.Engine, "a URL such as " + how.schemes[0] + "://ADMIN@HOST/DATABASE"}
 	}
 	for _, text := range []string{u.Hostname(), strings.Trim(u.Path, "/")} {
 		if !sure && looksLikeProduction(text) {
-			return nil, &ProductionError{fmt.Sprintf("%q names it so", text)}
+			return nil, production(fmt.Sprintf("%q names it so", text))
 		}
 	}
 	if strings.HasPrefix(u.User.Username(), Prefix) {
-		return nil, errors.New("the target names a user of the rehearsal's own, which it would drop")
+		return nil, &TargetError{"the target names a user of the rehearsal's own, which it would drop", "name an admin of the server"}
 	}
 	t := &Target{Report: report.Target{Kind: "a server of yours"}}
 	database, err := how.open(ctx, address, nil)
@@ -88,7 +100,7 @@ func Reach(ctx context.Context, address string, project Project, sure bool) (*Ta
 	}
 	strangers, err := database.Strangers(ctx)
 	if err == nil && strangers > 0 && !sure {
-		err = &ProductionError{fmt.Sprintf("it has %d other sessions", strangers)}
+		err = production(fmt.Sprintf("it has %d other sessions", strangers))
 	}
 	if err != nil {
 		return nil, errors.Join(err, database.Close(ctx))
