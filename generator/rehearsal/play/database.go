@@ -15,6 +15,7 @@ const (
 	userB       = Prefix + "_b"
 	userOwner   = Prefix + "_owner"
 	userRotator = Prefix + "_rotator"
+	likePrefix  = `rotasmith\_rehearsal%` // as a pattern of SQL
 )
 
 // A Database is a rehearsal's own database on a server.

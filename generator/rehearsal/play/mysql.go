@@ -122,12 +122,12 @@ func (d *mysqlDB) Close(context.Context) error {
 
 func (d *mysqlDB) Strangers(ctx context.Context) (n int, err error) {
 	err = d.pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.processlist"+
-		" WHERE id NOT IN (CONNECTION_ID(), IS_USED_LOCK('"+Prefix+"')) AND user NOT IN ('event_scheduler', 'system user')").Scan(&n)
+		" WHERE id NOT IN (CONNECTION_ID(), IS_USED_LOCK('"+Prefix+"')) AND user NOT IN ('event_scheduler', 'system user') AND user NOT LIKE '"+likePrefix+"'").Scan(&n)
 	return n, err
 }
 
 func (d *mysqlDB) Sweep(ctx context.Context) error {
-	rows, err := d.pool.QueryContext(ctx, "SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user LIKE '"+strings.ReplaceAll(Prefix, "_", `\_`)+"%'")
+	rows, err := d.pool.QueryContext(ctx, "SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host)) FROM mysql.user WHERE user LIKE '"+likePrefix+"'")
 	if err != nil {
 		return err
 	}

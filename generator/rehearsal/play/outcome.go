@@ -42,7 +42,7 @@ type Fault struct {
 func (f Fault) Play(ctx context.Context, w *World) (report.Run, error) {
 	defer w.closeOthers()
 	w.refusing.Store(false)
-	if err := w.fresh(ctx); err != nil {
+	if err := errors.Join(w.fresh(ctx), w.listen()); err != nil {
 		return report.Run{}, err
 	}
 	rec := newRecorder(w.Database.IsChange)

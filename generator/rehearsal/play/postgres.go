@@ -66,7 +66,8 @@ func (d *postgresDB) Version() string { return d.version }
 func (d *postgresDB) Close(ctx context.Context) error { return d.admin.Close(ctx) }
 
 func (d *postgresDB) Strangers(ctx context.Context) (int, error) {
-	n, err := query(ctx, d.admin, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+	n, err := query(ctx, d.admin, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"+
+		" AND usename NOT LIKE '"+likePrefix+"'")
 	if err != nil {
 		return 0, err
 	}
@@ -74,15 +75,14 @@ func (d *postgresDB) Strangers(ctx context.Context) (int, error) {
 }
 
 func (d *postgresDB) Sweep(ctx context.Context) error {
-	like := strings.ReplaceAll(Prefix, "_", `\_`) + "%"
-	roles, err := query(ctx, d.admin, "SELECT rolname FROM pg_roles WHERE rolname LIKE '"+like+"' ORDER BY rolname DESC")
+	roles, err := query(ctx, d.admin, "SELECT rolname FROM pg_roles WHERE rolname LIKE '"+likePrefix+"' ORDER BY rolname DESC")
 	if err != nil {
 		return err
 	}
 	for _, role := range roles { // whose sessions and objects only a member may end and drop
 		_, _ = query(ctx, d.admin, "GRANT "+role+" TO CURRENT_USER")
 	}
-	databases, err := query(ctx, d.admin, "SELECT datname FROM pg_database WHERE datname LIKE '"+like+"'")
+	databases, err := query(ctx, d.admin, "SELECT datname FROM pg_database WHERE datname LIKE '"+likePrefix+"'")
 	for _, database := range databases {
 		_, dropped := query(ctx, d.admin, "DROP DATABASE "+database+" WITH (FORCE)")
 		err = errors.Join(err, dropped)
@@ -92,7 +92,7 @@ func (d *postgresDB) Sweep(ctx context.Context) error {
 			_, _ = query(ctx, d.admin, "DROP ROLE IF EXISTS "+role)
 		}
 	}
-	left, looked := query(ctx, d.admin, "SELECT rolname FROM pg_roles WHERE rolname LIKE '"+like+"'")
+	left, looked := query(ctx, d.admin, "SELECT rolname FROM pg_roles WHERE rolname LIKE '"+likePrefix+"'")
 	if len(left) > 0 {
 		err = errors.Join(err, fmt.Errorf("these users could not be dropped: %s", strings.Join(left, ", ")))
 	}

@@ -21,9 +21,12 @@ var seeds = []struct {
 	runs    string   // the runs of which one at least finds it
 }{
 	{
-		"the password is changed before the look at the labels", play.Project{Engine: "postgres"}, "internal/database/singleuser/finish.go",
-		[]string{"	if err := s.claim(ctx, r, session, pending.User); err != nil {\n		return err\n	}\n	if own != nil {", "	if own != nil {"},
-		"freeze:change:1 label two",
+		"the password is changed without a look at the labels", play.Project{Engine: "postgres"}, "internal/database/singleuser/finish.go",
+		[]string{
+			"	if err := s.claim(ctx, r, session, pending.User); err != nil {\n		return err\n	}\n	if own != nil {", "	if own != nil {",
+			"		return s.retreat(ctx, r, found, session, err)\n	}\n	r.Report.Gap", "		return err\n	}\n	r.Report.Gap",
+		},
+		"freeze:change:1",
 	},
 	{
 		"AWSCURRENT is moved whoever has it", play.Project{Engine: "postgres"}, "internal/rotation/promote.go",
