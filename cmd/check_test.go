@@ -192,7 +192,7 @@ func wantNothingHere(t *testing.T) {
 	}
 }
 
-// What was planted is found, and nothing else, in every format.
+// Check finds the planted differences and no others, in every format.
 func TestPlantedAndNothingElse(t *testing.T) {
 	plantAll(t)
 	want := []string{

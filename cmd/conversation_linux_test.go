@@ -319,7 +319,7 @@ func TestChangingAnAnswer(t *testing.T) {
 	}
 }
 
-// What the flags decide is not asked, and what they rule out is not offered.
+// Questions that the flags decide are not asked, and choices that they rule out are not offered.
 func TestFlagsDecide(t *testing.T) {
 	for _, test := range []struct {
 		args   []string

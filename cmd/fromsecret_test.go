@@ -163,7 +163,7 @@ func TestFromSecret(t *testing.T) {
 	}
 }
 
-// What cannot be read is one line and a hint; a value that cannot be is no reason to give up the rest.
+// A secret that cannot be read is one line and a hint; if only its value cannot be read, the rest is still used.
 func TestFromSecretRefuses(t *testing.T) {
 	denied := func(op string) func(rehearsal.Call) error {
 		return func(c rehearsal.Call) error {
@@ -246,7 +246,7 @@ func TestFromSecretRefusesWhatCannotBeRotated(t *testing.T) {
 	}
 }
 
-// R10: what the secret says and the project does not take is said, with the reason.
+// R10: the hints of a secret that the project does not take are named, with the reason.
 func TestFromSecretSaysWhatItDoesNotTake(t *testing.T) {
 	days := func(n int) map[string]any { return map[string]any{"AutomaticallyAfterDays": n} }
 	rate := func(text string) map[string]any { return map[string]any{"ScheduleExpression": text} }
@@ -287,7 +287,7 @@ func TestFromSecretSaysWhatItDoesNotTake(t *testing.T) {
 	}
 }
 
-// Whatever the network sends, one line says that it was no answer.
+// One line says that it was no answer, for everything that the network may send.
 func TestFromSecretMeetsAStranger(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "<html>%s\n", sentinel) }))
 	defer server.Close()

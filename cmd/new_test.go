@@ -112,7 +112,8 @@ type listening struct {
 
 func (l listening) Say(text string) { l.told.WriteString(text) }
 
-// Where Secrets Manager rotates by itself, a person is told and asked whether to go on; where nobody is asked, stderr has a note.
+// Where Secrets Manager rotates by itself, a person is told and asked whether to go on; without a conversation, stderr has a
+// note.
 func TestManagedTarget(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const managed = "Secrets Manager rotates these by itself, without a function: see the page on managed external secrets before writing one"

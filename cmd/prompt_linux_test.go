@@ -270,7 +270,7 @@ func TestNothingIsAsked(t *testing.T) {
 	}
 }
 
-// What the secret answers is not asked, and going back steps over it.
+// Questions that the secret answers are not asked, and going back steps over them.
 func TestFromSecretIsNotAsked(t *testing.T) {
 	account(t, secretValue("postgres", "alternate_username"))
 	c := openConsole(t)

@@ -41,7 +41,7 @@ func TestScript(t *testing.T) {
 // code runs rotasmith without input and expects an exit code: code 2 new x ...
 func code(ts *testscript.TestScript, neg bool, args []string) { expect(ts, neg, nil, args) }
 
-// piped is code with an open pipe as stdin, which nobody writes to or closes while rotasmith runs.
+// piped is code with an open pipe as stdin, which is neither written to nor closed while rotasmith runs.
 func piped(ts *testscript.TestScript, neg bool, args []string) {
 	r, w, err := os.Pipe()
 	ts.Check(err)

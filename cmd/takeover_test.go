@@ -75,8 +75,8 @@ func recorded(t *testing.T, dir string) map[string]string {
 	return digests
 }
 
-// A9: what check prints may be piped into git apply: two edits and a deletion stay, an outdated file is taken over, and the record names
-// no bytes that were never here.
+// A9: the output of check may be piped into git apply: two edits and a deletion stay, an outdated file is taken over, and the record
+// names no bytes that were never here.
 func TestCheckTakesNothingOfTheUsersAway(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newProject(t, "orders")
@@ -154,7 +154,7 @@ func TestCheckOffersWhatLeavesNoDifference(t *testing.T) {
 	}
 }
 
-// A9: what a program reads as a diff is what may be applied.
+// A9: only the part that may be applied is a diff to a program.
 func TestJSONDiffsTakeNothingAway(t *testing.T) {
 	t.Chdir(t.TempDir())
 	newProject(t, "orders")

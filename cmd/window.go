@@ -89,8 +89,8 @@ func reflow(text string, width int) string {
 // gap is what stands between the columns of a table. Most runs need none, and start-up counts.
 var gap = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` {2,}`) })
 
-// hang breaks the lines of a table. What follows the first column stays a column where the window has room for that, with commas between
-// what were columns of its own; what is to be pasted stays in one piece.
+// hang breaks the lines of a table. The text behind the first column stays a column where the window has room for that, with commas
+// between its own columns; commands that the user may paste stay in one piece.
 func hang(table string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(table) {

@@ -163,7 +163,7 @@ func goLine(t *testing.T, data []byte) string {
 	return strings.Join(parts[:2], ".")
 }
 
-// What a person wrote beside an answer is in the recorded file, and still is when that is the answers file of the next project.
+// A comment beside an answer is in the recorded file, and still is when that is the answers file of the next project.
 func TestCommentsAreKept(t *testing.T) {
 	const text = `# Apart.
 

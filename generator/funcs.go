@@ -13,7 +13,7 @@ import (
 )
 
 // allowed names what templates may use of sprig: functions of their arguments alone, whose result has one order, that fail on bad input
-// instead of guessing. What is missing here does not parse in a template. funcs_test.go gives the reason for each one refused.
+// instead of guessing. Any other function does not parse in a template. funcs_test.go gives the reason for each one refused.
 var allowed = []string{
 	"all", "any", "append", "b32enc", "b64enc", "camelcase", "cat", "chunk", "compact", "concat", "contains",
 	"dict", "dig", "dir", "base", "clean", "ext", "isAbs", "empty", "fail", "first", "has", "hasKey", "hasPrefix",

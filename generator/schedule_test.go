@@ -2,7 +2,7 @@ package generator
 
 import "testing"
 
-// What an alarm must allow for is the longest time between two windows, in every year.
+// An alarm must allow for the longest time between two windows, in every year.
 func TestOverdueAfterDays(t *testing.T) {
 	for value, want := range map[string]int{
 		"30d":                              30 + 2,

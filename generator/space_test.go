@@ -111,8 +111,8 @@ func everyPair(t *testing.T, f func(t *testing.T, answers map[string]string)) {
 // leftover is what a template leaves when it was not executed, or was with something missing.
 var leftover = regexp.MustCompile(`\{\{-? ?(\.|if |range |end|else|with |hcl |yaml |sh |md |code )|<no value>|%!`)
 
-// Whatever two options are combined: the project renders, holds no template marker and no import of the template tree, records its answers
-// so that they make the same project again, no answer leaves its string, and its Terraform has no fault that can be found in memory.
+// For any two options together: the project renders, holds no template marker and no import of the template tree, records its answers so
+// that they make the same project again, no answer leaves its string, and its Terraform has no fault that can be found in memory.
 func TestEveryPairOfOptions(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {
@@ -123,7 +123,7 @@ func TestEveryPairOfOptions(t *testing.T) {
 	})
 }
 
-// Every branch of every template is taken by some of the combinations: one that is not is dead, or an option that nobody tries.
+// Every branch of every template is taken by some of the combinations: one that is not is dead, or an option that is not tested.
 func TestEveryBranchOfEveryTemplate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("not every branch is met")
@@ -327,7 +327,7 @@ func FuzzFreeText(f *testing.F) {
 	})
 }
 
-// Whatever two options are combined: the project has a bill, in which each price says where it was read.
+// For any two options together: the project has a bill, in which each price says where it was read.
 func TestEveryProjectHasABill(t *testing.T) {
 	c := openTemplates(t)
 	everyPair(t, func(t *testing.T, answers map[string]string) {

@@ -25,7 +25,7 @@ func TestBillsCountWhatIsDeployed(t *testing.T) {
 			answers := maps.Clone(row)
 			answers["replicas"] = replicas
 			if replicas != "" && (row["secret"] == "existing" || row["kms"] == "existing") {
-				continue // somebody else's, and not counted
+				continue // not made by the project, and not counted
 			}
 			bill, err := c.Resolve(generator.Texts(answers)).Bill(nil)
 			if err != nil {

@@ -79,7 +79,7 @@ func TestTargetsFail(t *testing.T) {
 	}
 }
 
-// N16: what the shell builds other programs for, or a workspace above the project, do not reach the tools.
+// N16: a GOOS or GOARCH of the shell, or a workspace above the project, do not reach the tools.
 func TestSettingsOfGo(t *testing.T) {
 	dir, run := maker(t, `printf '%s' "$GOOS$GOARCH $GOWORK" >"$NOTES"`)
 	if out, err := run([]string{"GOOS=plan9", "GOARCH=mips", "GOWORK=/elsewhere/go.work"}, "status"); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // TestFirstValueNamesTheDatabaseBehindAProxy follows database_host from the
 // deployment into the first value, where the rotation looks for it (T9): beside host,
-// which is what applications use. The README tells what the proxy needs.
+// which is what applications use. REFERENCE.md tells what the proxy needs.
 func TestFirstValueNamesTheDatabaseBehindAProxy(t *testing.T) {
 	_, renderer := openTemplates(t)
 	schema := schemaOf(t)
@@ -49,8 +49,8 @@ func TestFirstValueNamesTheDatabaseBehindAProxy(t *testing.T) {
 				}
 			}
 			for _, f := range result.Files {
-				if f.Path == "README.md" && !strings.Contains(strings.Join(strings.Fields(string(f.Data)), " "), "Register this secret with the proxy") {
-					t.Error("README.md does not say to register the secret with the proxy")
+				if f.Path == "REFERENCE.md" && !strings.Contains(strings.Join(strings.Fields(string(f.Data)), " "), "Register this secret with the proxy") {
+					t.Error("REFERENCE.md does not say to register the secret with the proxy")
 				}
 			}
 		})

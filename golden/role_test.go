@@ -400,7 +400,7 @@ var ways = map[string][]way{
 		way{"preflight of a supply", (*actors).preflightOfSupply}),
 }
 
-// previousKeys is that of keys which nobody needs any more none is left.
+// previousKeys proves that only keys in use are left.
 var previousKeys = way{"previous keys end", func(a *actors) error {
 	return errors.Join(a.rotate(), a.rotate(), a.rotate(), a.rotate(), a.book.tidy())
 }}

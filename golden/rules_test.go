@@ -140,7 +140,7 @@ func TestOnlyRulesMaySend(t *testing.T) {
 	})
 }
 
-// TestAlertIsUnderstood reads an alert as whoever is on call does.
+// TestAlertIsUnderstood reads an alert as the person on call does.
 func TestAlertIsUnderstood(t *testing.T) {
 	files := emitted(t, "rds-single-user-postgres").files
 	var target struct {

@@ -82,8 +82,8 @@ func without(list, other []string) []string {
 }
 
 // notOfOneUser are the codes that code for both strategies has and that one user
-// cannot meet: nobody is granted anything, and nothing of it overlaps where the
-// server keeps one password.
+// cannot meet: no user is granted anything, and passwords do not overlap where the
+// server keeps one.
 var notOfOneUser = []string{"parity", "too-soon"}
 
 // notOfOneKey are the codes that code for every way of rotating keys has, and that
@@ -152,9 +152,9 @@ var situations = []string{
 	"KMS refuses the key", "AWSPENDING is stuck", "A step is invoked again", "Applications hold a previous value", "A replica shows a previous value",
 }
 
-// TestRunbookEntriesAreWhole holds every entry to the four things that whoever is
-// on call needs, in their order, and the runbook to the failures that have no
-// code of their own.
+// TestRunbookEntriesAreWhole holds every entry to the four things that the person
+// on call needs, in their order, and the runbook to the failures that have no code
+// of their own.
 func TestRunbookEntriesAreWhole(t *testing.T) {
 	everyProject(t, func(t *testing.T, files tree) {
 		var titles []string

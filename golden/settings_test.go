@@ -14,7 +14,7 @@ import (
 )
 
 // TestSettingsAreRead holds what Terraform sets to what the function reads, and
-// that to what Terraform sets or the README tells.
+// that to what Terraform sets or REFERENCE.md tells.
 func TestSettingsAreRead(t *testing.T) {
 	readers := []string{"String", "List", "OneOf", "Bool", "Int", "Duration"}
 	variable := regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
@@ -44,8 +44,8 @@ func TestSettingsAreRead(t *testing.T) {
 		}
 		lambda := []string{"AWS_REGION"} // is set by Lambda
 		for _, name := range without(without(read, written), lambda) {
-			if !strings.Contains(files["README.md"], "`"+name+"`") {
-				t.Errorf("the function reads %s, which Terraform does not set and the README does not tell of", name)
+			if !strings.Contains(files["REFERENCE.md"], "`"+name+"`") {
+				t.Errorf("the function reads %s, which Terraform does not set and REFERENCE.md does not tell of", name)
 			}
 		}
 	})

@@ -84,7 +84,8 @@ func TestPasswordsAreNotEchoed(t *testing.T) {
 	}
 }
 
-// N21: whatever key ends a command that waits for a password, the terminal shows again what is typed, and nothing is stored.
+// N21: after each key that ends a command which waits for a password, the terminal shows typed text again, and nothing is
+// stored.
 func TestTheTerminalIsRestored(t *testing.T) {
 	for name, key := range map[string]string{"Ctrl-C": "\x03", "Ctrl-\\": "\x1c"} {
 		t.Run(name, func(t *testing.T) {

@@ -344,8 +344,8 @@ func (o *operator) isDeployed() {
 	}
 }
 
-// N6, N8: "make deploy" may be killed before and after every call that it makes, and between the operations on its file. What it
-// leaves is taken up by the next one, and no rotation is ever switched off.
+// N6, N8: "make deploy" may be killed before and after every call that it makes, and between the operations on its file. The
+// next one goes on from there, and no rotation is ever switched off.
 func TestDeployKilled(t *testing.T) {
 	o := newOperator(t)
 	if err := o.run(passwords(t), "deploy"); err != nil {
@@ -374,7 +374,7 @@ func TestDeployKilled(t *testing.T) {
 	}
 }
 
-// N6: what a command that was killed while it wrote the list has left beside it counts for nothing.
+// N6: a file that a killed command has left beside the list counts for nothing.
 func TestDeployAfterHalfAList(t *testing.T) {
 	for _, half := range []string{"", `{"see`, `{"seeded":["a","b"]}` + "\n"} {
 		o := newOperator(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/rotasmith/rotasmith/generator"
 )
 
-// V1, V5, V7, V10, V12, V14, V15, V16: what vendors say today and no call of a rotation
-// shows stands in the project's own pages, or is said when the project is made.
+// V1, V5, V7, V10, V12, V14, V15, V16: rules of vendors that no call of a rotation
+// shows stand in the project's own pages, or are said when the project is made.
 func TestVendorsToday(t *testing.T) {
 	c, renderer := openTemplates(t)
 	for _, test := range []struct {
@@ -22,13 +22,13 @@ func TestVendorsToday(t *testing.T) {
 		{"V7", "okta", "", "OktaOAuthClientSecret"},
 		{"V7", "auth0", "", "Auth0OAuthClientSecret"},
 		{"V7", "twilio", "", "TwilioApiKey"},
-		{"V9", "gitlab", "README.md", "8736h"},
-		{"V10", "gitlab", "README.md", "groups/ID/service_accounts/ID"},
-		{"V12", "twilio", "README.md", "US1 only"},
+		{"V9", "gitlab", "REFERENCE.md", "8736h"},
+		{"V10", "gitlab", "REFERENCE.md", "groups/ID/service_accounts/ID"},
+		{"V12", "twilio", "REFERENCE.md", "US1 only"},
 		{"V12", "twilio", "RUNBOOK.md", "20003"},
 		{"V14", "cloudflare", "README.md", "API Token Provisioning"},
 		{"V15", "github-deploy-key", "README.md", "do not by default"},
-		{"V16", "stripe", "README.md", "Infisical"},
+		{"V16", "stripe", "REFERENCE.md", "Infisical"},
 	} {
 		answers := generator.Texts(map[string]string{"name": "orders", "type": "api-key", "provider": test.provider})
 		result, err := renderer.Generate(answers)

@@ -27,7 +27,7 @@ func TestPinsAreOurVersions(t *testing.T) {
 	}
 	pins, err := fs.Glob(templates.FS, "*/*/common/go.mod.tmpl")
 	if err != nil || len(pins) == 0 {
-		t.Fatalf("nobody has a go.mod.tmpl: %v", err)
+		t.Fatalf("no target has a go.mod.tmpl: %v", err)
 	}
 	for _, path := range pins {
 		text, err := fs.ReadFile(templates.FS, path)
@@ -42,8 +42,8 @@ func TestPinsAreOurVersions(t *testing.T) {
 			t.Errorf("%s: go %s, ours is %s", path, theirs.Go.Version, ours.Go.Version)
 		}
 		for _, require := range theirs.Require {
-			// What only the tests of a dependency need is listed in one module
-			// and not in another.
+			// A module that only the tests of a dependency need is listed in one go.mod and not
+			// in another.
 			want, listed := versions[require.Mod.Path]
 			if (listed || !require.Indirect) && require.Mod.Version != want {
 				t.Errorf("%s: %s, our version is %q", path, require.Mod, want)

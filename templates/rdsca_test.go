@@ -10,8 +10,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates"
 )
 
-// TestRootsAreAmazons holds the bundle that projects begin with to roots of Amazon RDS. What else a project trusts is for its
-// owner to add.
+// TestRootsAreAmazons holds the bundle that projects begin with to roots of Amazon RDS. Its owner adds any other root that
+// the project trusts.
 func TestRootsAreAmazons(t *testing.T) {
 	rest, err := fs.ReadFile(templates.FS, "strategies/database/database/rds-ca.pem")
 	if err != nil {

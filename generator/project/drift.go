@@ -158,7 +158,7 @@ func unansweredIn(file string, err error) error {
 type comparison struct {
 	project  fs.FS
 	keep     []string
-	cause    Kind // why a file that nobody touched can differ
+	cause    Kind // why a file that the owner did not touch can differ
 	lock     generator.Lock
 	lockText []byte
 	recorded bool // the lock could be read

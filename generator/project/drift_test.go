@@ -264,7 +264,7 @@ func TestCompareRefuses(t *testing.T) {
 	}
 }
 
-// What cannot be read is an error, and neither a difference nor none.
+// A project that cannot be read is an error, and neither a difference nor none.
 func TestCompareUnreadable(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root reads everything")
@@ -370,7 +370,7 @@ func TestDiffOfWhatIsNoText(t *testing.T) {
 	}
 }
 
-// Whatever stands in the two files that a project is read from, nothing panics and no difference lies outside the project.
+// For any content of the two files that a project is read from, nothing panics and no difference lies outside the project.
 func FuzzCompare(f *testing.F) {
 	catalog, err := generator.Open(generatortest.Tree(nil), generatortest.Root)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
-// Access holds whoever calls Front to the policy of a role, as AWS holds a
+// Access holds the callers of Front to the policy of a role, as AWS holds a
 // rotation function to the role that it was deployed with: Check goes into
 // Front.Before. Set the fields before the first call.
 //

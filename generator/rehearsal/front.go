@@ -178,7 +178,7 @@ func writeError(w http.ResponseWriter, err error) {
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
-	// The client may be gone: nobody is left to tell.
+	// The client may be gone; then there is nothing to do about an error.
 	_ = json.NewEncoder(w).Encode(body)
 }
 

@@ -363,7 +363,7 @@ func TestFrontSenderGone(t *testing.T) {
 	}
 }
 
-// What the SDK's client hides or never sends, byte by byte.
+// Requests and answers that the SDK's client hides or never sends, byte by byte.
 func TestFrontRaw(t *testing.T) {
 	const noToken = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 	_, url := newClient(t, &Front{SecretsManager: newSecretsManager()})

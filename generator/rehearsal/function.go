@@ -87,7 +87,7 @@ func (f *Function) Invoke(ctx context.Context, event []byte, timeout time.Durati
 	defer cancel()
 	answered, err := f.run(timed, inv)
 	if timed.Err() != nil && errors.Is(err, timed.Err()) {
-		// The process still works on what nobody waits for any more.
+		// The process still works on an invocation that has no caller any more.
 		f.Kill()
 		if ctx.Err() == nil {
 			err = &FunctionError{ErrorTimeout, fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.id, timeout.Seconds())}
@@ -220,7 +220,7 @@ func (f *Function) Pid() int {
 }
 
 // Output is all that the processes have written to standard output and standard
-// error, in the order written. What a process wrote before it answered is in it
+// error, in the order written. It has all that a process wrote before it answered
 // when Invoke returns.
 func (f *Function) Output() string {
 	f.mu.Lock()

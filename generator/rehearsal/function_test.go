@@ -250,7 +250,8 @@ func TestFunctionEnvironment(t *testing.T) {
 	}
 }
 
-// What a process wrote before it answered is in the output as soon as the answer is.
+// The output has all that a process wrote before it answered as soon as Invoke
+// returns.
 func TestFunctionOutput(t *testing.T) {
 	f := newFunction(t, "handle")
 	for k := range 300 {

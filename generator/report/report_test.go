@@ -97,7 +97,7 @@ func TestHTMLIsBounded(t *testing.T) {
 	if len(page) > 300<<10 {
 		t.Errorf("%d bytes", len(page))
 	}
-	if first := bytes.Index(page, []byte(`<figure id="run-1"><h2>kill:20`)); first < 0 {
+	if !bytes.Contains(page, []byte(`<figure id="run-1"><h2>kill:20`)) {
 		t.Error("the first picture is not that of what broke")
 	}
 }

@@ -107,7 +107,7 @@ type database struct {
 
 const databaseName = "orders"
 
-// superuser runs statements as nobody but the server's owner could.
+// superuser runs statements that only the server's owner may run.
 func (d *database) superuser(t testing.TB, statements ...string) {
 	t.Helper()
 	d.run(t, d.Superuser.User, d.Superuser.Password, statements...)
@@ -437,8 +437,8 @@ func (b *bench) giveUp(token string) error {
 	return err
 }
 
-// recoverWith lets the service go on after a fault, with the same token or,
-// after somebody gave the first up, with another. It returns the token that
+// recoverWith lets the service go on after a fault, with the same token or, after
+// an administrator gave the first up, with another. It returns the token that
 // should now be AWSCURRENT.
 func (b *bench) recoverWith(f *rehearsal.Function, token string, anew bool) (string, error) {
 	service := b.service(f, 3)

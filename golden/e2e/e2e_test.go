@@ -342,7 +342,8 @@ func (b *bench) killedAfter(k int, anew bool) (gap bool, err error) {
 }
 
 // labelLost is row 10 of the crash table: the password was applied, the process
-// died, and somebody took AWSPENDING off. The next rotation must find its way.
+// died, and an administrator took AWSPENDING off. The next rotation must find its
+// way.
 func (b *bench) labelLost(t *testing.T) {
 	b.fresh()
 	b.watch(func(_ int, op string, done bool) error {

@@ -30,7 +30,7 @@ type fault struct {
 }
 
 // stepTimeout is the function's time in these tests: enough for work, and short
-// enough to see that nobody waits for it to be over.
+// enough that a step which waited until it is over would show.
 const stepTimeout = 9 * time.Second
 
 // postgresFaults is, with [mysqlFaults], the table of what can be wrong with a

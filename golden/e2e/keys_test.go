@@ -52,7 +52,7 @@ func TestKeys(t *testing.T) {
 
 // elsewhere are providers that cannot be reached like the others, and why.
 var elsewhere = map[string]string{
-	"custom": "its functions are empty until somebody writes them; the golden case proves the example in its README",
+	"custom": "its functions are empty until the owner writes them; the golden case proves the example in its README",
 }
 
 // keyScenarios are those of the catalogue, but for keys that a person makes.

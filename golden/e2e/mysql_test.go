@@ -120,7 +120,7 @@ func grantRole(t testing.TB, db *database, account string) {
 }
 
 // prepareBootstrappedMySQL runs the emitted bootstrap.sql, twice, as an admin
-// who is no superuser. What the users may read comes from a role.
+// who is no superuser. The users read by a role.
 func prepareBootstrappedMySQL(t testing.TB, db *database) {
 	prepareObjects(t, db)
 	db.admin(t, "CREATE USER '"+userA+"'@'%'")
@@ -232,8 +232,8 @@ func (mysqlEngine) work() []string {
 		"INSERT INTO orders (note) VALUES (CONCAT('made by ', CURRENT_USER()))",
 		"SELECT COUNT(*) FROM orders",
 		"CALL count_orders()",
-		// Whoever comes first makes these, and the others use them. A routine that
-		// ran as its maker would lack what that one has from a role.
+		// The first user to run this makes these, and the others use them. A routine
+		// that ran as its maker would lack what that one has from a role.
 		"CREATE TABLE IF NOT EXISTS made_later (id int)",
 		"CREATE PROCEDURE IF NOT EXISTS count_made() SQL SECURITY INVOKER SELECT COUNT(*) FROM made_later",
 		"SELECT COUNT(*) FROM made_later",

@@ -7,8 +7,8 @@ import (
 )
 
 // postgres18Scenarios are those of two users on the release whose rights of
-// roles differ: from 16 on an admin has only those that it was granted. What a
-// process that stands still can do does not depend on them.
+// roles differ: from 16 on an admin has only those that it was granted. A
+// frozen process can do the same with either.
 var postgres18Scenarios = func() (on18 []scenario) {
 	for _, s := range postgresScenarios {
 		if strings.HasPrefix(s.name, "two users") {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What goes into a function makes another one, and nothing else does.
+// A change of a file that goes into a function makes another one, and
+// no other change does.
 func TestBuildsWhatChanged(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	files := map[string]string{

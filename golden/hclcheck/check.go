@@ -18,7 +18,7 @@ import (
 // defaults and made-up answers of AWS lead to.
 func (s *Schema) Check(files map[string][]byte) []Finding {
 	m := s.Parse(files)
-	// What cannot be read declares nothing, and nothing can be computed from what is wrong.
+	// A file that cannot be parsed declares nothing, and a faulty one has no values.
 	if !slices.ContainsFunc(m.findings, func(f Finding) bool { return f.Check == Syntax }) {
 		m.checkStructure()
 		m.checkReferences()

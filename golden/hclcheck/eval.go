@@ -53,8 +53,8 @@ func ofType(all []Instance, kind string) []Instance {
 
 // Evaluate computes the whole configuration. Variables have the given values, else
 // those of the folder's .tfvars, else their defaults, and else one made up after
-// their names. What AWS would fill in is made up as well, so that all policies and
-// patterns can be read. What cannot be computed is a finding.
+// their names. Attributes that AWS would fill in are made up as well, so that all
+// policies and patterns can be read. A value that cannot be computed is a finding.
 func (m *Module) Evaluate(given map[string]cty.Value) *Deployment {
 	e := &evaluation{Module: m, given: given, known: make(map[string]cty.Value), under: make(map[string]bool)}
 	for _, name := range slices.Sorted(maps.Keys(m.resources)) {
@@ -262,8 +262,8 @@ func (e *evaluation) resource(address string, r *resource) cty.Value {
 	return e.present(address, r, "", nil)
 }
 
-// imagine computes what one would be of a resource that there is none of. What it
-// refers to may not be there either, so that is no finding.
+// imagine computes an instance of a resource that has none. The resources that it
+// refers to may have none either, so that is no finding.
 func (e *evaluation) imagine(address string, r *resource, each map[string]cty.Value) {
 	found := len(e.findings)
 	e.absent = append(e.absent, e.instance(address, r, "", each))

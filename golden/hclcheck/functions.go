@@ -11,8 +11,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// functions are Terraform's, by name. What it adds to the common ones is computed
-// where a configuration here needs it, and unknown otherwise.
+// functions are Terraform's, by name. Those that Terraform adds to the common
+// ones are computed where a configuration here needs them, and unknown otherwise.
 // https://developer.hashicorp.com/terraform/language/functions
 var functions = sync.OnceValue(func() map[string]function.Function {
 	all := map[string]function.Function{

@@ -156,7 +156,7 @@ func Pairs(all []Option) []map[string]string {
 		for a := range all {
 			best := -1
 			for x := range all[a].Values {
-				// What is still to be met counts most among those that are chosen already.
+				// Pairs with values that are chosen already count most.
 				n := 0
 				for p := range open {
 					switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates"
 )
 
-// What OpenTofu judges is little, and has every type and every answer that changes
-// Terraform.
+// OpenTofu judges few projects, which have every type and every answer that
+// changes Terraform.
 func TestCover(t *testing.T) {
 	c, err := generator.Open(templates.FS, templates.Root)
 	if err != nil {

@@ -53,7 +53,8 @@ func TestCoveringSet(t *testing.T) {
 	}
 }
 
-// What the deployment says, and that the secret has a value. The tests that ship are run without either.
+// The values of a deployment, and the one that says that the secret has a value. The tests that ship are run without
+// either.
 const (
 	deployment = "-var-file=deployment.tfvars"
 	seeded     = "-var-file=seeded.tfvars"
@@ -128,7 +129,7 @@ func TestDeploymentsAreJudged(t *testing.T) {
 // checkBlock is newer than tfsec, which stops at one.
 var checkBlock = regexp.MustCompile(`(?ms)^check "[^"]*" \{\n.*?^\}\n`)
 
-// scan lets tfsec look for what is insecure. What it finds is cured, or explained where it stands.
+// scan lets tfsec look for insecure settings. Each finding is cured, or explained where it stands.
 func (p project) scan(t *testing.T) {
 	t.Helper()
 	program := os.Getenv("TFSEC")

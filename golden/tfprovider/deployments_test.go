@@ -16,8 +16,8 @@ func (p project) apply(t *testing.T, variables ...map[string]string) map[string]
 	return p.state(t)
 }
 
-// B13: a role's name is the account's, so the region is in it. Whatever a project matches by a pattern is its own and not
-// that of a project whose name begins with its name.
+// B13: a role's name is the account's, so the region is in it. Each resource that a project matches by a pattern is its
+// own and not that of a project whose name begins with its name.
 func TestNamesAreTheProjectsOwn(t *testing.T) {
 	t.Parallel()
 	p := emit(t, "--type=rds-two-user", "--set=network=public")
@@ -114,7 +114,7 @@ module "rotators" {
 	}
 }
 
-// What a deployment costs by default: topics have no key of their own, and a dashboard is made when it is asked for.
+// The defaults are cheap: topics have no key of their own, and a dashboard is made when it is asked for.
 func TestDefaultsAreCheap(t *testing.T) {
 	t.Parallel()
 	for kms, want := range map[string]string{"create": `"kms_master_key_id":"` + newKeyARN + `"`, "aws": `"kms_master_key_id":null`, "existing": `"kms_master_key_id":null`} {

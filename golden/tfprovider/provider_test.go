@@ -64,7 +64,7 @@ func TestReadForgetsVersions(t *testing.T) {
 	}
 }
 
-// Whatever is a secret is the sentinel, and nothing else is.
+// Every secret value is the sentinel, and no other value is.
 func TestSecretsAreTheSentinel(t *testing.T) {
 	p := newProvider(t)
 	for name, want := range map[string]bool{"aws_secretsmanager_secret_version": true, "aws_secretsmanager_random_password": true, "aws_secretsmanager_secret": false} {

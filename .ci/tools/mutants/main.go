@@ -72,6 +72,13 @@ func run(repository string, n, seed int, only string, verbose bool) error {
 	slices.SortFunc(candidates, func(a, b mutant) int { return strings.Compare(rank(a), rank(b)) })
 
 	explained := explanations()
+	if only == "" {
+		for fault := range explained {
+			if !slices.ContainsFunc(candidates, func(m mutant) bool { return m.String() == fault }) {
+				return fmt.Errorf("survivors.txt explains a fault that cannot be planted any more: %s", fault)
+			}
+		}
+	}
 	var killed, invalid, known, alive int
 	for _, m := range candidates {
 		if killed+known+alive == n {

@@ -94,7 +94,7 @@ func pin(repository, target string) error {
 	if _, err := goCommand(dir, "mod", "tidy"); err != nil {
 		return err
 	}
-	// What only others' dependencies have raised to its version need not be named here.
+	// A module whose version is raised only by others' dependencies need not be named here.
 	listed, err := goCommand(dir, "list", "-m", "-f", "{{if not .Main}}{{.Path}}{{end}}", "all")
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func pin(repository, target string) error {
 // external returns the import paths of other modules in the layers of a target's projects, tests included, sorted.
 func external(repository, target string) ([]string, error) {
 	layers := []string{"./templates/project/...", "./templates/" + target + "/..."}
-	// Whatever else it needs of the templates is a layer that it includes.
+	// All other packages of the templates that it needs are layers that it includes.
 	needed, err := goCommand(repository, "list", "-deps", "-test", "-f", "{{.ImportPath}}", "./templates/"+target+"/...")
 	if err != nil {
 		return nil, err

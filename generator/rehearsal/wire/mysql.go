@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// What of the protocol matters here.
+// The parts of the protocol that matter here.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
 const (
 	capabilitySSL          = 1 << 11

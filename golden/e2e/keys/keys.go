@@ -54,8 +54,8 @@ func Killed[W apikeytest.Wire | func(generic.Description) apikeytest.Wire](t *te
 	}
 }
 
-// later is how much time goes by before somebody starts anew: the clock of Secrets
-// Manager and of the provider is behind the function's by so much.
+// later is how much time goes by before an administrator starts anew: the clock of
+// Secrets Manager and of the provider is behind the function's by so much.
 const later = 100 * 24 * time.Hour
 
 // bench is a Secrets Manager, a Lambda and a provider joined by wires at which every
@@ -235,9 +235,9 @@ func (b *bench) rotate(t *testing.T, token string) error {
 	return err
 }
 
-// recover lets the service go on after a kill, with the same token or, after somebody
-// gave the first up, with another. It returns the token that should now be
-// AWSCURRENT.
+// recover lets the service go on after a kill, with the same token or, after an
+// administrator gave the first up, with another. It returns the token that should now
+// be AWSCURRENT.
 func (b *bench) recover(t *testing.T, token string, anew bool) (string, error) {
 	if !anew || b.Holder(rotation.StageCurrent) == token {
 		service := rehearsal.Service{SecretsManager: b.Store, Function: b.function, Attempts: 3}

@@ -74,7 +74,7 @@ func (p *provider) knock(repository, key string) error {
 	return nil
 }
 
-// letIn plays git-upload-pack with protocol version 2 to whoever has a key.
+// letIn plays git-upload-pack with protocol version 2 to each client that has a key.
 func letIn(conn net.Conn, config *ssh.ServerConfig) {
 	defer func() { _ = conn.Close() }()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)

@@ -58,8 +58,8 @@ type provider struct {
 	around func(op string, done bool) error
 }
 
-// listen returns the environment in which a function reaches the provider and nobody
-// else by HTTPS: the proxy, and the one authority that is trusted.
+// listen returns the environment in which a function reaches the provider and no
+// other host by HTTPS: the proxy, and the one authority that is trusted.
 func (p *provider) listen(t *testing.T) []string {
 	t.Helper()
 	authority := postgrestest.NewAuthority(t)

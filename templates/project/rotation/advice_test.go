@@ -16,8 +16,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
-// C25: what RUNBOOK.md tells a person to do about a code helps: the next rotation
-// goes through, or the same one where the entry says so.
+// C25: the cure that RUNBOOK.md has for a code helps: the next rotation goes
+// through, or the same one where the entry says so.
 func TestAdvice(t *testing.T) {
 	for code, test := range map[rotation.Code]struct {
 		initial *string              // of the secret, if it is not as it should be
@@ -168,7 +168,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// C25: an event that is none is answered with what README.md shows: a preflight, and
+// C25: an event that is none is answered with what REFERENCE.md shows: a preflight, and
 // rotations are left to Secrets Manager.
 func TestAdviceOnBadEvent(t *testing.T) {
 	b := newBench(t, seed)

@@ -18,7 +18,7 @@ import (
 // refer to codes, never to message texts.
 type Code string
 
-// What the event, the function's configuration or the secret's labels say.
+// Codes for the event, the function's configuration and the secret's labels.
 const (
 	CodeBadEvent         Code = "bad-event"          // not a rotation event and not a preflight
 	CodeBadConfig        Code = "bad-config"         // an environment variable cannot be used
@@ -39,7 +39,7 @@ const (
 	CodeAwaitingOperator Code = "awaiting-operator"  // a person has to supply the new credential first
 )
 
-// What the server or service behind the credential says.
+// Codes for the server or service behind the credential.
 const (
 	CodeUnreachable    Code = "unreachable"     // no connection could be made
 	CodeNoAnswer       Code = "no-answer"       // a connection was made, and then nothing came
@@ -54,7 +54,7 @@ const (
 	CodePolicy         Code = "policy"          // the server refuses the new password by its rules
 	CodeNoHash         Code = "no-hash"         // the server takes passwords as text only
 	CodePermission     Code = "permission"      // a right is missing for a statement or call
-	CodeUserLimit      Code = "user-limit"      // a limit set for the user is reached; no log-in is told so but with the right password
+	CodeUserLimit      Code = "user-limit"      // a limit of the user is reached, which servers say only to the right password
 	CodeServerFull     Code = "server-full"     // the server has no connection to spare and has not looked at the password
 	CodeBusy           Code = "busy"            // another rotation holds the account
 	CodeNotWriter      Code = "not-writer"      // the endpoint leads to a read-only server
@@ -73,7 +73,7 @@ const (
 	CodeServer         Code = "server"          // any other refusal of the server
 )
 
-// What Secrets Manager or the function's own runtime says.
+// Codes for Secrets Manager and the function's own runtime.
 const (
 	CodeStoreDenied      Code = "store-denied"      // IAM refuses a Secrets Manager call
 	CodeStoreKey         Code = "store-key"         // KMS refuses to decrypt or encrypt the value
@@ -146,9 +146,9 @@ func outOfTime(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// storeError classifies a Secrets Manager call that failed under ctx. Of the service's own
-// words only the error code is taken, and the message where IAM refused:
-// validation messages may quote the value that was sent.
+// storeError classifies a Secrets Manager call that failed under ctx. It quotes only
+// the service's error code, and the message if IAM refused: validation messages may
+// hold the value that was sent.
 func storeError(ctx context.Context, op string, err error) *Error {
 	api, answered := errors.AsType[smithy.APIError](err)
 	_, network := errors.AsType[*net.OpError](err) // its time-outs pass for the context's
@@ -185,8 +185,8 @@ func elsewhere(err error) bool {
 	return ok
 }
 
-// refused reports whether the service certainly did not carry out the call:
-// it answered, and with a fault that it lays on the caller.
+// refused reports whether the service certainly did not carry out the call: it
+// answered with an error of the caller's.
 func refused(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultClient {
 		return true
@@ -198,9 +198,8 @@ func refused(err error) bool {
 	return ok && response.HTTPStatusCode()/100 == 4
 }
 
-// ConnectionCode says why there is no connection to a server, or why it ended
-// without an answer: who is to mend it differs for each. It is "" for an err that
-// is about something else.
+// ConnectionCode is why a connection could not be made, or ended without an answer.
+// Each code has another cure. It is "" if err has another subject.
 func ConnectionCode(err error) Code {
 	_, name := errors.AsType[x509.HostnameError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)

@@ -16,7 +16,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// C7: what keeps a server from answering is told apart, however deep it is wrapped.
+// C7: causes for which a server does not answer are told apart, however deep they
+// are wrapped.
 func TestConnectionCode(t *testing.T) {
 	for _, test := range []struct {
 		err  error

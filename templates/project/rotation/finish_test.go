@@ -57,9 +57,9 @@ func TestPromoteLosesAnswer(t *testing.T) {
 	b.must(b.deliver(token, rotation.StepFinish), b.Settled(token))
 }
 
-// C22: what may be put back after a move that failed. Nothing may that Secrets
-// Manager has left open, or that it refused because the label was not where it had
-// been: it may be on the pending version.
+// C22: a change may be put back after a move that failed, but not after one whose
+// outcome is unknown, or that Secrets Manager refused because the label was not where
+// it had been: it may be on the pending version.
 func TestDecided(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer   error // to the move
@@ -282,7 +282,7 @@ func TestPromoteConflictsAlways(t *testing.T) {
 	b.wantHolder(rotation.StagePending, token)
 }
 
-// C1, C11: whatever else stands in the way of a move says so itself.
+// C1, C11: any other obstacle to a move has an error of its own.
 func TestPromoteKeepsTheReason(t *testing.T) {
 	b := newBench(t, seed)
 	token := b.created()
@@ -434,8 +434,8 @@ func TestFinishPromotesNothing(t *testing.T) {
 	b.wantHolder(rotation.StagePending, token)
 }
 
-// C12: who has something to clean up after the replicas is left half of the
-// time for it, and replicas have all of it otherwise.
+// C12: a Cleaner gets half of the time after the replicas have had theirs; without
+// one, replicas have all of it.
 func TestReplicasLeaveTimeToCleanUp(t *testing.T) {
 	for cleans, most := range map[bool]time.Duration{true: 31 * time.Minute, false: time.Hour} {
 		b := newBench(t, seed)

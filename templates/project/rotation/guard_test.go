@@ -16,8 +16,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
 )
 
-// C1, C18: what every step does in every state of the labels. A guard's refusal
-// comes before anything else is asked, and an empty version is never promoted.
+// C1, C18: every step in every state of the labels. A guard's refusal comes
+// before anything else is asked, and an empty version is never promoted.
 func TestGuard(t *testing.T) {
 	type outcome struct {
 		code  rotation.Code
@@ -175,7 +175,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// C5: whatever someone changed in the pending value beside the credential, no
+// C5: if a key of the pending value other than the credential was changed, no
 // step that acts calls the target with it.
 func TestTamperedPending(t *testing.T) {
 	const initial = `{"engine": "postgres", "host": "db", "port": 5432, "dbname": "app", "username": "app", "password": "current-sentinel",
@@ -343,7 +343,7 @@ func TestTestOnly(t *testing.T) {
 			})
 			b.must(err)
 
-			// What the strategy cannot test, it tells AWSCURRENT by.
+			// Where Test cannot judge AWSCURRENT, Works does.
 			b.on("Test", func(func() error) error { return rotation.Errorf(rotation.CodeParity, "no second user yet") })
 			b.must(b.deliver(token, rotation.StepTest))
 			b.wantNoCall(put, promote, abandon)

@@ -283,9 +283,9 @@ func (h *Handler) put(ctx context.Context, r *Rotation, input *secretsmanager.Pu
 	}
 }
 
-// disown tells the keeper that its value was not stored, if that is certain: where
-// it is unclear, only a version that has another value proves it. It returns what
-// the keeper could not put right.
+// disown tells the keeper that its value was not stored, if that is certain: after a
+// call without an answer, only a version with another value proves it. It returns the
+// keeper's error.
 func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value Value, unclear bool) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()
@@ -297,12 +297,13 @@ func (h *Handler) disown(ctx context.Context, r *Rotation, keeper Keeper, value 
 	}
 	err := keeper.Stored(ctx, r, value, false)
 	if err != nil {
-		r.Log.WarnContext(ctx, "what was made for a value that is not stored could not be put away", "code", CodeOf(err), "detail", printable(err).Detail)
+		r.Log.WarnContext(ctx, "the credential made for a value that was not stored could not be removed", "code", CodeOf(err), "detail", printable(err).Detail)
 	}
 	return err
 }
 
-// mayBegin says why a rotation that has not generated anything must not begin.
+// mayBegin is why a rotation must not begin that has not stored a value, nil if it
+// may.
 func (h *Handler) mayBegin(secret *secretsmanager.DescribeSecretOutput) error {
 	if h.config.Disabled {
 		return Errorf(CodeDisabled, "ROTATION_DISABLED is set: unset it to rotate")
@@ -323,7 +324,7 @@ func (h *Handler) set(ctx context.Context, r *Rotation, _ *secretsmanager.Descri
 	case "":
 		err = h.strategy.Set(ctx, r)
 	case CodeSameValue:
-		// It could never be promoted, and would stand in the next one's way.
+		// It can never be promoted, and would block the next rotation.
 		err = r.GiveUp(ctx, err)
 	default:
 	}
@@ -394,8 +395,8 @@ func (h *Handler) finish(ctx context.Context, r *Rotation, secret *secretsmanage
 	return r.abandon(ctx) // the label; the version is AWSCURRENT by now
 }
 
-// heal makes sure that what another delivery promoted works (C22): one that took
-// old labels for new ones may have undone it since.
+// heal makes sure that the credential works that another delivery promoted (C22): one
+// that read outdated labels may have undone it since.
 func (h *Handler) heal(ctx context.Context, r *Rotation) error {
 	err := h.works(ctx, r)
 	if healer, ok := h.strategy.(Healer); ok && CodeOf(err) == CodeAuthRejected {
@@ -412,9 +413,9 @@ func (h *Handler) promote(ctx context.Context, r *Rotation) error {
 	return h.strategy.Finish(ctx, r)
 }
 
-// compare refuses a pending value that was altered, before anything that
-// stands in it is dialled, and one that would change nothing. It has patience with
-// a value that does not show yet.
+// compare refuses a pending value that was altered, before any host in it is dialled,
+// and one that equals AWSCURRENT. For a value that does not show yet it waits as long
+// as patience.
 func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Duration) error {
 	pending, err := h.await(ctx, r, patience, r.Pending)
 	if err != nil {
@@ -437,8 +438,9 @@ func (h *Handler) compare(ctx context.Context, r *Rotation, patience time.Durati
 // forever waits as long as the invocation allows.
 const forever = time.Duration(math.MaxInt64)
 
-// await reads a version until it shows: its value as long as patience lasts, and
-// its label as long as reads may lag. A label that is truly gone ends it.
+// await reads a version until its value shows, for as long as patience, and until its
+// label shows, for [ReadsLag]. It ends at once if another delivery has promoted the
+// version, or if the labels refuse the step.
 func (h *Handler) await(ctx context.Context, r *Rotation, patience time.Duration, read func(context.Context) (Version, error)) (Version, error) {
 	known := r.promoted()
 	for began := h.now(); ; {

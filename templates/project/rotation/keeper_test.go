@@ -39,8 +39,8 @@ func (b *bench) deliverTo(k *keeper, token, step string) error {
 	return err
 }
 
-// C2, C3: who has done something outside the secret is told what became of its
-// value: that it counts, that it certainly does not, or nothing if no one knows.
+// C2, C3: a strategy that has done something outside the secret is told that its
+// value is stored, or that it certainly is not, or nothing if that is not known.
 func TestStored(t *testing.T) {
 	for name, test := range map[string]struct {
 		put  func(b *bench, token string, do func() error) error
@@ -97,9 +97,8 @@ func TestStoredAtTheEnd(t *testing.T) {
 	}
 }
 
-// What goes wrong in putting away does not change what the step failed with; it fails
-// one in which another delivery was faster, and so does what goes wrong after the
-// value was stored.
+// A step that failed keeps its error when Stored fails as well. A step whose value
+// was stored, or in which another delivery was faster, fails with Stored's error.
 func TestStoredFails(t *testing.T) {
 	b, k := newBench(t, seed), &keeper{err: rotation.Errorf(rotation.CodeServer, "no")}
 	b.on(put, func(func() error) error { return errBroken })
@@ -149,8 +148,8 @@ func TestCleanUp(t *testing.T) {
 	}
 }
 
-// C2, C4: what labels name is read afresh, a version left out that is empty or no
-// object; one that cannot be read is an error, and what the step found before stays what it goes by.
+// C2, C4: the versions that labels name are read afresh, without those that are empty or no object;
+// one that cannot be read is an error, and the step goes on by what it found before.
 func TestLabelled(t *testing.T) {
 	b := newBench(t, seed)
 	b.rotated()

@@ -111,8 +111,8 @@ func TestErrorKeepsItsCause(t *testing.T) {
 	}
 }
 
-// C7, C9: whatever a strategy returns or panics with, one line is logged, one is
-// measured, and none holds what it said.
+// C7, C9: for each error and panic of a strategy, one line is logged and one is
+// measured, and neither holds its text.
 func TestStrategyFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		set  func(context.Context, *rotation.Rotation) error
@@ -203,7 +203,7 @@ func TestNothingBeginsALine(t *testing.T) {
 
 // C7: failures of Secrets Manager are told apart by what has to be done.
 func TestStoreErrors(t *testing.T) {
-	// What a dial without a route ends with: it is a timeout, and not the invocation's.
+	// A dial without a route ends with a timeout that is not the invocation's.
 	var unanswered net.Dialer
 	unanswered.Timeout = 1
 	_, noRoute := unanswered.DialContext(t.Context(), "tcp", "127.0.0.1:1")

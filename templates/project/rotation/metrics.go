@@ -60,7 +60,7 @@ func (h *Handler) measure(r *Rotation, outcome string, code Code, took time.Dura
 	}
 	directives := []directive{}
 	if r.event.Age {
-		metrics = nil // nothing reads these of it, and each costs
+		metrics = nil // no alarm reads them of an age event, and each metric costs
 	} else {
 		directives = append(directives, directive{Namespace, [][]string{{"SecretId", "Step"}}, metrics})
 	}

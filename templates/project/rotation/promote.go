@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// once keeps the SDK from sending a request again by itself: of one that was sent
-// twice the answer says nothing about the first.
+// once keeps the SDK from repeating a request by itself: the answer to the second
+// would say nothing about the first.
 // https://docs.aws.amazon.com/sdk-for-go/v2/developer-guide/configure-retries-timeouts.html
 func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }
 
@@ -25,8 +25,8 @@ func once(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }
 // [Rotation.Decided] tells whether a change may be put back.
 func (r *Rotation) Promote(ctx context.Context) error { return r.PromoteWhile(ctx, func() {}) }
 
-// PromoteWhile is [Rotation.Promote] that does something between two tries, for what
-// ends if it stands still.
+// PromoteWhile is [Rotation.Promote] that calls meanwhile between two tries, such as
+// to keep an idle session open.
 func (r *Rotation) PromoteWhile(ctx context.Context, meanwhile func()) error {
 	holder := r.current
 	asking, cancel := r.Settling(ctx) // or the end of ctx leaves open what became of a request
@@ -66,12 +66,12 @@ func notPending(guard error) error {
 	return Errorf(CodeCurrentMoved, "AWSCURRENT went elsewhere and the version is not pending any more").Because(guard)
 }
 
-// Decided reports whether it is certain where AWSCURRENT is, and that no delivery
-// of this event moves it any more, so that a change may be put back (C22). Since
-// [Rotation.Recheck], which strategies call while they keep others from the
-// credential, so much time must have passed that a read shows what was then; and
-// no request of this delivery may be without a clear answer. Or else the version
-// is not pending any more.
+// Decided reports whether it is certain which version AWSCURRENT is on, and that no
+// delivery of this event will move it, so that a change may be undone (C22). For
+// that, each request of this delivery must have a clear answer, and the last
+// [Rotation.Recheck], which strategies call while they keep other rotations from the
+// credential, must be [ReadsLag] ago, so that reads show the labels from then. Or
+// the version has lost AWSPENDING.
 func (r *Rotation) Decided(ctx context.Context) bool {
 	secret, guard := r.describeSecret(ctx)
 	switch {

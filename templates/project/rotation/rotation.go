@@ -76,8 +76,8 @@ func (r *Rotation) Pending(ctx context.Context) (Version, error) {
 	return r.version(ctx, r.event.ClientRequestToken, StagePending)
 }
 
-// Previous returns the version that holds AWSPREVIOUS. ok is false if there is
-// none or if it cannot be read: it is a help, never a condition.
+// Previous returns the version that holds AWSPREVIOUS. ok is false if there is none
+// or if it cannot be read: the rotation goes on without it.
 func (r *Rotation) Previous(ctx context.Context) (v Version, ok bool) {
 	if r.previous == "" {
 		return Version{}, false
@@ -139,13 +139,13 @@ func (r *Rotation) Deprecated(ctx context.Context, limit int, usable func(Value)
 	return versions, nil
 }
 
-// Labelled reads the labels afresh and returns what each of them names, by
-// label. Versions that have no value yet are left out, and so are previous ones that
-// are no JSON object and name nothing (C4); one that cannot be read is an error,
-// since whatever it names may be in use. What the step found when it began stays
-// what [Rotation.Recheck] and [Rotation.Promote] hold it to. Labels that are older
-// than this delivery's own promotion are not taken for the present ones (C22): where
-// they stay without it, [CodeCurrentMoved] says that AWSCURRENT went elsewhere.
+// Labelled reads the labels afresh and returns the version that holds each. It
+// leaves out versions that have no value yet, and those that are no JSON object and
+// hold neither AWSCURRENT nor AWSPENDING (C4). Any other that cannot be read is an
+// error, since its credential may be in use. Labels from before this delivery's own
+// promotion are read again (C22): if they never show it, [CodeCurrentMoved] says
+// that AWSCURRENT went elsewhere. [Rotation.Recheck] and [Rotation.Promote] still
+// compare with the labels that the step found when it began.
 func (r *Rotation) Labelled(ctx context.Context) (map[string]Version, error) {
 	stages, err := r.stages(ctx)
 	if err != nil {
@@ -199,9 +199,9 @@ func (r *Rotation) Secret(ctx context.Context, arn string) (Value, error) {
 }
 
 // Recheck reads the labels again and fails unless the token still holds
-// AWSPENDING and AWSCURRENT is where the step found it. Between logging in and
-// changing anything it keeps a process that was frozen, or a second delivery,
-// from acting on what used to be true.
+// AWSPENDING and AWSCURRENT is where the step found it. Strategies call it after
+// they log in and before they change anything, so that a frozen process or a second
+// delivery does not act on outdated labels.
 func (r *Rotation) Recheck(ctx context.Context) error {
 	current := r.current
 	err := r.describe(ctx)
@@ -218,7 +218,7 @@ func (r *Rotation) Recheck(ctx context.Context) error {
 	}
 }
 
-// Settling returns a context for putting things right: it outlives ctx and ends
+// Settling returns a context for undoing and cleaning up: it outlives ctx and ends
 // just before the invocation does.
 func (r *Rotation) Settling(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
@@ -241,8 +241,8 @@ func (r *Rotation) Token() string { return r.event.ClientRequestToken }
 // said so.
 func (r *Rotation) Due() time.Time { return r.due }
 
-// dueAfter counts from now what lies between two rotations: the date that the
-// service gives is still the one before this rotation, and may be past or near.
+// dueAfter returns when the next rotation is due. NextRotationDate may still be the
+// date of this rotation, so AutomaticallyAfterDays from now counts if it is later.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
 func (r *Rotation) dueAfter(out *secretsmanager.DescribeSecretOutput) time.Time {
 	due := aws.ToTime(out.NextRotationDate)
@@ -255,8 +255,8 @@ func (r *Rotation) dueAfter(out *secretsmanager.DescribeSecretOutput) time.Time 
 }
 
 // age is how long ago the last rotation succeeded. A secret that was never rotated
-// may be old when its rotation is switched on: its own age counts from when the
-// first rotation is due.
+// may be old when its rotation is switched on: its age is 0 until the first rotation
+// is due, and counts from its creation after that.
 func (r *Rotation) age(out *secretsmanager.DescribeSecretOutput) time.Duration {
 	if out.LastRotatedDate == nil && aws.ToTime(out.NextRotationDate).After(r.h.now()) {
 		return 0
@@ -270,21 +270,21 @@ func (r *Rotation) Now() time.Time { return r.h.now() }
 // promoted reports whether the token's version holds AWSCURRENT.
 func (r *Rotation) promoted() bool { return r.current == r.event.ClientRequestToken }
 
-// replaced reports whether guard stands in the way of a delivery that comes after
-// its rotation was complete and another one began where it had ended.
+// replaced reports whether guard refuses a late delivery: its rotation is complete,
+// and its version has become AWSPREVIOUS since.
 func (r *Rotation) replaced(guard error) bool {
 	return CodeOf(guard) == CodeNotPending && r.previous == r.event.ClientRequestToken
 }
 
-// describe reads the labels and says whether the step may go on (C1). A token
-// that holds AWSCURRENT may: its rotation is done but for the cleaning up.
+// describe reads the labels and says whether the step may go on (C1). One whose
+// version holds AWSCURRENT may: only the cleanup of its rotation is left.
 func (r *Rotation) describe(ctx context.Context) error {
 	_, err := r.describeSecret(ctx)
 	return err
 }
 
-// describeSecret is describe that also returns what the service said, which is
-// nil only if it said nothing.
+// describeSecret is describe that also returns the service's answer, nil only if
+// there was none.
 func (r *Rotation) describeSecret(ctx context.Context) (*secretsmanager.DescribeSecretOutput, error) {
 	out, err := r.h.store.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.event.SecretID})
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 // limits are how long invocations may take: Lambda's default and its most.
 var limits = []time.Duration{3 * time.Second, 15 * time.Minute}
 
-// C8: whatever does not answer, a step ends with an error that says so while
-// there is time left to say it.
+// C8: if a service does not answer, the step ends with CodeDeadline while there is
+// time left.
 func TestDeadline(t *testing.T) {
 	for _, silent := range []string{describe, getPending, getCurrent, "Set"} {
 		for _, limit := range limits {

@@ -35,11 +35,11 @@ type Strategy interface {
 	// Credential returns the keys of the secret that a rotation changes. A
 	// pending value that differs from AWSCURRENT in any other is refused.
 	Credential() []string
-	// Overlaps reports whether the previous credential is promised to live on
-	// for a while, which [Config.MinRotationAge] then protects.
+	// Overlaps reports whether the previous credential goes on working for a
+	// while. [Config.MinRotationAge] then protects it.
 	Overlaps() bool
-	// Next makes the value of the pending version out of AWSCURRENT's. Another
-	// delivery may have its value stored instead, now or later.
+	// Next returns the pending version's value, made from AWSCURRENT's. If two
+	// deliveries run at once, the value of only one of them is stored.
 	Next(ctx context.Context, r *Rotation, current Value) (Value, error)
 	// Set prepares the pending credential as far as it can without harm to
 	// AWSCURRENT.
@@ -56,13 +56,13 @@ type Strategy interface {
 	Preflight(ctx context.Context, r *Rotation, current Value) []Check
 }
 
-// A Keeper is a [Strategy] whose Next does something outside the secret, and
-// that must know what became of the value.
+// A Keeper is a [Strategy] whose Next makes something outside the secret, and
+// that must know whether the value was stored.
 type Keeper interface {
-	// Stored is called in the invocation of Next: with ok if the value is the
-	// pending version's now, and without if it certainly is not. It is not
-	// called if no one can tell. What it returns fails the step, unless storing
-	// has failed by itself.
+	// Stored is called in the same invocation as Next: ok is true if the value is
+	// now the pending version's, and false if it certainly is not. It is not
+	// called if that is unknown. Its error fails the step, unless storing has
+	// already failed.
 	Stored(ctx context.Context, r *Rotation, value Value, ok bool) error
 }
 
@@ -77,9 +77,9 @@ type Healer interface {
 // A Cleaner is a [Strategy] that has something to put away once its pending
 // credential is AWSCURRENT.
 type Cleaner interface {
-	// CleanUp is called in every finishSecret after the promotion, however
-	// often the step is delivered. The promotion stands if it fails: that is
-	// reported, and the next rotation's has to do it.
+	// CleanUp is called after the promotion in every delivery of finishSecret. If
+	// it fails, the promotion stands, the failure is reported, and the next
+	// rotation cleans up.
 	CleanUp(ctx context.Context, r *Rotation) error
 }
 
@@ -105,14 +105,15 @@ type Report struct {
 	// Candidate is the version's label, or id, whose credential logged in.
 	Candidate string
 	// Gap is how long AWSCURRENT could not log in: from the server's
-	// acknowledgement of the change to Secrets Manager's of the label move. It
-	// is nil if there was none, or if an earlier process began it and took the
-	// time with it.
+	// acknowledgement of the change to Secrets Manager's of the label move. It is
+	// nil if there was none, or if it began in an earlier process, which did not
+	// record when.
 	Gap *time.Duration
-	// Degraded says what keeps the strategy from all that it promises, if
-	// anything does, though the step goes on.
+	// Degraded is why the strategy does less than it promises, nil if it does
+	// not. The step goes on.
 	Degraded error
-	// Replicas says what kept a replica from the new version, if anything did.
+	// Replicas is why a replica does not have the new version, nil if all have
+	// it.
 	Replicas error
 	// Age is how long ago the last rotation succeeded, or the secret was
 	// created if none has, once the first is due; nil in a step of a

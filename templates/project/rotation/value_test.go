@@ -76,13 +76,13 @@ func fields(t *testing.T, v rotation.Value) map[string]string {
 	return texts
 }
 
-// C4: what is not one JSON object with distinct keys is refused, and the refusal
-// does not quote it.
+// C4: a text that is not one JSON object with distinct keys is refused, and the
+// refusal does not quote it.
 func TestParseValueRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "sentinel", `"sentinel"`, `["sentinel"]`, "1", "null", "{", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{"a":1}}`, `{"a":1} {}`,
 		`{a:1}`, `{'a':1}`, `{"a":01}`, `{"a":NaN}`, `{"a":"sentinel`, `{"a" 1}`, `{1:2}`, `{"a":1 "b":2}`, "\ufeff{}",
-		`{"a":1,"a":1}`, `{"a":1,"\u0061":2}`, // which of the two a reader takes is anybody's guess
+		`{"a":1,"a":1}`, `{"a":1,"\u0061":2}`, // readers differ in which of the two they take
 	} {
 		v, err := rotation.ParseValue(rotation.NewSensitive(text))
 		if rotation.CodeOf(err) != rotation.CodeBadSecret {
@@ -120,8 +120,8 @@ func TestValueGet(t *testing.T) {
 	}
 }
 
-// C4: what is set is written as it is, as far as JSON allows, and to JSON and
-// text encoders a value says no more than that it is one.
+// C4: a text is written as it was set, as far as JSON allows; JSON and text encoders
+// do not see a value's content.
 func TestValueText(t *testing.T) {
 	v := parse(t, `{"password":"old"}`).With("password", `<>&"\é`)
 	if got, want := v.Text().Reveal(), `{"password":"<>&\"\\é"}`; got != want {

@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is on is asked of Secrets Manager. A secret that fails keeps no other off, and none is taken from the list for it.
+// Secrets Manager is asked which rotations are on. A secret that fails keeps no other off, and none is taken from the list for
+// it.
 func TestEnable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a := newAccount(t)

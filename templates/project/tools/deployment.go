@@ -41,7 +41,7 @@ type store interface {
 	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
-var errNotDeployed = errors.New("the Terraform state here knows of no deployment: run \"make deploy\" if there is none yet, or else get the state or the backend that the deployment was made with")
+var errNotDeployed = errors.New("the Terraform state here has no deployment: run \"make deploy\" if there is none yet, or else get the state or the backend that the deployment was made with")
 
 // readDeployment asks Terraform; errNotDeployed says that it knows of nothing.
 func readDeployment(ctx context.Context) (*deployment, error) {
@@ -83,7 +83,7 @@ func (d *deployment) connect(ctx context.Context) error {
 	return err
 }
 
-// each calls f for the secret that is meant, or for every secret. One that fails does not keep the others from it.
+// each calls f for the secret that is meant, or for every secret. It goes on after one that fails.
 func (d *deployment) each(ctx context.Context, f func(ctx context.Context, key string) error) error {
 	keys := d.keys()
 	if d.key != "" {

@@ -12,7 +12,7 @@ import (
 
 var steps = []string{rotation.StepCreate, rotation.StepSet, rotation.StepTest, rotation.StepFinish}
 
-// told is what the function's log says of a step.
+// told is a line of the function's log about a step.
 type told struct {
 	Time                                     time.Time
 	Msg, Step, Secret, Version, Code, Detail string
@@ -81,9 +81,9 @@ func (d *deployment) cause(ctx context.Context, key, version string) string {
 	case version == "":
 		return "no step has failed in the last day"
 	case last.Msg == "":
-		return "the function has told nothing of it: Secrets Manager could not invoke it (\"make logs\"), or it was killed in createSecret"
+		return "the function has logged nothing about it: Secrets Manager could not invoke it (\"make logs\"), or it was killed in createSecret"
 	case done+1 == len(steps):
-		return "every step is done: Secrets Manager has not taken note of it yet"
+		return "every step is done: Secrets Manager has not recorded the rotation yet"
 	}
-	return last.Step + " is done, and " + steps[done+1] + " has told nothing: it was killed, most often by the function's timeout, or is running still"
+	return last.Step + " is done, and " + steps[done+1] + " has logged nothing: it was killed, most often by the function's timeout, or is still running"
 }

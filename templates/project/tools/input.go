@@ -17,7 +17,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// shown are the names of what is no secret, and may be seen while it is typed.
+// shown is the one name whose value is no secret and is seen while it is typed.
 const shown = "key_id"
 
 // input is where values come from: a terminal, on which each is asked for by its name, or a JSON object of the secrets' keys,

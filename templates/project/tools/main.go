@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// with makes a command of one that needs what is deployed.
+// with returns a command that reads the deployment first.
 func with(command func(*deployment, context.Context) error) func(context.Context, []string) error {
 	return func(ctx context.Context, _ []string) error {
 		d, err := readDeployment(ctx)

@@ -35,9 +35,9 @@ func (d *deployment) verify(ctx context.Context) error {
 	})
 }
 
-// rotateSecret follows the version that Secrets Manager names when it is asked for a rotation. Where an earlier rotation is
-// not complete it refuses, and tries that one again: so this one is followed, and if it goes without rotating, as the test
-// does that switching rotation on begins, a rotation is asked for once more.
+// rotateSecret asks for a rotation and follows it to its end. If an earlier one is not complete, Secrets Manager refuses
+// and tries that one again. Then rotateSecret follows that one, and asks again if it ends without a rotation, as the test
+// does that Secrets Manager begins when rotation is switched on.
 func (d *deployment) rotateSecret(ctx context.Context, key string) error {
 	for {
 		before, err := d.describe(ctx, key)
@@ -134,7 +134,7 @@ func (w *watch) wait(ctx context.Context) error {
 	}
 }
 
-// judge says what the rotation still waits for, "" if it is complete. It fails on what no waiting cures. A description may be
+// judge says what the rotation still waits for, "" if it is complete. It fails if waiting cannot help. A description may be
 // older than what it describes, so only the version and the date of the rotation itself prove that it came to its end.
 func (w *watch) judge(ctx context.Context, secret *secretsmanager.DescribeSecretOutput) (waiting string, err error) {
 	holder, pending, rotated := holders(secret), inFlight(secret), aws.ToTime(secret.LastRotatedDate)

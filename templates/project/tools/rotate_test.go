@@ -23,7 +23,7 @@ const (
 	functionARN = "arn:aws:lambda:eu-west-1:111122223333:function:rotator"
 )
 
-// Whatever state a secret is in, verify ends well only after a whole rotation, and says what is missing otherwise.
+// In every state of a secret, verify ends well only after a whole rotation, and says what is missing otherwise.
 func TestVerify(t *testing.T) {
 	const token = "11111111-2222-4333-8444-555555555555"
 	line := func(msg, step, more string) string {
@@ -74,7 +74,7 @@ func TestVerify(t *testing.T) {
 		"killed in the middle": {
 			before: begin,
 			log:    []string{line("step done", "createSecret", ""), line("step done", "setSecret", "")},
-			want:   []string{"setSecret is done, and testSecret has told nothing", "timeout"},
+			want:   []string{"setSecret is done, and testSecret has logged nothing", "timeout"},
 		},
 		"not invoked":                       {before: begin, want: []string{"could not invoke it"}},
 		"the log is forbidden":              {before: begin, logErr: errors.New("AccessDenied"), want: []string{"cannot be read (AccessDenied)", "make logs"}},

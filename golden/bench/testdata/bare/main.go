@@ -1,5 +1,5 @@
 // The bare Lambda: the trivial one without the SDK. It signs nothing, so AWS
-// would not answer it; what it takes is a floor that nobody reaches.
+// would not answer it; its time is a floor that no real function reaches.
 package main
 
 import (

@@ -223,7 +223,7 @@ func (w *World) disturb(n int, fault Fault, recover recovery) (gap bool, err err
 	if err := w.Silent(first); err != nil {
 		return gap, err
 	}
-	// What worked once must work again.
+	// After a recovery, the next rotation must work too.
 	return gap, w.rotateOnce()
 }
 

@@ -4,8 +4,8 @@
 // after each whether the secret still works.
 //
 // [Prove] is the whole of it. It needs a [Subject]: how to make the strategy for
-// a process, whose calls go through [Process], and whether a value works. Nothing
-// else has to be written for an engine of one's own.
+// a process, whose calls go through [Process], and whether a value works. A new
+// engine needs nothing else.
 //
 // [SecretsManager] is the service in memory. There is no network here and no
 // clock but the one that tests move.

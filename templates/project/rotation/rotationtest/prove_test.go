@@ -218,8 +218,8 @@ func frozen(t *testing.T, subject func(*World) Subject) error {
 	return nil
 }
 
-// What a subject finds left behind is found, too: after the recovery, and after one
-// more rotation.
+// Prove also reports remains that the subject finds: after the recovery, and after
+// one more rotation.
 func TestProveAsksTheSubject(t *testing.T) {
 	left := errors.New("something is left behind")
 	for name, edit := range map[string]func(*Subject){

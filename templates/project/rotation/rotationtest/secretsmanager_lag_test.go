@@ -65,8 +65,8 @@ func TestLagging(t *testing.T) {
 	}
 }
 
-// C22: what the SDK makes of a lost answer: it sends the request again, unless it was
-// told not to, and what comes back is the answer to the second one.
+// C22: after a lost answer, the SDK sends the request again, unless it was told not
+// to, and returns the answer to the second one.
 func TestRepeat(t *testing.T) {
 	never := func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }
 	for name, options := range map[string][]func(*secretsmanager.Options){"repeated": nil, "sent once": {never}} {

@@ -19,8 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// What Secrets Manager keeps at least of a secret's versions, and the labels it
-// allows: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+// The versions of a secret that Secrets Manager keeps at least, and the labels
+// that it allows:
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 // and the documentation of PutSecretValue.
 const (
 	keepVersions = 100

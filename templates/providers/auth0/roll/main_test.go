@@ -34,7 +34,7 @@ var wire = apikeytest.Wire{
 // next try, and AWSCURRENT is dead only until then.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Auth0 answers is told by its code.
+// C7, K7: each answer of Auth0 has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a client secret that works only after the half minute that Auth0 speaks of is

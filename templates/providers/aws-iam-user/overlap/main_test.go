@@ -47,8 +47,8 @@ var wire = apikeytest.Wire{
 // and none of another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever AWS answers is told by its code. There is room enough: without, a
-// key that is said to be gone and is not shows as a quota that is full.
+// C7, K7: each answer of AWS has its code. There is room enough: without, a key that
+// is said to be gone and is not shows as a quota that is full.
 func TestAnswers(t *testing.T) {
 	wire := wire
 	wire.Ledger = nil

@@ -28,7 +28,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Cloudflare answers is told by its code.
+// C7, K7: each answer of Cloudflare has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K3: at the account's limit the previous token makes room.

@@ -32,7 +32,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Datadog answers is told by its code.
+// C7, K7: each answer of Datadog has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K3, K7: at the organization's limit the previous key makes room, and a key that works

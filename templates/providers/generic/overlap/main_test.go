@@ -36,7 +36,7 @@ func TestProof(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Prove(t) })
 }
 
-// C7, K7: whatever the API answers is told by its code.
+// C7, K7: each answer of the API has its code.
 func TestAnswers(t *testing.T) {
 	generictest.Each(t, func(t *testing.T, d generic.Description) { wire(d).Answers(t) })
 }

@@ -95,7 +95,7 @@ func seed(l *apikeytest.Ledger) {
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever GitHub answers is told by its code.
+// C7, K7: each answer of GitHub has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a key that works only after a while is waited for.

@@ -26,7 +26,7 @@ var wire = apikeytest.Wire{
 // generations ago ends, and none of another secret does.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7: whatever GitHub answers is told by its code.
+// C7: each answer of GitHub has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a token that may do less, is someone else's, does not work or ends too soon

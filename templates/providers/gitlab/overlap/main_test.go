@@ -30,7 +30,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever GitLab answers is told by its code.
+// C7, K7: each answer of GitLab has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K5, K7: tokens of projects and users are followed by others as those of groups are,
@@ -78,8 +78,8 @@ func value(t *testing.T, text string) rotation.Value {
 	return v
 }
 
-// C7: what GitLab's source answers at a limit and to a missing right, all with 400, is
-// told apart.
+// C7: the answers of GitLab's source at a limit and to a missing right, all with 400,
+// are told apart.
 func TestRefusals(t *testing.T) {
 	for message, want := range map[string]rotation.Code{
 		"Access token limit reached":                                                   rotation.CodeQuota,

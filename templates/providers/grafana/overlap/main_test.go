@@ -35,14 +35,14 @@ func strategy(client apihttp.Client, config grafana.Config) rotation.Strategy {
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Grafana answers is told by its code.
+// C7, K7: each answer of Grafana has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a token that works only after a while is waited for.
 func TestKnownLate(t *testing.T) { wire.KnownLate(t) }
 
-// K7: whatever a Grafana answers a token that asks who it is, one that is dead is
-// refused, also where anonymous visitors are let in.
+// K7: a dead token is refused for each answer that a Grafana may give to GET
+// /api/user, also where anonymous visitors are let in.
 func TestWhoATokenIs(t *testing.T) {
 	for _, profile := range []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound} {
 		wire := wire

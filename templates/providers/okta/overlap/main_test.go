@@ -32,8 +32,8 @@ func strategy(client apihttp.Client, clientAuth string) rotation.Strategy {
 // and none of another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Okta answers is told by its code. There is room enough: without,
-// one that is said to be gone and is not shows as a quota that is full.
+// C7, K7: each answer of Okta has its code. There is room enough: without, one that
+// is said to be gone and is not shows as a quota that is full.
 func TestAnswers(t *testing.T) {
 	wire := wire
 	wire.Ledger = nil

@@ -27,7 +27,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever OpenAI answers is told by its code.
+// C7, K7: each answer of OpenAI has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a key that works only after a while is waited for.
@@ -57,8 +57,8 @@ func TestScopes(t *testing.T) {
 	wire.Rotate(t, 3)
 }
 
-// C7: what OpenAI answers with 401 to a key that works: of a right that is missing, and
-// of another host.
+// C7: OpenAI answers 401 to a key that works if a right is missing, and on another
+// host.
 func TestRefusals(t *testing.T) {
 	for body, want := range map[string]rotation.Code{
 		`{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: api.model.read.","type":"invalid_request_error","param":null,"code":null}}`:                           rotation.CodePermission,

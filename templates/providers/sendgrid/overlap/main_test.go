@@ -26,7 +26,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever SendGrid answers is told by its code.
+// C7, K7: each answer of SendGrid has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K3: at the account's limit the previous key makes room.

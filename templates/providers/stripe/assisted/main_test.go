@@ -48,7 +48,7 @@ func expire(w *rotationtest.World, ledger *apikeytest.Ledger) {
 // revoked that is in use.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7: whatever Stripe answers is told by its code.
+// C7: each answer of Stripe has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a key that may do less, is of the other mode or of another account, has ended

@@ -30,7 +30,7 @@ var wire = apikeytest.Wire{
 // another secret is touched.
 func TestProof(t *testing.T) { wire.Prove(t) }
 
-// C7, K7: whatever Twilio answers is told by its code.
+// C7, K7: each answer of Twilio has its code.
 func TestAnswers(t *testing.T) { wire.Answers(t) }
 
 // K7: a key that works only after a while is waited for.

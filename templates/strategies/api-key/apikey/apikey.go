@@ -22,8 +22,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// The keys of the secret that are the same whatever the provider. What stands in
-// others is the provider's.
+// The keys of the secret that are the same for every provider. All others are the
+// provider's.
 const (
 	KeyID     = "key_id"     // by which the provider knows the key
 	KeyValue  = "api_key"    // the key itself, where it is one text
@@ -161,7 +161,7 @@ type AdminTrier interface {
 	TryAdmin(ctx context.Context, account Account) error
 }
 
-// Verifier is what every provider can do, whoever makes the keys.
+// Verifier is what every provider can do, even one whose keys a person makes.
 type Verifier interface {
 	// Credential are the keys of the secret that make up the credential:
 	// [KeyID], if keys have one, and all others that change with it.
@@ -230,8 +230,8 @@ func Prove(ctx context.Context, r *rotation.Rotation, v Verifier, current, next 
 	return nil
 }
 
-// margin is how long a key has to live on when no one knows when it will be
-// replaced.
+// margin is how long a key has to live on if the date of the next rotation is
+// unknown.
 const margin = 24 * time.Hour
 
 // Outlasts refuses a key that ends before the next rotation can have replaced it.
@@ -242,7 +242,7 @@ func Outlasts(value rotation.Value, now, due time.Time) error {
 	}
 	expiry, err := time.Parse(time.RFC3339, text.Reveal())
 	if err != nil {
-		return rotation.Errorf(rotation.CodeBadSecret, "key %q is no time such as 2026-01-31T00:00:00Z", KeyExpiry)
+		return rotation.Errorf(rotation.CodeBadSecret, "key %q is not a time such as 2026-01-31T00:00:00Z", KeyExpiry)
 	}
 	if due.Before(now) {
 		due = now

@@ -33,7 +33,7 @@ const (
 	KeyAlternate    = "alternate_username" // two users: the other user's name
 	KeyServerName   = "tls_server_name"    // the name in the certificate, where host is an alias of it
 	KeyDatabaseHost = "database_host"      // the database itself, where applications reach it by a proxy
-	KeyClearText    = "clear_text"         // admin secret: the server may ask for the password itself, as LDAP and PAM make it
+	KeyClearText    = "clear_text"         // admin secret: the server may ask for the password in clear text, as for LDAP and PAM
 )
 
 // Account is one login as a secret describes it.
@@ -166,13 +166,12 @@ func (a Account) SameLogin(b Account) bool {
 	return a == b
 }
 
-// AsAdmin returns the login of the admin secret v on the server of a. Anyone who
-// may write to a's secret must not decide how the admin's password travels: it
-// does so over TLS unless v itself says "ssl": false, and never in clear text unless v
-// says "clear_text": true. Nor where to, if v names a
-// host (or database_host): port and tls_server_name beside it count with it.
-// Admin secrets that RDS manages name none, and go where a's secret says; so
-// does one that names a proxy.
+// AsAdmin returns the login of the admin secret v on the server of a. A user that may
+// write to a's secret must not decide how the admin's password is sent: over TLS
+// unless v itself says "ssl": false, and in clear text only if v says "clear_text":
+// true. If v names a host (or database_host), the password goes there, by the port and
+// tls_server_name of v. Admin secrets that RDS manages name no host: the password then
+// goes to a's host, and so it does if v names a proxy.
 func (a Account) AsAdmin(v rotation.Value) (Account, error) {
 	user, password := text(v, KeyUser), text(v, KeyPassword)
 	if user == "" || password == "" {
@@ -217,7 +216,7 @@ var (
 	proxyEndpoint  = regexp.MustCompile(`(?i)^[^.]+\.(?:endpoint\.)?proxy-[^.]+` + region + `$`)
 )
 
-// region is how the names go on. China has the region behind the service.
+// region matches the rest of the names. In China the region stands behind the service.
 const region = `\.(?:[^.]+\.(?:rds|docdb)\.amazonaws\.com|(?:rds|docdb)\.[^.]+\.amazonaws\.com\.cn)\.?`
 
 // Writer returns a with the endpoint that takes changes: a reader endpoint
@@ -256,6 +255,6 @@ func (a Account) RideOut(wait func(time.Duration) error, prove func() error) err
 	}
 }
 
-// isProxy reports whether host is an RDS Proxy. It stands before one database,
-// whose own host it does not tell.
+// isProxy reports whether host is an RDS Proxy. A proxy does not reveal the host of
+// its database.
 func isProxy(host string) bool { return proxyEndpoint.MatchString(host) }

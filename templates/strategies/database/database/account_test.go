@@ -62,8 +62,8 @@ func TestParseAccount(t *testing.T) {
 	}
 }
 
-// C4, C6, C9: what is missing or makes no sense is refused by the key's name and
-// without its value, and nothing makes a connection without TLS but "false".
+// C4, C6, C9: a value that is missing or invalid is refused by the name of its
+// key and without its text, and only "false" makes a connection without TLS.
 func TestParseAccountRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ key, text string }{
 		"no user":                    {"username", `{"password": "sentinel", "host": "db"}`},

@@ -20,8 +20,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// C6, C25: what RUNBOOK.md tells a person to do about a certificate, or about a server
-// that cannot be talked to, helps: the next connection is made.
+// C6, C25: the cure that RUNBOOK.md has for a certificate, or for a server that cannot
+// be reached, helps: the next connection is made.
 func TestAdvice(t *testing.T) {
 	trusted, own := newAuthority(t), newAuthority(t)
 	valid, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)

@@ -13,8 +13,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// described are the keys whose meaning is known, AWS's identifiers among them: what
-// stands there is no copy, whatever it equals.
+// described are the keys whose meaning is known, such as AWS's identifiers. A value
+// there is no copy, even if it equals the password.
 var described = []string{
 	KeyEngine, KeyHost, KeyPort, KeyDatabase, KeyUser, KeyPassword, KeyAdmin, KeyTLS, KeyAlternate, KeyServerName, KeyDatabaseHost,
 	"dbInstanceIdentifier", "dbClusterIdentifier",
@@ -87,8 +87,8 @@ func decode(text string, into any) error {
 	return d.Decode(into)
 }
 
-// telling reports whether password is none that may stand in a text by chance, as
-// postgres does.
+// telling reports whether password is long and unusual enough not to stand in a text
+// by chance, as "postgres" does.
 func telling(password string) bool {
 	const least = 8
 	return len(password) >= least && strings.ContainsFunc(password, func(r rune) bool { return !unicode.IsLetter(r) })

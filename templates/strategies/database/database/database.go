@@ -7,9 +7,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 )
 
-// Session is one open connection that has logged in. An engine never dials
-// again behind it: when the connection is gone every method fails, so that
-// nothing lands late.
+// Session is one open connection that has logged in. An engine never reconnects it:
+// once the connection is gone every method fails, so that no statement arrives late.
 //
 // Errors are [rotation.Error]s. A method that fails with
 // [rotation.CodeDisconnected] or [rotation.CodeDeadline] leaves open whether
@@ -35,8 +34,8 @@ type Diagnoser interface {
 	Diagnose(ctx context.Context, user string) error
 }
 
-// Ask is [Session.Try] with a password made for the question. Rules for passwords,
-// such as one against using any again, may refuse those that are in force.
+// Ask is [Session.Try] with a new random password. Password rules, such as one
+// against reuse, may refuse the one that is in force.
 func Ask(ctx context.Context, session Session, user string, policy PasswordPolicy) error {
 	password, err := policy.Generate()
 	if err != nil {
@@ -45,9 +44,8 @@ func Ask(ctx context.Context, session Session, user string, policy PasswordPolic
 	return session.Try(ctx, user, password)
 }
 
-// Accepted returns nil for the outcome of a log-in that proves the password right:
-// one that succeeded, or was refused for nothing but a limit of the user, which a
-// server looks at once the password is found right (C20).
+// Accepted returns nil if login proves that the password is right: it succeeded, or
+// failed only for a limit of the user, which servers check after the password (C20).
 func Accepted(login error) error {
 	if rotation.CodeOf(login) == rotation.CodeUserLimit {
 		return nil
@@ -67,7 +65,8 @@ type Config struct {
 }
 
 // ConfigFromEnv reads DB_CA_FILE, PASSWORD_LENGTH, and AWS_REGION, which Lambda sets. An
-// engine that Amazon RDS does not vouch for names its authorities, in PEM form.
+// engine whose certificates Amazon RDS does not sign passes its authorities, in PEM
+// form.
 func ConfigFromEnv(env *rotation.Env, authorities ...[]byte) (Config, error) {
 	config := Config{PasswordLength: env.Int("PASSWORD_LENGTH", DefaultPasswordLength)}
 	roots, err := RootCAs(env.String("AWS_REGION", ""), env.String("DB_CA_FILE", ""), authorities...)

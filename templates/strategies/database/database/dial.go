@@ -28,10 +28,10 @@ var ErrNoTLS = errors.New("the server offers no TLS")
 // leave time to say so.
 const loginTimeout = 10 * time.Second
 
-// Login gives login as long as a log-in may take. If that runs out the server is
-// silent, [rotation.CodeNoAnswer]; [rotation.CodeDeadline] is the caller's own
-// time, which was over before. A server that cancels the first statement by a limit
-// of its own has answered, [rotation.CodeServer].
+// Login calls login with a limit on its time. If that runs out, the error is
+// [rotation.CodeNoAnswer]; [rotation.CodeDeadline] means that the caller's own time
+// was over before. If the server cancels the first statement by a limit of its own,
+// it has answered: [rotation.CodeServer].
 func Login[S any](ctx context.Context, login func(context.Context) (S, error)) (session S, err error) {
 	if err := ctx.Err(); err != nil {
 		return session, rotation.Errorf(rotation.CodeDeadline, "no time is left to log in").Because(err)

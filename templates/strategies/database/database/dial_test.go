@@ -77,8 +77,8 @@ func TestLoginCancelled(t *testing.T) {
 	}
 }
 
-// TestDialErrors: whatever keeps a connection from being made has said nothing
-// about the credential, and only a server that refuses is said to. (C7)
+// TestDialErrors: a connection that cannot be made says nothing about the
+// credential, and only a server that refuses it is said to refuse. (C7)
 func TestDialErrors(t *testing.T) {
 	for want, err := range map[string]error{
 		"cannot be resolved":     &net.OpError{Op: "dial", Err: &net.DNSError{Err: echo, Name: echo, IsNotFound: true}},

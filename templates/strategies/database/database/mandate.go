@@ -10,9 +10,9 @@ import (
 )
 
 // Mandate is what the function may do for one secret: which administrator acts for it,
-// and on which users. A secret that names another is refused, so that its writer can
-// neither aim an administrator's password at a server of his own nor have it set a
-// stranger's.
+// and on which users. A secret that names another administrator or user is refused.
+// Otherwise any user that may write the secret could have an administrator's password
+// sent to another server, or have the administrator set another user's password.
 type Mandate struct {
 	// Secret and Admin are the ends of ARNs, behind ":secret:", or * for any.
 	Secret, Admin string
@@ -22,9 +22,8 @@ type Mandate struct {
 // Mandates are those of all secrets of the function.
 type Mandates []Mandate
 
-// MandatesFromEnv reads SECRETS: of each administrator's secret the secrets that it acts
-// for, and the users of each, such as
-// {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}.
+// MandatesFromEnv reads SECRETS: for each admin secret the secrets that it acts for, and
+// the users of each, such as {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}.
 func MandatesFromEnv(env *rotation.Env) Mandates {
 	var admins map[string]map[string][]string
 	err := json.Unmarshal([]byte(env.String("SECRETS", "")), &admins)
@@ -46,7 +45,7 @@ func MandatesFromEnv(env *rotation.Env) Mandates {
 }
 
 var errMandates = rotation.Errorf(rotation.CodeBadConfig,
-	`must name the secrets of each admin secret, each once, as their ARNs end, such as {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}`)
+	`must map each admin secret to its secrets and their users, each secret once, by the ends of their ARNs, such as {"root-AbCdEf":{"orders-AbCdEf":["orders_a","orders_b"]}}`)
 
 // Of returns the mandate for a secret, by its ARN.
 func (m Mandates) Of(secretARN string) (Mandate, error) {
@@ -61,10 +60,10 @@ func (m Mandates) Of(secretARN string) (Mandate, error) {
 // function's configuration. One that names no administrator has none to use.
 func (m Mandate) Allows(account Account) error {
 	if account.AdminARN != "" && !names(m.Admin, account.AdminARN) {
-		return rotation.Errorf(rotation.CodeSecretNotAllowed, "key %q is %q, and the function's SECRETS say %q", KeyAdmin, account.AdminARN, m.Admin)
+		return rotation.Errorf(rotation.CodeSecretNotAllowed, "key %q is %q, but the function's SECRETS allow only %q", KeyAdmin, account.AdminARN, m.Admin)
 	}
 	if len(m.Users) > 0 && !slices.Contains(m.Users, account.User) {
-		return rotation.Errorf(rotation.CodeBadUsers, "the secret's user %q is none of those in the function's SECRETS", account.User)
+		return rotation.Errorf(rotation.CodeBadUsers, "the function's SECRETS do not allow the secret's user %q", account.User)
 	}
 	return nil
 }

@@ -207,8 +207,8 @@ func listen(t testing.TB, do func(net.Conn)) database.Account {
 	return database.Account{User: orders, Password: rotation.NewSensitive(password), Host: address.IP.String(), Port: address.Port, ServerName: documentdbtest.Name}
 }
 
-// TestBlackHole: whatever a server does not do, the log-in is over in a third of
-// the time. (C8)
+// TestBlackHole: if the server is silent at any point, the log-in is over in a
+// third of the time. (C8)
 func TestBlackHole(t *testing.T) {
 	silent := listen(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	plain := silent
@@ -313,7 +313,7 @@ func TestNothingLandsLate(t *testing.T) {
 }
 
 // TestCommandErrors has the answers that a server may give on an open session.
-// What means a rejected password at the log-in never does here. (C7)
+// An answer that means a rejected password at the log-in never does here. (C7)
 func TestCommandErrors(t *testing.T) {
 	server := documentdbtest.New(t)
 	server.AddUser(orders, password)
@@ -431,4 +431,17 @@ func TestUsersOfOthers(t *testing.T) {
 		return bson.D{{Key: "ok", Value: 1}, {Key: "users", Value: bson.A{bson.D{{Key: "user", Value: orders}, {Key: "db", Value: "shop"}}}}}, nil
 	})
 	wantCode(t, session.Try(t.Context(), orders, rotation.NewSensitive("next")), rotation.CodeServer)
+}
+
+// TestSecondConnectionIsSilent: a server that one connection has reached, and that
+// takes no other in time, is there and does not answer. (C7)
+func TestSecondConnectionIsSilent(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for reached, want := range map[bool]rotation.Code{false: rotation.CodeUnreachable, true: rotation.CodeNoAnswer} {
+		l := newLine(ctx, database.Account{Host: "127.0.0.1", Port: 1}, nil)
+		l.reached.Store(reached)
+		_, err := l.dial()
+		wantCode(t, err, want)
+	}
 }

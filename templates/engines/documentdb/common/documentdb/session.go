@@ -74,9 +74,9 @@ func (s *Session) User() string { return s.user }
 
 // Claim implements [database.Session]. The server knows no lock that ends with
 // a session, so it only is [rotation.CodeNotWriter] on one that takes no
-// changes. What keeps a process that stood still from undoing another's
-// rotation is that strategies ask Secrets Manager after the claim, and that the
-// session does not outlive its silence.
+// changes. A process that was frozen cannot undo another's rotation all the
+// same: strategies ask Secrets Manager after the claim, and a session ends when
+// it is idle for too long.
 func (s *Session) Claim(context.Context, string) error {
 	if !s.writer {
 		return rotation.Errorf(rotation.CodeNotWriter, "the server takes no changes: the host must be that of the cluster")
@@ -150,7 +150,7 @@ func (s *Session) Run(ctx context.Context, doing string, answer any, command bso
 }
 
 // send is Run with the driver's error, or the line's if the driver could only
-// wait for a connection. Whatever is not the server's own word ends the session.
+// wait for a connection. Any error but a refusal by the server ends the session.
 func (s *Session) send(ctx context.Context, answer any, command bson.D) error {
 	if err := s.awake(); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (s *Session) awake() error {
 	// Only the wall's clock goes on while the whole machine is suspended.
 	if silent := time.Now().Round(0).Sub(s.heard.Round(0)); silent > idleLimit {
 		s.line.cut()
-		return rotation.Errorf(rotation.CodeBusy, "the session stood still for %s, and another rotation may have begun: it ends here", silent.Round(time.Second))
+		return rotation.Errorf(rotation.CodeBusy, "the session was idle for %s, and another rotation may have begun: it is closed", silent.Round(time.Second))
 	}
 	return nil
 }

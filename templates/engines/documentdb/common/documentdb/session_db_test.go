@@ -107,7 +107,7 @@ func TestChangeUnderEveryName(t *testing.T) {
 	}
 }
 
-// TestPasswordsOfEveryLength: what is generated can be set and logs in. (C10)
+// TestPasswordsOfEveryLength: each generated password can be set and logs in. (C10)
 func TestPasswordsOfEveryLength(t *testing.T) {
 	real, admin := realServer(t)
 	account := realUser(t, real, admin, "lengths")

@@ -1,11 +1,11 @@
 // Package documentdb logs in to Amazon DocumentDB, 5.0 or newer, and changes
 // passwords there. It speaks to MongoDB in the same way.
 //
-// The driver keeps pools, watches servers and dials again by itself. Here it is
-// given a line to one server that carries two connections and no third: when
-// the session's is gone, it is gone, and nothing that was meant for it lands
-// later on another. TLS is verified before the driver sees a connection. How
-// the user is authenticated is left to the server and the driver to agree upon.
+// The driver keeps pools, watches servers and reconnects by itself. Here it is
+// given a line to one server that carries two connections and no third: once
+// the session's connection is gone, no statement of it arrives later on
+// another. TLS is verified before the driver sees a connection. How the user is
+// authenticated is left to the server and the driver to agree upon.
 //
 // The protocol knows no other way to set a password than to send it: it crosses
 // the wire inside TLS.
@@ -43,8 +43,8 @@ type Target struct {
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the
+// engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
 	if err := policy.Validate(); err != nil {
@@ -99,7 +99,7 @@ func (t *Target) login(ctx context.Context, account database.Account, first func
 		SetMaxAdaptiveRetries(0).
 		SetServerMonitoringMode(options.ServerMonitoringModePoll))
 	if err != nil {
-		return nil, rotation.Errorf(rotation.CodeBadSecret, "keys %q, %q and %q are nothing to log in with", database.KeyHost, database.KeyPort, database.KeyUser).Because(err)
+		return nil, rotation.Errorf(rotation.CodeBadSecret, "the driver cannot log in with the keys %q, %q and %q", database.KeyHost, database.KeyPort, database.KeyUser).Because(err)
 	}
 	s := &Session{client: client, line: line, user: account.User}
 	if err := first(s, ctx); err != nil {

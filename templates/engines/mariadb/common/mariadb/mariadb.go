@@ -1,5 +1,5 @@
-// Package mariadb changes passwords on MariaDB. RDS and servers of one's own are
-// alike to it.
+// Package mariadb changes passwords on MariaDB. It treats RDS and self-managed
+// servers alike.
 //
 // A new password reaches the server as the hash that the server would have stored:
 // MariaDB writes what it is told into its logs. Servers with a plugin that validates
@@ -37,8 +37,8 @@ type Target struct {
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the engine
+// cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package mysql changes passwords on MySQL. RDS, Aurora and servers of one's own
-// are alike to it, from 5.7 on.
+// Package mysql changes passwords on MySQL. It treats RDS, Aurora and
+// self-managed servers alike, from 5.7 on.
 //
-// A new password reaches the server as text, over TLS: what a user may do for
-// itself, or with a second password, the server does with text only. MySQL leaves
+// A new password reaches the server as text, over TLS: the server takes a user's
+// change of its own password, and a second password, only as text. MySQL leaves
 // it out of all its logs.
 // https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
 package mysql
@@ -30,8 +30,8 @@ const MaxName mysqlconn.NameLimit = 32
 type Target struct{ *mysqlconn.Target }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the
+// engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	conn, err := mysqlconn.New(roots, passwordLength, MaxName)
 	if err != nil {
@@ -61,8 +61,8 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 // Session is a session on MySQL. It is for one goroutine.
 type Session struct {
 	*mysqlconn.Session
-	// primary is the password that logged in or that was set since: with any
-	// luck the user's primary one.
+	// primary is the password that logged in or that was set since: as a rule the
+	// user's primary one.
 	primary rotation.Sensitive
 }
 
@@ -87,7 +87,7 @@ func (s *Session) Account(ctx context.Context, user string) (mysqlconn.Name, err
 // Names returns the accounts of a user that the session's user may see.
 func (s *Session) Names(ctx context.Context, user string) ([]mysqlconn.Name, error) {
 	catalogue := "mysql.user"
-	if s.Version().AtLeast(8, 0, 21) { // whoever may create users may read this one
+	if s.Version().AtLeast(8, 0, 21) { // users with CREATE USER may read this one
 		catalogue = "information_schema.user_attributes"
 	}
 	rows, err := s.Select(ctx, fmt.Sprintf("look up %q", user), fmt.Sprintf("SELECT user, host FROM %s WHERE user = %s", catalogue, mysqlconn.Literal(user)))
@@ -110,9 +110,9 @@ func (s *Session) Sole(ctx context.Context) error {
 	return mysqlconn.Sole(s.Name(), names, err)
 }
 
-// Try implements [database.Session]. It asks for a change that must replace
-// another password than the user has. The server checks the right to do it and
-// the rules for passwords before that; older servers know no such question, and
+// Try implements [database.Session]. It asks to REPLACE a password that the user
+// does not have. Before the server refuses that, it checks the right to the
+// change and the password rules. Older servers do not know REPLACE: there
 // nothing is asked.
 func (s *Session) Try(ctx context.Context, user string, password rotation.Sensitive) error {
 	if err := s.Writable(); err != nil {

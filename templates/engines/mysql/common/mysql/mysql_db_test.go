@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 
-	// What the engine makes by itself meets the rules as they come. (C10)
+	// Passwords that the engine makes by itself meet the rules as installed. (C10)
 	for range 50 {
 		password, err := target.PasswordPolicy().Generate()
 		if err == nil {

@@ -22,7 +22,7 @@ func TestPasswordIsKeptAsTheServerAsks(t *testing.T) {
 			for _, asAdmin := range []bool{false, true} {
 				for _, strict := range []bool{false, true} {
 					if strict && kept == "md5" {
-						continue // nobody logs in so
+						continue // no such log-in is possible
 					}
 					t.Run(fmt.Sprintf("kept as %s, set to %s, as admin %t, SCRAM only %t", kept, setting, asAdmin, strict), func(t *testing.T) {
 						account := server.Role(t, "form_user", "first", "LOGIN")

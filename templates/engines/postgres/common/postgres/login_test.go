@@ -161,8 +161,8 @@ func pretendSCRAM(backend *pgproto3.Backend) {
 	postgrestest.Send(backend, &pgproto3.AuthenticationSASLFinal{Data: []byte("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")}, &pgproto3.AuthenticationOk{}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
-// TestBlackHole: whatever a server does not do, the log-in is over in a third of
-// the time. (C8)
+// TestBlackHole: if the server is silent at any point, the log-in is over in a
+// third of the time. (C8)
 func TestBlackHole(t *testing.T) {
 	ours := postgrestest.NewAuthority(t)
 	good := ours.Server(t, "db.test", time.Now().Add(time.Hour))

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
 // TestSCRAMVerifier checks the verifier as a server does, against the exchange
@@ -100,7 +101,7 @@ func TestForm(t *testing.T) {
 		{askedSASL, scram, true, true},
 		{askedMD5, md5, false, false},
 		{askedMD5, scram, false, true},
-		{0, md5, false, false}, // in clear text, or nobody has logged in
+		{0, md5, false, false}, // in clear text, or no user has logged in
 		{0, scram, true, true},
 	} {
 		s := &Session{passwordEncryption: test.setting, asked: &asked{test.request, previous}}
@@ -126,6 +127,17 @@ func TestAttendant(t *testing.T) {
 		read, err := io.ReadAll(&attendant{Conn: client, learn: func(request uint32) { got = append(got, request) }})
 		if err != nil || string(read) != message || !slices.Equal(got, []uint32{askedSASL}) {
 			t.Errorf("in parts of %d: %q, %v, learnt %v", size, read, err, got)
+		}
+	}
+}
+
+// TestAttendedByNoAdmin: the form that an administrator is asked for says nothing of the
+// users whose passwords it sets. (C21)
+func TestAttendedByNoAdmin(t *testing.T) {
+	conn, _ := net.Pipe()
+	for _, admin := range []bool{false, true} {
+		if attended := new(Target).attend(conn, database.Account{Admin: admin}) != conn; attended == admin {
+			t.Errorf("admin %t: attended %t", admin, attended)
 		}
 	}
 }

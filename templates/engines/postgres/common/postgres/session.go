@@ -132,8 +132,8 @@ func claimKey(user string) int64 {
 
 // Try implements [database.Session] with a transaction that is rolled back. It
 // also fails, as [Session.Diagnose] does, if another user could not log in with
-// any password. What it sets is the verifier of no password at all, or a text that
-// no one comes to know: the server cannot tell, and whatever it logs is worth nothing.
+// any password. It sets a verifier that no password has, or a random text that is not
+// kept: the server cannot tell, and its log holds nothing of value.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
 	if user != s.User() {
 		if err := s.Diagnose(ctx, user); err != nil {
@@ -194,8 +194,8 @@ func (s *Session) alter(ctx context.Context, user string, verifier rotation.Sens
 	return s.Alter(ctx, doing, all...)
 }
 
-// Nobodys returns a password that no one comes to know, and that meets the rules
-// there may be for passwords.
+// Nobodys returns a random password that is stored nowhere and meets common password
+// rules.
 func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 
 // Verifier returns what takes password's place in a statement.

@@ -87,7 +87,7 @@ func TestChangeUnderEveryName(t *testing.T) {
 	}
 }
 
-// TestEveryPasswordLength: whatever length may be asked for rotates. (C10)
+// TestEveryPasswordLength: a password of each permitted length rotates. (C10)
 func TestEveryPasswordLength(t *testing.T) {
 	server := postgrestest.New(t)
 	account := server.Role(t, "lengths", "first", "LOGIN")

@@ -40,8 +40,8 @@ func TestSetting(t *testing.T) {
 	}
 }
 
-// TestTimeoutsOutlastEachOther: what waits for a frozen session's claim must
-// wait longer than the server lets that session live. (C19)
+// TestTimeoutsOutlastEachOther: a wait for a frozen session's claim must be
+// longer than the server lets that session live. (C19)
 func TestTimeoutsOutlastEachOther(t *testing.T) {
 	s := sessionTimeouts
 	if s.idle <= 0 || s.lock <= s.idle || s.statement <= s.lock {

@@ -1,6 +1,6 @@
-// Package postgres changes passwords on PostgreSQL. RDS, Aurora and servers of
-// one's own are alike to it. A new password reaches the server only as the
-// verifier that the server would have stored, never as text.
+// Package postgres changes passwords on PostgreSQL. It treats RDS, Aurora and
+// self-managed servers alike. A new password reaches the server only as the verifier
+// that the server would have stored, never as text.
 package postgres
 
 import (
@@ -26,9 +26,9 @@ var kind = postgresconn.Kind{
 // limit worth naming.
 const maxPasswordLength = 128
 
-// timeouts are what a session asks the server to end its work after. A process
-// that was frozen, or killed without closing its connection, is thus gone from
-// the server before anybody else is let in.
+// timeouts are the limits that a session sets on the server for its work. A process
+// that was frozen, or killed without closing its connection, is thus gone from the
+// server before another process is let in.
 type timeouts struct {
 	// idle ends a session that sends nothing. It spans a log-in elsewhere and
 	// a few calls to Secrets Manager, which is what sessions wait for. Before
@@ -66,8 +66,8 @@ type Target struct {
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the engine
+// cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	t := &Target{timeouts: sessionTimeouts}
 	attended := kind

@@ -52,9 +52,9 @@ func setup(timeout time.Duration) []string {
 }
 
 // Claim implements [database.Session]. The server knows no lock that ends with
-// a session. What keeps a process that stood still from undoing another's
-// rotation is that strategies ask Secrets Manager after the claim, and that the
-// session does not outlive its silence.
+// a session. A process that was frozen cannot undo another's rotation all the
+// same: strategies ask Secrets Manager after the claim, and a session ends when
+// it is idle for too long.
 // https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
 func (s *Session) Claim(context.Context, string) error {
 	defer s.hear() // a session that claims is not idle
@@ -63,7 +63,7 @@ func (s *Session) Claim(context.Context, string) error {
 
 // Try implements [database.Session] with a transaction that is rolled back. It
 // also fails, as [Session.Diagnose] does, if another user could not log in with
-// any password. What it sets is the digest of no password that anybody knows.
+// any password. It sets the digest of a random password that is not kept.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
 	if user != s.User() {
 		if err := s.Diagnose(ctx, user); err != nil {
@@ -148,7 +148,7 @@ func (s *Session) awake() error {
 	// Only the wall's clock goes on while the whole machine is suspended.
 	if silent := time.Now().Round(0).Sub(s.heard.Round(0)); silent > idleLimit {
 		s.Close()
-		return rotation.Errorf(rotation.CodeBusy, "the session stood still for %s, and another rotation may have begun: it ends here", silent.Round(time.Second))
+		return rotation.Errorf(rotation.CodeBusy, "the session was idle for %s, and another rotation may have begun: it is closed", silent.Round(time.Second))
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func TestChangeUnderEveryName(t *testing.T) {
 	}
 }
 
-// TestEveryPasswordLength: whatever length may be asked for rotates. (C10)
+// TestEveryPasswordLength: a password of each permitted length rotates. (C10)
 func TestEveryPasswordLength(t *testing.T) {
 	server, _ := redshifttest.New(t)
 	account := server.Role(t, "lengths", "first", "LOGIN")
@@ -106,7 +106,7 @@ func TestEveryPasswordLength(t *testing.T) {
 	}
 }
 
-// C7: what the server tells, and what it tells an admin only.
+// C7: errors that the server tells, and those that it tells an admin only.
 func TestWhyAChangeFails(t *testing.T) {
 	server, superuser := redshifttest.New(t)
 	target := newTarget(t, server)

@@ -2,11 +2,11 @@
 // documentation and the source of AWS's own drivers, and tested on PostgreSQL
 // and on a scripted server.
 //
-// A new password reaches the server only as a digest, in the kind in which the
-// user that applications log in as has its, whoever sets it: SHA-256, which
-// PostgreSQL's drivers do not know how to log in with, or else MD5, which all
-// do. So a rotation never takes a user's clients away, and no query log holds a
-// password.
+// A new password reaches the server only as a digest, of the kind that the
+// server keeps for the user that applications log in as, even if an admin sets
+// it: SHA-256, with which PostgreSQL's drivers cannot log in, or else MD5, with
+// which all can. So a rotation never takes a user's clients away, and no query
+// log holds a password.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 package redshift
 
@@ -56,8 +56,8 @@ type Target struct {
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords of passwordLength characters. What it cannot work
-// with is a [rotation.CodeBadConfig].
+// for and asks for passwords of passwordLength characters. A length that the
+// engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int) (*Target, error) {
 	t := new(Target)
 	attended := kind

@@ -4,7 +4,7 @@
 // It is made here and not by Auth0 (POST .../rotate-secret), so it can be stored
 // before it is in force.
 //
-// What Auth0 documents of it:
+// From Auth0's documentation:
 //   - https://auth0.com/docs/api/management/v2/clients/patch-clients-by-id
 //     (client_secret is updated with the scopes update:clients and
 //     update:client_keys; how long it may be is not said. One that Auth0 makes has 64

@@ -5,7 +5,7 @@
 // most, whether they are active or not: at the beginning of a rotation the previous one
 // goes.
 //
-// What AWS documents of it:
+// From AWS's documentation:
 //   - https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html (the
 //     answer has the secret access key, no other does; LimitExceeded), with
 //     API_ListAccessKeys.html, API_UpdateAccessKey.html, API_DeleteAccessKey.html

@@ -6,7 +6,7 @@
 // end is not taken over: rotation replaces it. Tokens are not rolled (PUT
 // .../value): that ends the previous value at once.
 //
-// What Cloudflare documents of it:
+// From Cloudflare's documentation:
 //   - https://developers.cloudflare.com/api/resources/accounts/subresources/tokens/
 //     (create, list, get, delete, verify; the answer to create has the value, no
 //     other does)
@@ -185,9 +185,9 @@ func call[T any](ctx context.Context, p *Provider, account apikey.Account, key r
 
 // refusal reads Cloudflare's own codes where the status says too little. A token
 // that it does not know the form of is refused with 400
-// (https://github.com/cloudflare/workers-sdk/issues/15616). What it answers at the
-// account's limit is not documented: a refusal that speaks of a maximum is taken
-// for it.
+// (https://github.com/cloudflare/workers-sdk/issues/15616). Its answer at the
+// account's limit is not documented: a refusal that speaks of a maximum is taken for
+// it.
 func refusal(status int, body []byte) rotation.Code {
 	var envelope struct {
 		Errors []struct {

@@ -1,10 +1,10 @@
 // Package datadog makes, proves and revokes API keys of a Datadog organization.
 //
 // An API key has no rights of its own: it says which organization data belong to.
-// What else it has, its category and whether agents may be configured with it, goes
-// over to the next one.
+// Its category, and whether agents may be configured with it, go over to the next
+// one.
 //
-// What Datadog documents of it:
+// From Datadog's documentation:
 //   - https://docs.datadoghq.com/api/latest/key-management/ (create, list, get,
 //     delete; api_keys_read, api_keys_write and api_keys_delete)
 //   - https://docs.datadoghq.com/api/latest/authentication/#validate-api-key (asked

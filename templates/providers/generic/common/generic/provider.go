@@ -108,7 +108,7 @@ func (p *Provider) List(ctx context.Context, account apikey.Account) (keys []api
 				keys = append(keys, key)
 			}
 		}
-		// Who does not know the parameter answers with the same page for ever.
+		// An API that does not know the parameter answers with the same page each time.
 		if len(keys) == seen || !list.next(query, page, answer, items[len(items)-1], header) {
 			return keys, nil
 		}

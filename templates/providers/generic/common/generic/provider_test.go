@@ -47,7 +47,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What the project begins with can work.
+// The description that a project begins with can work.
 func TestDescription(t *testing.T) {
 	paths, err := filepath.Glob("provider.json")
 	if err != nil || len(paths) == 0 {
@@ -87,8 +87,8 @@ func TestPagesWithoutEnd(t *testing.T) {
 	}
 }
 
-// What crosses the wire is what the description says, placeholders filled in, each
-// in the way that its place asks for.
+// Requests are as the description says, with each placeholder filled in and escaped
+// as its place asks for.
 func TestOnTheWire(t *testing.T) {
 	d, err := generic.Parse([]byte(`{
 		"auth": {"scheme": "header", "header": "X-Key", "prefix": "Token "},
@@ -153,7 +153,7 @@ func TestOnTheWire(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
-	// C7: what the secret lacks, another key than the one that is named, and the
+	// C7: a key that the secret lacks, another key than the one that is named, and the
 	// API's own way of saying that there is no room.
 	_, err = provider.Create(ctx, apikey.Account{Secret: parse(t, `{}`), Admin: account.Admin}, apikey.Name{})
 	wantCode(t, err, rotation.CodeBadSecret)
@@ -170,8 +170,8 @@ func TestOnTheWire(t *testing.T) {
 	wantCode(t, err, rotation.CodeQuota)
 }
 
-// K1: what stands in a list is found by its number, a time in whatever unit
-// or form, and what was made is told with the error that keeps it from being used.
+// K1: an item of a list is found by its number, a time is read in each unit and
+// form, and a key that was made but cannot be used is named with the error.
 func TestAnswersOfOtherAPIs(t *testing.T) {
 	d, err := generic.Parse([]byte(`{
 		"auth": {"scheme": "bearer"}, "verify": {"method": "GET", "path": "/me"}, "revoke": {"method": "DELETE", "path": "/keys/{id}"},

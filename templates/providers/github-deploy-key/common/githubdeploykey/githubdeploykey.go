@@ -5,7 +5,7 @@
 // public half, and knows it by a number that is of no use before it does: the secret
 // names a key by its fingerprint.
 //
-// What GitHub documents of it:
+// From GitHub's documentation:
 //   - https://docs.github.com/en/rest/deploy-keys/deploy-keys (list, create, delete;
 //     a key that a personal access token has registered goes when that is deleted)
 //   - https://docs.github.com/en/authentication/connecting-to-github-with-ssh/managing-deploy-keys#deploy-keys
@@ -210,7 +210,7 @@ func repositoryOf(value rotation.Value) (string, error) {
 	return text.Reveal(), err
 }
 
-// What is around a private key in OpenSSH's form.
+// The lines around a private key in OpenSSH's form.
 const (
 	pemBegin = "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 	pemEnd   = "\n-----END OPENSSH PRIVATE KEY-----\n"

@@ -83,7 +83,7 @@ func TestKnockInVain(t *testing.T) {
 			t.Errorf("got %v, want the code %q", err, want)
 		}
 	}
-	knock(rotation.CodeDeadline) // nobody accepts
+	knock(rotation.CodeDeadline) // no one accepts the connection
 	go func() {
 		for {
 			conn, err := listener.Accept()

@@ -6,7 +6,7 @@
 // whose it is and what of the configured reads it may do. Therefore it is not taken
 // in place of a classic one that has scopes.
 //
-// What GitHub documents of it:
+// From GitHub's documentation:
 //   - https://docs.github.com/en/rest/users/users#get-the-authenticated-user
 //     (the call that every token may make)
 //   - https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps

@@ -6,7 +6,7 @@
 // secret. Tokens are not rotated (POST .../rotate): that ends the previous one at once,
 // and when it is tried again with that one, the new one as well.
 //
-// What GitLab documents of it:
+// From GitLab's documentation:
 //   - https://docs.gitlab.com/api/group_access_tokens/ and
 //     https://docs.gitlab.com/api/project_access_tokens/ (list, get, create, revoke;
 //     the answer to create has the token, no other does)
@@ -58,7 +58,7 @@ const pageSize = 100
 
 // Config is what the provider is told by the function's environment.
 type Config struct {
-	Lifetime time.Duration // of a token; GitLab sets a limit, 365 days if nobody changes it
+	Lifetime time.Duration // of a token; GitLab sets a limit, 365 days by default
 	Now      func() time.Time
 }
 
@@ -81,7 +81,7 @@ type token struct {
 	Active  bool               `json:"active,omitempty"`
 	Token   rotation.Sensitive `json:"token,omitzero"`
 
-	// What is said when it is made.
+	// Set by the request that makes it.
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitempty"`
 	Scopes      []string `json:"scopes"`

@@ -1,9 +1,9 @@
 // Package grafana makes, proves and revokes tokens of a Grafana service account.
 //
-// What a token may do is the service account's role and permissions, so all its
-// tokens may do the same.
+// A token has the service account's role and permissions, so all its tokens may do
+// the same.
 //
-// What Grafana documents of it:
+// From Grafana's documentation:
 //   - https://grafana.com/docs/grafana/latest/developers/http_api/serviceaccount/#get-service-account-tokens
 //     (list, create, delete; the answer to create has the token, no other does)
 //   - https://grafana.com/docs/grafana/latest/developers/http_api/user/#actual-user

@@ -4,7 +4,7 @@
 // rotation. An app has two at the most, whether they are active or not: at the
 // beginning of a rotation the previous one goes.
 //
-// What Okta documents of it:
+// From Okta's documentation:
 //   - https://developer.okta.com/docs/api/openapi/okta-management/management/tag/ApplicationSSOCredentialOAuth2ClientAuth/
 //     (list, create, deactivate, delete; two at the most, then an error; only an
 //     inactive one can be deleted)
@@ -15,7 +15,7 @@
 //
 // Okta takes a client secret that is made here, too. But of those that an app has it
 // documents neither that their values are told nor how they are hashed, so it could
-// not be looked up which of them is ours. What error the third one meets is not
+// not be looked up which of them is ours. The error that a third one meets is not
 // documented either: with nothing in the request that could be wrong, a failed
 // validation (E0000001, https://developer.okta.com/docs/reference/error-codes/) is
 // taken for it. Nor is it said how an inactive one answers to being deactivated: that

@@ -5,7 +5,7 @@
 // tells a key's own scopes: a new one gets those of the function's configuration, or
 // all that its service account has.
 //
-// What OpenAI documents of it:
+// From OpenAI's documentation:
 //   - https://developers.openai.com/api/reference/resources/admin/subresources/organization/subresources/projects/subresources/service_accounts/subresources/api_keys/methods/create
 //     (the answer has the key, no other does; scopes, expires_in_seconds)
 //   - .../projects/subresources/api_keys/methods/list (with owner.service_account.id and

@@ -4,7 +4,7 @@
 // A key is made with the scopes of the one before, so anyone who changes what it may
 // do does so at SendGrid, and the next rotation follows.
 //
-// What SendGrid documents of it:
+// From SendGrid's documentation:
 //   - https://www.twilio.com/docs/sendgrid/api-reference/api-keys (create, list, get,
 //     delete; the answer to create has the key, no other does; names need not be
 //     unique; 100 keys an account, then 403)

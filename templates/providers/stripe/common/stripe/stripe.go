@@ -2,11 +2,11 @@
 // and expires them in the Dashboard: the API that does is a private preview for
 // Stripe Apps.
 //
-// Stripe does not tell what a key may do. What is compared is the mode and the kind,
-// which a key's beginning says, the account, if the key may read it, and the
-// configured reads that it may do. A permission to write shows in none of them.
+// Stripe does not tell what a key may do. Compared are the mode and the kind, which
+// a key's beginning says, the account, if the key may read it, and the configured
+// reads that it may do. A permission to write shows in none of them.
 //
-// What Stripe documents of it:
+// From Stripe's documentation:
 //   - https://docs.stripe.com/keys
 //     (kinds of keys; restricted ones and live mode; expiring them)
 //   - https://docs.stripe.com/api/accounts/retrieve

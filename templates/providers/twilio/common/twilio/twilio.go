@@ -4,7 +4,7 @@
 // anyone who changes what it may do does so at Twilio, and the next rotation follows. A
 // Main key cannot be made by an API.
 //
-// What Twilio documents of it:
+// From Twilio's documentation:
 //   - https://www.twilio.com/docs/iam/api-keys/key-resource-v1 (create, list, fetch,
 //     delete; the answer to create has the secret, no other does; the admin needs
 //     the account's SID and Auth Token, a Main key, or a Restricted key that may)

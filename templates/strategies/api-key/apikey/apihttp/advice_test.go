@@ -102,8 +102,8 @@ func (a authority) serve(t *testing.T, name string, until time.Time, newest uint
 	return server.Listener
 }
 
-// C7, C25: what a provider or the way to it answers has the code by which RUNBOOK.md
-// tells what to do, and the call goes through once that is done.
+// C7, C25: each error of a provider, or of the way to it, has the code by which
+// RUNBOOK.md names the cure, and the call goes through after that.
 func TestAdvice(t *testing.T) {
 	var answer atomic.Pointer[func(http.ResponseWriter)] // a call that was given up may still be served
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -111,7 +111,7 @@ func (c *Client) DoHeader(ctx context.Context, request Request, answer any) (htt
 	}
 	target, err := url.Parse(strings.TrimSuffix(c.Base, "/") + request.Path)
 	if err != nil || target.Host == "" || target.User != nil {
-		return nil, rotation.Errorf(rotation.CodeBadConfig, "the URL of the API is no absolute URL without a user")
+		return nil, rotation.Errorf(rotation.CodeBadConfig, "the URL of the API must be absolute and name no user")
 	}
 	if target.Scheme != "https" && !loopback(target.Hostname()) {
 		return nil, rotation.Errorf(rotation.CodeBadConfig, "the URL of the API does not begin with https://: a key would cross the network in the clear")
@@ -140,7 +140,7 @@ func (r *Request) body() (body []byte, contentType string, err error) {
 	case r.JSON != nil:
 		body, err = json.Marshal(r.JSON)
 		if err != nil {
-			err = rotation.Errorf(rotation.CodeBadConfig, "what is to be sent is no JSON").Because(err)
+			err = rotation.Errorf(rotation.CodeBadConfig, "the request's body is not JSON").Because(err)
 		}
 		return body, "application/json", err
 	default:

@@ -136,8 +136,8 @@ func (c counting) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// K7: who says when a limit begins anew and not how long to wait is waited for as well,
-// as long as a pause may be.
+// K7: a provider may say when its limit begins anew instead of how long to wait: that
+// is waited for as well, as long as a pause may be.
 func TestReset(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
@@ -281,7 +281,7 @@ func TestTellsNothing(t *testing.T) {
 	}
 }
 
-// What is sent is what was asked for, in each form of body and of credential.
+// The request is sent as asked for, in each form of body and of credential.
 func TestRequest(t *testing.T) {
 	key := rotation.NewSensitive("k")
 	for want, request := range map[string]apihttp.Request{

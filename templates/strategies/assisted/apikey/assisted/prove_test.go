@@ -35,8 +35,9 @@ func subject(w *rotationtest.World, as func(apikeytest.Provider) assisted.Provid
 func asRevoker(p apikeytest.Provider) assisted.Provider { return revoker{p} }
 func asPlain(p apikeytest.Provider) assisted.Provider   { return plain{p} }
 
-// K4, K5, K7, K8, C11, C18: whatever fails, AWSCURRENT works, the supplied key is
-// taken once, and in the end no key is alive but AWSCURRENT's and AWSPREVIOUS's.
+// K4, K5, K7, K8, C11, C18: after each fault, AWSCURRENT works, the supplied key
+// is taken once, and in the end no key is alive but AWSCURRENT's and
+// AWSPREVIOUS's.
 func TestProof(t *testing.T) {
 	rotationtest.Prove(t, func(w *rotationtest.World) rotationtest.Subject {
 		s, ledger := subject(w, asRevoker)

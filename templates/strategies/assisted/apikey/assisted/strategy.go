@@ -68,7 +68,7 @@ func (s *Strategy) Credential() []string { return append(s.provider.Credential()
 func (*Strategy) Overlaps() bool { return true }
 
 // Next takes the supplied key over. Nothing else of the supplied version counts,
-// and a key that will not do is refused before it is anybody's pending one.
+// and a key that will not do is refused before it is stored as AWSPENDING.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	next, err := s.supplied(ctx, r, current)
 	if err != nil {
@@ -141,7 +141,8 @@ func (s *Strategy) dated(ctx context.Context, r *rotation.Rotation, value rotati
 	return value, apikey.Outlasts(value, r.Now(), r.Due())
 }
 
-// refuse gives up a rotation whose key will never do. What may pass is tried again.
+// refuse gives up a rotation whose key will never do. Other errors may pass, and the
+// step is tried again.
 func (s *Strategy) refuse(ctx context.Context, r *rotation.Rotation, err error) error {
 	final := []rotation.Code{
 		rotation.CodeAwaitingOperator, rotation.CodeSameValue, rotation.CodeBadSecret,

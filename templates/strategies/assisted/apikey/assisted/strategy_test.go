@@ -100,6 +100,40 @@ func TestRefusesKeys(t *testing.T) {
 	b.refused(rotation.CodeBadSecret)
 }
 
+// replace makes text AWSCURRENT.
+func (b bench) replace(text string) {
+	b.t.Helper()
+	_, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
+		SecretId: &b.Secret, ClientRequestToken: aws.String(b.Token()), SecretString: &text,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// K7: a supply's id is taken although AWSCURRENT has none.
+func TestFirstID(t *testing.T) {
+	b := newBench(t, asRevoker)
+	b.replace(`{"api_key":"` + apikeytest.FirstKey + `"}`)
+	key := b.rotate()
+	if value, err := b.Value(rotation.StageCurrent); err != nil || apikey.ID(value) != key.ID {
+		t.Errorf("AWSCURRENT has the key %q (%v), want %s", apikey.ID(value), err, key.ID)
+	}
+}
+
+// C16: a secret that holds its key twice takes no new one: the copy would stay.
+func TestCopyOfTheKey(t *testing.T) {
+	b := newBench(t, asRevoker)
+	value, err := b.Value(rotation.StageCurrent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.replace(value.With("authorization", "Bearer "+apikeytest.FirstKey).Text().Reveal())
+	key, _ := b.ledger.Create("made by hand", "")
+	b.supply(key.ID, key.Secret)
+	b.refused(rotation.CodeBadSecret)
+}
+
 // put puts a version with the label by hand.
 func put(b bench, value string) error {
 	_, err := b.Store.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{
@@ -140,7 +174,7 @@ func TestRevokesWhatWasInForce(t *testing.T) {
 	b.supply("foreign", "foreign-key-that-is-mistyped")
 	b.refused(rotation.CodeAuthRejected)
 	refused, _ := b.ledger.Create("an application's", "")
-	b.supply(refused.ID, refused.Secret) // and replaced before anybody takes it
+	b.supply(refused.ID, refused.Secret) // and replaced before a rotation takes it
 	second := b.rotate()
 	var alive []string
 	for _, key := range b.ledger.Keys() {

@@ -174,8 +174,8 @@ func RulesOfLimits(t *testing.T, account database.Account, limit func(connection
 }
 
 // NothingBetweenCalls proves that a process killed after its k-th call leaves
-// the same behind as one killed before the next. Who kills rotators over a
-// network may so leave out one half of the kills.
+// the same behind as one killed before the next. A test that kills rotators over a
+// network can therefore leave out one half of the kills.
 func NothingBetweenCalls(t *testing.T, fresh func(testing.TB) (*rotationtest.World, *Server)) {
 	t.Helper()
 	leave := func(n int, fault rotationtest.Fault) (left string, calls []string) {

@@ -33,8 +33,8 @@ func TestRulesOfLimits(t *testing.T) {
 	databasetest.RulesOfLimits(t, app, func(n int) { server.Limit(app.User, databasetest.Limits{Connections: n}, 0) }, open)
 }
 
-// C20: what a server says for want of room or while it is down, and once it has
-// locked a user, does not depend on the password.
+// C20: the answer of a server that is full or down, or that has locked the user,
+// does not depend on the password.
 func TestNoVerdict(t *testing.T) {
 	wrong := app
 	wrong.Password = rotation.NewSensitive("wrong")

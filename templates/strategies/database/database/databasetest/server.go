@@ -379,8 +379,7 @@ func (u *user) set(password rotation.Sensitive, retain bool) {
 	u.password = password.Reveal()
 }
 
-// Parity asks whether inactive has every right of active. What it has beyond
-// them stands in no one's way.
+// Parity asks whether inactive has every right of active. More rights are no error.
 func (s *Session) Parity(_ context.Context, active, inactive string) error {
 	return s.call("compare", func() error {
 		return s.do("", "", func(server *Server) error {

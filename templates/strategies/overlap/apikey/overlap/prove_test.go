@@ -69,8 +69,8 @@ func subject(w *rotationtest.World, k kind, config overlap.Config) (rotationtest
 	}), ledger
 }
 
-// K0, K1, K2, K3, K4, K6, K8, C11, C18: whatever fails, AWSCURRENT works, and in the end
-// no key is alive but AWSCURRENT's, AWSPREVIOUS's and foreign ones.
+// K0, K1, K2, K3, K4, K6, K8, C11, C18: after each fault, AWSCURRENT works, and in the
+// end no key is alive but AWSCURRENT's, AWSPREVIOUS's and foreign ones.
 func TestProof(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {

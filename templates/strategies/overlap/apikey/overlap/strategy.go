@@ -3,11 +3,11 @@
 // revokes the key of two generations ago. Anyone who still holds the previous key goes
 // on working until the next rotation.
 //
-// Two things are never to happen: that a key is revoked which someone may use,
-// and that a key lives on of which no one knows. The first is why the labels are
-// read again before each revocation. The second is why keys bear a label that
-// says which rotation of which secret made them: the version that
-// the token names is the record that a key may exist, before it does.
+// Two things must never happen: that a key is revoked which an application may use,
+// and that a key lives on that no version names. The first is why the labels are read
+// again before each revocation. The second is why keys bear a label that says which
+// rotation of which secret made them: the version that the token names is the record
+// that a key may exist, before it does.
 package overlap
 
 import (
@@ -48,10 +48,10 @@ type Chooser interface {
 // it made then, even if that was revoked since.
 type Replayer interface{ Replays() bool }
 
-// Unlabelled is a [Provider] whose keys bear no label of ours. What it lists must
-// belong to this secret alone: a key that no version names and that is younger
-// than AWSPREVIOUS's, or AWSCURRENT's, is taken for one that a rotation made and
-// did not store.
+// Unlabelled is a [Provider] whose keys bear no label of ours. The keys that it lists
+// must belong to this secret alone: a key that no version names and that is younger
+// than AWSPREVIOUS's, or AWSCURRENT's, is taken for one that a rotation made and did
+// not store.
 type Unlabelled interface{ Unlabelled() bool }
 
 const (

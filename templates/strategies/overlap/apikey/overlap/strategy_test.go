@@ -131,7 +131,7 @@ func TestNoRoomAndCurrentDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.ledger.Roll(apikey.ID(current)) // somebody did that by hand
+	b.ledger.Roll(apikey.ID(current)) // as an administrator did by hand
 	wantCode(t, b.deliver(b.requested(), rotation.StepCreate), rotation.CodeAuthRejected)
 	b.wantAlive("first", "key1")
 }
@@ -232,7 +232,7 @@ func (s stubborn) Revoke(ctx context.Context, account apikey.Account, id string)
 	return s.Provider.Revoke(ctx, account, id)
 }
 
-// K2: what becomes of a key whose value may not have been stored.
+// K2: a new key is revoked at once only if its value is certainly not stored.
 func TestPutFails(t *testing.T) {
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no", Fault: smithy.FaultClient}
 	lost := errors.New("the connection broke")
@@ -353,8 +353,8 @@ func TestCurrentWithoutID(t *testing.T) {
 	}
 }
 
-// K3: a provider that keeps two keys and lists none. What a previous version names went
-// long ago, and revoking that makes no room.
+// K3: a provider that keeps two keys and lists none. The key that a previous version
+// names went long ago, and revoking that makes no room.
 func TestNoListAndNoRoom(t *testing.T) {
 	b := newBench(t, kind{
 		func(l *apikeytest.Ledger) { l.Replays, l.Room = true, 2 },
@@ -562,6 +562,33 @@ func TestPreflight(t *testing.T) {
 	}
 	b.wantAlive("first")
 }
+
+// C16: where the provider lists no keys, a preflight tries the admin's key by another
+// call, if there is one.
+func TestPreflightWithoutAList(t *testing.T) {
+	for name, test := range map[string]struct {
+		provider func(apikeytest.Provider) overlap.Provider
+		ok       bool
+	}{
+		"no call":          {func(p apikeytest.Provider) overlap.Provider { return listless{p} }, true},
+		"the key works":    {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, nil} }, true},
+		"the key does not": {func(p apikeytest.Provider) overlap.Provider { return trying{listless{p}, errors.New("refused")} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if report := newBench(t, kind{plain, test.provider}, overlap.Config{}).preflight(); report.OK != test.ok {
+				t.Errorf("got %+v", report)
+			}
+		})
+	}
+}
+
+// trying is a provider that lists no keys and can try the admin's.
+type trying struct {
+	listless
+	err error
+}
+
+func (t trying) TryAdmin(context.Context, apikey.Account) error { return t.err }
 
 func (b *bench) preflight() rotation.Preflight {
 	b.t.Helper()

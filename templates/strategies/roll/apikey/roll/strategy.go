@@ -1,8 +1,8 @@
 // Package roll rotates an API key where the provider keeps one and replaces it
-// itself. The previous key ends when the new one is made, before anybody can have
-// stored that: this is weaker than changing a password, whose new value is known
-// beforehand. So the key is made, stored, proven and promoted in one invocation,
-// and whatever comes in between, the next try makes another.
+// itself. The previous key ends when the new one is made, before the function can
+// have stored that: this is weaker than changing a password, whose new value is known
+// beforehand. So the key is made, stored, proven and promoted in one invocation, and
+// if that is interrupted, the next try makes another.
 //
 // It takes an admin credential that is not the key: with a key that has just
 // ended no one could ask for a new one.
@@ -126,7 +126,7 @@ func (s *Strategy) Stored(ctx context.Context, r *rotation.Rotation, _ rotation.
 	case chosen && ok:
 		return s.replace(ctx, r, chooser)
 	case chosen:
-		return nil // nobody has heard of it
+		return nil // the provider has not seen it
 	case !ok:
 		return s.lost(ctx, r)
 	}

@@ -88,8 +88,8 @@ func unanswered(err error) bool {
 // provePause is the time between two log-ins that the server has no verdict on.
 const provePause = 250 * time.Millisecond
 
-// keep returns what keeps a session, which may have to undo the change, from ending
-// because it stands still: it claims user again.
+// keep returns a function that claims user again, so that the server does not end
+// the idle session: it may have to undo the change.
 func keep(ctx context.Context, session database.Session, user string) func() {
 	return func() {
 		ctx, cancel := context.WithTimeout(ctx, closingTime)
@@ -98,9 +98,9 @@ func keep(ctx context.Context, session database.Session, user string) func() {
 	}
 }
 
-// prove logs in until the server has given a verdict on the password or the time
-// is up. Anything else that it may say can pass. meanwhile is done as long as it
-// says something.
+// prove logs in until the server accepts or refuses the password, or the time is
+// up: any other error may pass. It calls meanwhile after each such answer of the
+// server.
 func (s *Strategy) prove(ctx context.Context, r *rotation.Rotation, account database.Account, meanwhile func()) error {
 	for {
 		err := s.logsIn(ctx, account)
@@ -164,9 +164,9 @@ func (s *Strategy) distrust(ctx context.Context, r *rotation.Rotation, found *ca
 	return refusal
 }
 
-// retreat makes AWSCURRENT's password the user's again where the rotation cannot go
-// on, so that applications work meanwhile. It does nothing
-// unless it is certain which version AWSCURRENT is and stays on.
+// retreat sets AWSCURRENT's password again if the rotation cannot go on, so that
+// applications work meanwhile. It does nothing unless it is certain which version
+// AWSCURRENT is on and stays on.
 func (s *Strategy) retreat(ctx context.Context, r *rotation.Rotation, found *candidate, session database.Session, why error) error {
 	ctx, cancel := r.Settling(ctx)
 	defer cancel()

@@ -36,9 +36,9 @@ func (c *candidate) survivesRefusal(ctx context.Context) error {
 // the step before this one for example.
 const closingTime = 3 * time.Second
 
-// login opens a session for account, and waits for a moment where the user has no
-// connection left. It returns neither a session nor an error where the password is
-// right all the same and only the admin is needed.
+// login opens a session for account. If a limit of the user refuses it, the password
+// is right: login then returns neither a session nor an error if the admin's session
+// is enough, and waits a moment for a connection otherwise.
 func (s *Strategy) login(ctx context.Context, r *rotation.Rotation, account database.Account) (database.Session, error) {
 	for began := r.Now(); ; {
 		session, err := s.target.Login(ctx, account)
@@ -81,10 +81,10 @@ type labelled struct {
 }
 
 // search tries the passwords of versions in their order, then AWSPREVIOUS's, then
-// those of versions that lost their labels, as far as they are of account's user at
-// account's host. Each is tried once and none that was tried before, since servers
-// lock accounts that guess. Only a refused password leads to the next: a server
-// that cannot be reached has said nothing.
+// those of versions that lost their labels, if they are for account's user at
+// account's host. Each password is tried once, since servers may lock a user after
+// wrong ones. Only a refused password leads to the next: a server that cannot be
+// reached has said nothing.
 func (s *Strategy) search(ctx context.Context, r *rotation.Rotation, account database.Account, tried []rotation.Sensitive, versions ...labelled) (*candidate, error) {
 	usable := func(v rotation.Value) (database.Account, bool) {
 		a, err := s.account(v)

@@ -44,14 +44,14 @@ type Overlap struct {
 	Abandoned func(ctx context.Context) ([]rotation.Sensitive, error)
 }
 
-// ErrOnePassword says that it showed only in the doing that the server does not
-// let the user have two passwords.
+// ErrOnePassword says that only the attempt showed that the server does not let
+// the user have two passwords.
 var ErrOnePassword = errors.New("the user has one password")
 
 // overlapper returns the session that can let both passwords log in, nil if
-// there is none. A server that does not keep what its engine promises is
-// reported, and the rotation applies late: applications meet a gap, and that
-// must not be a secret.
+// there is none. If the server cannot do what its engine promises, that is
+// reported as degraded, and finishSecret changes the password: applications meet
+// a gap.
 func (s *Strategy) overlapper(ctx context.Context, r *rotation.Rotation, found *candidate) (Overlapper, error) {
 	own, ok := found.session.(Overlapper)
 	if !ok || !found.isCurrent || !s.Overlaps() {
@@ -69,8 +69,8 @@ func (s *Strategy) overlapper(ctx context.Context, r *rotation.Rotation, found *
 	}
 }
 
-// atWriter returns found on the server that takes changes, which a replica cannot
-// speak for: it refuses every one.
+// atWriter returns found with a session on the server that takes changes: a
+// replica refuses all, and cannot tell whether the user may have two passwords.
 func (s *Strategy) atWriter(ctx context.Context, found *candidate) (*candidate, error) {
 	account := found.account.Writer()
 	if account == found.account {

@@ -316,8 +316,8 @@ func TestGapUsesItsTime(t *testing.T) {
 	}
 }
 
-// C23: what does not pass is undone before the time is up, on the session that is
-// still open, and AWSCURRENT works.
+// C23: a change that does not work is undone before the time is up, on the session
+// that is still open, and AWSCURRENT works.
 func TestGapEnds(t *testing.T) {
 	r := newRig(t, self, "current", nil)
 	r.inGap(func(r *rig) { r.server.LimitAll(databasetest.Limits{Connections: 1}) })
@@ -444,8 +444,8 @@ func TestCreateNeedsTheAdmin(t *testing.T) {
 	r.wantNext()
 }
 
-// C25: what RUNBOOK.md says about a code helps: the same rotation goes through, or
-// the next one where the entry says that this one is given up.
+// C25: the cure that RUNBOOK.md has for a code helps: the same rotation goes
+// through, or the next one where the entry says that this one is given up.
 func TestAdvice(t *testing.T) {
 	nothing := func(*rig) {}
 	byHand := func(r *rig) { r.server.SetPassword(user, "current") }

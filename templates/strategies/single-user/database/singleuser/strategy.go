@@ -7,17 +7,17 @@
 // Everywhere else it applies late. Nothing before finishSecret changes the
 // server: setSecret proves that AWSCURRENT logs in and that the server would take
 // the change. finishSecret logs in with AWSCURRENT, changes the password, logs in
-// with the new one and moves AWSCURRENT, all in one invocation. So applications
-// meet a refused log-in for the time of one log-in and one call to Secrets Manager,
-// whatever the service pauses between its steps, and a rotation that is given up
+// with the new one and moves AWSCURRENT, all in one invocation. So applications meet
+// a refused log-in for the time of one log-in and one call to Secrets Manager,
+// however long the service pauses between its steps, and a rotation that is given up
 // before its last step has done no harm.
 //
-// Between the change and the label, whatever gives no verdict is tried again until
-// the invocation's time is up: a server that is full or restarts, a Secrets Manager
-// that does not answer. Then AWSCURRENT's password is put back on the session that
-// is still open, but only if it is certain that the label has not moved and will
-// not move. Where that is not certain nothing is undone, and the next delivery
-// finds the pending password in force and completes the rotation.
+// After the change, the strategy tries again until the invocation's time is up if the
+// server is full or restarts, or if Secrets Manager does not answer. Then
+// AWSCURRENT's password is put back on the session that is still open, but only if it
+// is certain that the label has not moved and will not move. Where that is not
+// certain nothing is undone, and the next delivery finds the pending password in
+// force and completes the rotation.
 package singleuser
 
 import (
@@ -47,9 +47,9 @@ type Target interface {
 // passwords.
 type Locking interface {
 	// SurvivesRefusal is [rotation.CodeLocked] if one wrong password locks the
-	// session's user. While the server has another password than AWSCURRENT's, a
-	// client's log-in would do that; and after a kill the next delivery's, which
-	// tries AWSCURRENT first.
+	// session's user. After the change and before AWSCURRENT moves, the log-in of a
+	// client would lock the user; so would that of the next delivery if this one is
+	// killed, since it tries AWSCURRENT first.
 	SurvivesRefusal(ctx context.Context) error
 }
 
@@ -109,8 +109,8 @@ func (s *Strategy) Overlaps() bool {
 	return ok && target.Overlaps(s.config.AsAdmin)
 }
 
-// Next is AWSCURRENT with a new password. It first checks
-// all that setSecret will need of AWSCURRENT: a stored value keeps its faults.
+// Next is AWSCURRENT with a new password. It first checks all that setSecret will
+// need of AWSCURRENT, since a value cannot be corrected once it is stored.
 func (s *Strategy) Next(ctx context.Context, r *rotation.Rotation, current rotation.Value) (rotation.Value, error) {
 	account, err := s.account(current)
 	if err == nil {

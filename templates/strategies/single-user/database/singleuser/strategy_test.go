@@ -373,14 +373,14 @@ func TestAppliesLate(t *testing.T) {
 	}
 }
 
-// S1: what an earlier delivery changed is not changed again, only promoted. C15:
-// the gap that it began is not known, and not said to be none.
+// S1: a password that an earlier delivery changed is not changed again, only
+// promoted. C15: the gap that began then is not known, and not reported as none.
 func TestFinishAfterChange(t *testing.T) {
 	r := newRig(t, self, "pending", nil)
 	r.wantOutcome(r.deliver(rotation.StepFinish), "", "current pending")
 	r.wantLabels("pending", "")
 	if said := r.Output(); strings.Contains(said, `"CredentialGap":`) || !strings.Contains(said, "an earlier delivery changed the password") {
-		t.Errorf("a gap that nobody measured:\n%s", said)
+		t.Errorf("a gap that was not measured:\n%s", said)
 	}
 }
 
@@ -533,7 +533,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			r.wantOutcome(r.deliver(rotation.StepFinish), test.code, test.tried, slices.Repeat([]string{"orders change orders"}, test.stmts)...)
 			r.wantLabels("current", "pending")
 			if test.next == "" {
-				return // nobody knows the password
+				return // no version holds the password
 			}
 			r.login, r.change = nil, nil
 			if err := r.deliver(rotation.StepFinish); err != nil || len(r.tried) != len(strings.Fields(test.next)) {

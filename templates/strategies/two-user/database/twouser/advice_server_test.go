@@ -10,8 +10,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/database/database/databasetest"
 )
 
-// C25: what is wrong with the server, with the way to it or with an account leaves
-// AWSCURRENT as it is, and once it is put right the same rotation goes through.
+// C25: a fault of the server, of the way to it or of an account leaves AWSCURRENT as
+// it is, and once it is cured the same rotation goes through.
 func TestAdviceOnTheServer(t *testing.T) {
 	shut := func(code rotation.Code) func(*rig) func() {
 		return func(r *rig) func() {

@@ -202,8 +202,8 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// C25: what RUNBOOK.md says about a code helps: the same rotation goes through, or
-// the next one where the entry says that this one is given up.
+// C25: the cure that RUNBOOK.md has for a code helps: the same rotation goes through,
+// or the next one where the entry says that this one is given up.
 func TestAdvice(t *testing.T) {
 	lost := func(r *rig) { // both passwords, and AWSCURRENT is userB's
 		r.server.SetPassword(userA, "lost")

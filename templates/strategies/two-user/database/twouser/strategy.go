@@ -42,8 +42,8 @@ type Session interface {
 	// admin's session, and in those of both users or is
 	// [rotation.CodePermission] where users do not see each other's rights.
 	Parity(ctx context.Context, active, inactive string) error
-	// Create makes user exist, locked and with a password that no one knows.
-	// A user that exists is left as it is.
+	// Create makes user exist, locked and with a random password that is not kept. A user
+	// that exists is left as it is.
 	Create(ctx context.Context, user string) error
 	// Reconcile gives inactive what it lacks of active's rights and never
 	// touches active. It returns the rights that only inactive has, and
@@ -296,7 +296,7 @@ func (s *Strategy) other(r *rotation.Rotation, account database.Account) (string
 		other = mandate.Users[1]
 	}
 	if account.Alternate != "" && account.Alternate != other {
-		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, and the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
+		return "", rotation.Errorf(rotation.CodeBadUsers, "key %q is %q, but the function's SECRETS say %q", database.KeyAlternate, account.Alternate, other)
 	}
 	return other, nil
 }

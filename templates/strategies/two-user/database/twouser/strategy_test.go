@@ -416,8 +416,8 @@ func TestDrift(t *testing.T) {
 	})
 }
 
-// T6: whatever the names, the configured pair decides who is next; AWS's own
-// secrets, which know no other user, are as good as ours.
+// T6: the configured pair, not the names, decides which user is next; AWS's own
+// secrets, which name no other user, work as well as ours.
 func TestNames(t *testing.T) {
 	names := [][2]string{
 		{"app", "app_clone"}, {"app_clone_clone", "app_clone_clone_clone"}, {"a\"b", "a'b"}, {"größe", "GRÖSSE"},
@@ -560,7 +560,7 @@ func TestVouch(t *testing.T) {
 		"AWSPREVIOUS unreachable":    {config: recovery, current: rotation.CodeAuthRejected, previous: rotation.CodeUnreachable, tried: "orders_b orders_a", code: rotation.CodeUnreachable},
 		"AWSPREVIOUS, a stranger":    {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"admin"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, the same user": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"username":"orders_a"`, `"username":"orders_b"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
-		// C5: what differs in where or how to connect is no candidate.
+		// C5: a version that differs in where or how to connect is no candidate.
 		"AWSPREVIOUS, another host": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"db"`, `"evil"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, another port": {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`5432`, `6432`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
 		"AWSPREVIOUS, no TLS":       {config: preprovisioned, current: rotation.CodeAuthRejected, edit: [2]string{`"port"`, `"ssl":false,"port"`}, tried: "orders_b admin", code: rotation.CodeLockedOut},
@@ -688,7 +688,7 @@ func TestReplicaFails(t *testing.T) {
 	}
 }
 
-// C11: who waited for a replica looks at the labels again before it promotes.
+// C11: a delivery that waited for a replica reads the labels again before it promotes.
 func TestGivenUpWhileAReplicaLags(t *testing.T) {
 	r := newRig(t, preprovisioned, 0)
 	r.must(r.GiveUp(r.token))

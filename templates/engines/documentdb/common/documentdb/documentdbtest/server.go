@@ -404,7 +404,7 @@ func (s *Server) command(by, name string, request bson.D) bson.D {
 	return ok()
 }
 
-// usersInfo refuses to show anybody but the admin another user.
+// usersInfo shows another user to the admin alone.
 func (s *Server) usersInfo(by string, request bson.D) bson.D {
 	asked, _ := request[0].Value.(bson.A)
 	found := bson.A{}

@@ -1,6 +1,5 @@
 // Package parity makes two DocumentDB users able to do the same, and tells
-// whether they are: what a user may do is what its roles say, and nothing else
-// belongs to a user.
+// whether they are: a user has the rights of its roles and no others.
 package parity
 
 import (
@@ -64,8 +63,8 @@ func (s *Session) Parity(ctx context.Context, active, inactive string) error {
 }
 
 // Create implements [twouser.Session]. The server cannot lock a user. This one
-// has no roles and a password that no one knows, and keeps that until all else
-// about it is right.
+// has no roles and a random password that is not kept, until all else about it
+// is right.
 func (s *Session) Create(ctx context.Context, user string) error {
 	err := s.Run(ctx, fmt.Sprintf("create %q", user), nil,
 		bson.D{{Key: "createUser", Value: user}, {Key: "pwd", Value: rand.Text()}, {Key: "roles", Value: bson.A{}}})
@@ -93,7 +92,7 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 	a, isA := found[active]
 	b, isB := found[inactive]
 	if !isA || !isB || active == inactive {
-		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
+		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two existing users", active, inactive)
 	}
 	doing := fmt.Sprintf("reconcile %q", inactive)
 	if lacks := without(a, b); len(lacks) > 0 {

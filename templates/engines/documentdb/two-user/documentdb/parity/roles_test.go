@@ -49,9 +49,9 @@ func wantCode(t *testing.T, err error, want rotation.Code) {
 	}
 }
 
-// TestParity: a role that only the active user has is one too few, whoever
-// else has it. Only its roles, each in its database, say what a user may do.
-// (T3, T10)
+// TestParity: a role that the active user has and the inactive one lacks is a
+// difference, even if a third user has it. Only its roles, each in its database,
+// say what a user may do. (T3, T10)
 func TestParity(t *testing.T) {
 	for name, test := range map[string]struct {
 		a, b []documentdbtest.Role
@@ -196,9 +196,9 @@ func TestReconcileFails(t *testing.T) {
 	wantCode(t, err, rotation.CodePermission)
 }
 
-// TestHostileApplication: what an application may put into databases of its own,
-// users of the same names with all rights among it, is no word of the server's to
-// the administrator. (C24)
+// TestHostileApplication: the administrator does not take documents for the
+// server's that an application puts into databases of its own, such as users of
+// the same names with all rights. (C24)
 func TestHostileApplication(t *testing.T) {
 	server := documentdbtest.New(t)
 	server.AddUser(userA, "a", read)

@@ -11,7 +11,8 @@ import (
 	"github.com/rotasmith/rotasmith/templates/protocols/mysql/two-user/mysql/grants/grantstest"
 )
 
-// T1, T3, T6: what bootstrap.sql makes.
+// T1, T3, T6: the users that
+// bootstrap.sql makes.
 func TestBootstrap(t *testing.T) {
 	server := mysqltest.New(t)
 	engine, err := mariadb.New(server.Roots, 32)

@@ -25,8 +25,8 @@ var (
 // New returns a target on top of engine.
 func New(engine *mariadb.Target) Target { return Target{engine} }
 
-// Overlaps implements [singleuser.Overlapping]. What a user may do to itself is
-// to change one password.
+// Overlaps implements [singleuser.Overlapping]. A user may change only one password
+// of its own.
 func (Target) Overlaps(asAdmin bool) bool { return asAdmin }
 
 // Login implements [singleuser.Target].
@@ -52,7 +52,7 @@ func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	case !asAdmin:
 		return rotation.Errorf(rotation.CodePermission, "a user cannot give itself two passwords")
 	case !version.AtLeast(10, 4, 0):
-		return rotation.Errorf(rotation.CodeServer, "%s knows one password a user, MariaDB 10.4 two", version)
+		return rotation.Errorf(rotation.CodeServer, "%s keeps one password per user, two need MariaDB 10.4", version)
 	default:
 		return s.Diagnose(ctx, s.Name().User)
 	}

@@ -31,7 +31,7 @@ func (t Target) Login(ctx context.Context, account database.Account) (twouser.Se
 	}
 	if version := session.Version(); !version.AtLeast(10, 4, 2) {
 		session.Close()
-		return nil, rotation.Errorf(rotation.CodeServer, "the server is %s: two users take MariaDB 10.4.2 or newer", version)
+		return nil, rotation.Errorf(rotation.CodeServer, "the server is %s: alternating users need MariaDB 10.4.2 or newer", version)
 	}
 	return &Session{Session: session}, nil
 }

@@ -1,11 +1,10 @@
 // Package dualpassword gives a MySQL user two passwords, a primary and a secondary one,
 // so that the previous goes on working while the new one is being introduced.
 //
-// A naive RETAIN CURRENT PASSWORD keeps whatever is the primary password. That
-// is not AWSCURRENT's when a rotation was given up after its change, or when
-// this one is delivered twice: AWSCURRENT would be thrown out. So nothing is
-// retained that has not just been shown to be the primary password, by the
-// server itself: REPLACE takes no other.
+// RETAIN CURRENT PASSWORD keeps the primary password. That is not AWSCURRENT's if a
+// rotation was given up after its change, or if this one is delivered twice:
+// AWSCURRENT would then stop working. So a statement retains a password only if the
+// server confirms that it is the primary one: REPLACE accepts no other.
 // https://dev.mysql.com/doc/refman/8.4/en/password-management.html#dual-passwords
 package dualpassword
 
@@ -17,7 +16,7 @@ import (
 	"github.com/rotasmith/rotasmith/templates/strategies/single-user/database/singleuser"
 )
 
-// statements are what it takes, of a server that knows two passwords a user.
+// statements are those that overlap needs of a server with two passwords per user.
 type statements interface {
 	// Replace sets the primary password of the session's own user if it is
 	// previous, which is errNotPrimary otherwise. retain makes previous the

@@ -102,6 +102,13 @@ func TestOnePassword(t *testing.T) {
 	if err := own.Overlaps(t.Context(), true); err != nil {
 		t.Errorf("the admin needs no right of the user: %v", err)
 	}
+	for _, rule := range []string{"PASSWORD HISTORY 3", "PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 1 DAY"} {
+		server.Exec(t, server.Admin, "ALTER USER 'one'@'%' "+rule)
+		if code := rotation.CodeOf(own.Overlaps(t.Context(), true)); code != rotation.CodePolicy {
+			t.Errorf("%s: got code %q", rule, code)
+		}
+	}
+	server.Exec(t, server.Admin, "ALTER USER 'one'@'%' PASSWORD REUSE INTERVAL 0 DAY")
 
 	// A rule that the present password does not meet comes before the server's
 	// answer about it, and nothing has changed then.

@@ -173,9 +173,9 @@ func (s modelSession) Change(ctx context.Context, name string, password rotation
 // modes are who changes the password.
 var modes = map[string]bool{"self": false, "admin": true}
 
-// S2, S6, C11, C18, C19: whatever call meets a fault, whatever deliveries meet
-// each other, and however many rotations were given up before, AWSCURRENT works
-// throughout.
+// S2, S6, C11, C18, C19: AWSCURRENT works throughout, with a fault in any call,
+// with deliveries that overlap, and after any number of rotations that were
+// given up.
 func TestProof(t *testing.T) {
 	for mode, asAdmin := range modes {
 		for before, abandoned := range map[string][]string{
@@ -283,8 +283,8 @@ func TestModelFindsNaiveRetain(t *testing.T) {
 	t.Error("a naive RETAIN never hurt AWSCURRENT")
 }
 
-// S6: a primary password that no one knows is an error that changes nothing in
-// self-service; an admin needs not know it.
+// S6: in self-service a primary password that no version holds is an error that
+// changes nothing; an admin needs not know it.
 func TestUnknownPrimary(t *testing.T) {
 	for mode, asAdmin := range modes {
 		t.Run(mode, func(t *testing.T) {
@@ -308,7 +308,8 @@ func TestUnknownPrimary(t *testing.T) {
 	}
 }
 
-// S6, C17: what the server's password rules say to each of the two questions.
+// S6, C17: the answer of the server's password rules to each of the two
+// questions.
 func TestPasswordRules(t *testing.T) {
 	policy := rotation.Errorf(rotation.CodePolicy, "too weak, or used before")
 	for name, test := range map[string]struct {
@@ -363,6 +364,24 @@ func TestLocksAtOnce(t *testing.T) {
 	} {
 		if got := locksAtOnce(created + counter); got != want {
 			t.Errorf("%q: got %t", counter, got)
+		}
+	}
+}
+
+// TestRemembers reads whether a user's passwords may be used again. (S6)
+func TestRemembers(t *testing.T) {
+	const created = "CREATE USER `orders`@`%` IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"
+	for rules, want := range map[string][2]bool{ // by defaults of 0, and of 5 and 30
+		" PASSWORD HISTORY DEFAULT PASSWORD REUSE INTERVAL DEFAULT PASSWORD REQUIRE CURRENT DEFAULT": {false, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY PASSWORD REQUIRE CURRENT DEFAULT":         {false, false},
+		" PASSWORD HISTORY 3 PASSWORD REUSE INTERVAL 0 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 1 DAY":                                          {true, true},
+		" PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL DEFAULT":                                        {false, true},
+	} {
+		for i, defaults := range [][]string{{"0", "0"}, {"5", "30"}} {
+			if got := remembers(created+rules, defaults); got != want[i] {
+				t.Errorf("%q with %v: got %t", rules, defaults, got)
+			}
 		}
 	}
 }

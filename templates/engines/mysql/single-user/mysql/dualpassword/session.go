@@ -26,7 +26,7 @@ var (
 func New(engine *mysql.Target) Target { return Target{engine} }
 
 // Overlaps implements [singleuser.Overlapping]: it is true of every MySQL from
-// 8.0.14 on, whoever changes the password.
+// 8.0.14 on, for the user itself and for an admin.
 func (Target) Overlaps(bool) bool { return true }
 
 // Login implements [singleuser.Target].
@@ -47,22 +47,22 @@ var (
 	_ statements            = (*Session)(nil)
 )
 
-// Overlaps implements [singleuser.Overlapper]. Whether the user may keep its own
-// previous password it finds out by asking to replace one that it does not have:
-// a missing right is what the server says first.
+// Overlaps implements [singleuser.Overlapper]. To learn whether the user may keep
+// its own previous password, it asks to replace one that the user does not have:
+// the server reports a missing right before that.
 func (s *Session) Overlaps(ctx context.Context, asAdmin bool) error {
 	if version := s.Version(); !version.AtLeast(8, 0, 14) {
-		return rotation.Errorf(rotation.CodeServer, "%s knows one password a user, MySQL 8.0.14 two", version)
+		return rotation.Errorf(rotation.CodeServer, "%s keeps one password per user, two need MySQL 8.0.14", version)
 	}
 	rows, err := s.Query(ctx, "look up the session's own user", "SHOW CREATE USER CURRENT_USER()")
 	if err != nil {
 		return err
 	}
 	if plugin := pluginOf(rows[0][0]); !slices.Contains(mysql.Plugins, plugin) {
-		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q knows one password", plugin)
+		return rotation.Errorf(rotation.CodeServer, "the user's authentication plugin %q keeps one password", plugin)
 	}
 	if asAdmin {
-		return nil
+		return s.forgets(ctx, rows[0][0])
 	}
 	if err := s.Sole(ctx); err != nil {
 		return err
@@ -80,6 +80,35 @@ func pluginOf(createUser string) string {
 	_, rest, _ := strings.Cut(createUser, " IDENTIFIED WITH '")
 	plugin, _, _ := strings.Cut(rest, "'")
 	return plugin
+}
+
+// forgets is an error where the server remembers passwords of the session's own
+// user: it then refuses to replace AWSCURRENT with itself, primary or not, and an
+// admin cannot find out which it is.
+func (s *Session) forgets(ctx context.Context, createUser string) error {
+	rows, err := s.Query(ctx, "look up the rules on reusing passwords", "SELECT @@global.password_history, @@global.password_reuse_interval")
+	if err != nil || !remembers(createUser, rows[0]) {
+		return err
+	}
+	return rotation.Errorf(rotation.CodePolicy, "rules on reusing passwords hide from an administrator which of two passwords of user %q is the primary one: "+
+		"ALTER USER ... PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY", s.Name().User)
+}
+
+// remembers reads from what SHOW CREATE USER returns, and from the variables that
+// stand for DEFAULT, whether passwords may not be used again.
+// https://dev.mysql.com/doc/refman/8.4/en/password-management.html#password-reuse-policy
+func remembers(createUser string, defaults []string) bool {
+	for i, rule := range []string{" PASSWORD HISTORY ", " PASSWORD REUSE INTERVAL "} {
+		_, rest, _ := strings.Cut(createUser, rule)
+		value, _, _ := strings.Cut(rest, " ")
+		if value == "DEFAULT" {
+			value = defaults[i]
+		}
+		if value != "" && value != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 // SurvivesRefusal implements [singleuser.Locking].

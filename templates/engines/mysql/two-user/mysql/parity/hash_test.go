@@ -2,7 +2,7 @@ package parity
 
 import "testing"
 
-// C9: what is told to the server is what it would have stored: "openssl passwd
+// C9: the server is sent the hash that it would have stored: "openssl passwd
 // -5" prints the same, and PASSWORD('mysql') returned it.
 func TestHash(t *testing.T) {
 	for _, test := range []struct{ plugin, salt, password, want string }{

@@ -64,8 +64,8 @@ func (s *Session) Rehearse(ctx context.Context, active, inactive string) error {
 	return grants.Rehearse(ctx, s, active, inactive)
 }
 
-// Try implements [database.Session]. What it tries has to be text, and so is no
-// password that anybody has.
+// Try implements [database.Session]. MySQL takes the password as text here, so
+// it tries a random one that no user has.
 func (s *Session) Try(ctx context.Context, user string, _ rotation.Sensitive) error {
 	return s.Session.Try(ctx, user, grants.Nobodys())
 }
@@ -101,8 +101,8 @@ func (*Session) SetDefaultRoles(account mysqlconn.Name, roles string) string {
 	return fmt.Sprintf("SET DEFAULT ROLE %s TO %s", roles, account)
 }
 
-// Mine implements [grants.Server]. What the session's roles add is shown only to
-// who names them.
+// Mine implements [grants.Server]. The server shows the rights of the session's
+// roles only if the statement names them.
 func (s *Session) Mine(ctx context.Context) (string, error) {
 	const show = "SHOW GRANTS FOR CURRENT_USER()"
 	if !s.knowsRoles() {
@@ -196,8 +196,8 @@ var limits = []column{
 	{0, "MAX_USER_CONNECTIONS", "max_user_connections"},
 }
 
-// What a password must be and how long it lasts. Comments and other attributes
-// do not count.
+// rules are those for a user's password: its history, its expiry, its lock.
+// Comments and other attributes do not count.
 var rules = []column{
 	{0, "PASSWORD EXPIRE", "CASE WHEN password_lifetime = 0 THEN 'NEVER' ELSE COALESCE(CONCAT('INTERVAL ', password_lifetime, ' DAY'), 'DEFAULT') END"},
 	{3, "PASSWORD HISTORY", "COALESCE(password_reuse_history, 'DEFAULT')"},

@@ -90,7 +90,7 @@ func (s *Session) read(ctx context.Context, a, b string) (facts, error) {
 			pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER WITH ADMIN OPTION'), g.rolsuper, g.rolcreaterole, g.rolcreatedb, g.rolbypassrls
 			FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_roles g ON pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')
 			WHERE r.rolname IN (%s)`, set, names),
-		// What a user grants on memberships is no right of its own.
+		// Memberships that a user grants are no rights of its own.
 		fmt.Sprintf(`SELECT r.rolname, COALESCE(d.datname, ''), s.deptype, pg_catalog.count(*)
 			FROM pg_catalog.pg_shdepend s JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
 			WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype IN ('o', 'a', 'r')

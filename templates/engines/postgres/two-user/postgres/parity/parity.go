@@ -10,8 +10,8 @@
 //   - an owner role that no one logs in as; or
 //   - one of the two users, which the other, its clone, acts as.
 //
-// What belongs to a user and not to the role that it acts as (settings, limits,
-// memberships) must be equal.
+// Settings, limits and memberships belong to each user and not to the role that
+// it acts as, and must be equal.
 package parity
 
 import (

@@ -283,7 +283,7 @@ func TestCloneIsLockedUntilComplete(t *testing.T) {
 	if b.Version >= 16 {
 		rows := b.run("SELECT FROM pg_auth_members WHERE roleid = 'steps_clone'::regrole AND (set_option OR inherit_option)")
 		if len(rows) > 0 {
-			t.Error("somebody may act as the clone")
+			t.Error("a user may act as the clone")
 		}
 	}
 	for range 2 {
@@ -372,7 +372,7 @@ func TestExtraRights(t *testing.T) {
 	}
 }
 
-// TestRoleThatIsNotTheUsersIsNotGranted: anybody may set his role to anything,
+// TestRoleThatIsNotTheUsersIsNotGranted: any user may set its role to any name,
 // and the server ignores it with a warning. An admin who took it at its word
 // would give the role away. (T7)
 func TestRoleThatIsNotTheUsersIsNotGranted(t *testing.T) {
@@ -388,8 +388,8 @@ func TestRoleThatIsNotTheUsersIsNotGranted(t *testing.T) {
 	}
 }
 
-// TestSettingIsNoStatement: what a user may store as a setting must not become
-// part of what the admin runs. (T7)
+// TestSettingIsNoStatement: a value that a user may store as a setting must not
+// become part of a statement of the admin's. (T7)
 func TestSettingIsNoStatement(t *testing.T) {
 	b := newBench(t)
 	base := b.Role(t, "injector", "first", "LOGIN")
@@ -424,7 +424,7 @@ func TestCloneThatAWSMade(t *testing.T) {
 		b.rotate("aws_clone", "aws", "Aws")
 		b.rotate("aws", "aws_clone", "AwsClone")
 
-		// What the clone has made as itself is found, and how to cure it said.
+		// Objects that the clone has made as itself are found, and the cure is named.
 		b.run("ALTER ROLE aws_clone RESET role")
 		clone.Password = rotation.NewSensitive(sentinel + "AwsClone")
 		b.runAs(clone, "CREATE TABLE public.clones (n int)")

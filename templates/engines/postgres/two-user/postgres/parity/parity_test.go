@@ -225,8 +225,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestDifferences: what sets two users apart, one thing at a time, and what does
-// not. (T3, T5, T10)
+// TestDifferences: each difference of two users, one at a time, and changes that
+// are none. (T3, T5, T10)
 func TestDifferences(t *testing.T) {
 	pair := func(name string) *user { return newUser(name).in("owner").as("owner") }
 	for _, test := range []struct {

@@ -19,7 +19,7 @@ func (s *Session) Reconcile(ctx context.Context, active, inactive string, revoke
 	}
 	a, b := f.users[active], f.users[inactive]
 	if a == nil || b == nil || a == b {
-		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
+		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two existing users", active, inactive)
 	}
 	m, extra, err := f.reconcile(a, b, s.Version(), revoke)
 	if err != nil || len(m.statements) == 0 {

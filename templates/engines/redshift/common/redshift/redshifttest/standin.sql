@@ -44,6 +44,7 @@ FROM pg_language c, aclexplode(c.lanacl) a, pg_roles r WHERE r.oid = a.grantee A
 
 -- PostgreSQL has nothing like these: tests fill them.
 CREATE VIEW pg_catalog.svv_ml_model_privileges AS SELECT NULL::text AS identity_name, NULL::text AS identity_type WHERE false;
+CREATE VIEW pg_catalog.svv_datashare_privileges AS SELECT NULL::text AS identity_name, NULL::text AS identity_type WHERE false;
 CREATE VIEW pg_catalog.svv_iam_privileges AS SELECT NULL::text AS identity_name, NULL::text AS identity_type WHERE false;
 CREATE VIEW pg_catalog.svv_attached_masking_policy AS SELECT NULL::text AS grantee, NULL::text AS grantee_type WHERE false;
 

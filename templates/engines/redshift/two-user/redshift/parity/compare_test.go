@@ -27,10 +27,10 @@ func someone(name string, change func(*user)) *user {
 	return users[name]
 }
 
-// TestReconcile: what the clone lacks is given, and then the two are equal,
-// unless no one can be given it. Redshift's roles are seen here alone: no other
-// server has them. All that a user holds by itself is a difference, policies too.
-// (T1, T4, T10)
+// TestReconcile: the clone gets the rights that it lacks, and then the two are
+// equal, unless they are rights that cannot be granted. Only this test sees
+// Redshift's roles: no other server has them. Everything that a user holds by
+// itself is a difference, policies too. (T1, T4, T10)
 func TestReconcile(t *testing.T) {
 	for name, test := range map[string]struct {
 		active, clone     func(*user)

@@ -35,7 +35,7 @@ const (
 
 // held are the views that say which privileges and policies a user holds itself,
 // in the database of the session, by what they are about. Policies are shown to
-// superusers and to sys:secadmin. Privileges on datashares no view tells.
+// superusers and to sys:secadmin.
 // https://docs.aws.amazon.com/redshift/latest/dg/svv_views.html
 var held = map[string]view{
 	"holds privileges on relations":          {"svv_relation_privileges", "identity_name", "identity_type"},
@@ -45,6 +45,7 @@ var held = map[string]view{
 	"holds privileges on functions":          {"svv_function_privileges", "identity_name", "identity_type"},
 	"holds privileges on languages":          {"svv_language_privileges", "identity_name", "identity_type"},
 	"holds privileges on models":             {"svv_ml_model_privileges", "identity_name", "identity_type"},
+	"holds privileges on datashares":         {"svv_datashare_privileges", "identity_name", "identity_type"}, // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DATASHARE_PRIVILEGES.html
 	"may assume roles of IAM":                {"svv_iam_privileges", "identity_name", "identity_type"},
 	"is named by policies for rows (RLS)":    {"svv_rls_attached_policy", "grantee", "granteekind"},
 	"is named by policies that mask columns": {"svv_attached_masking_policy", "grantee", "grantee_type"},

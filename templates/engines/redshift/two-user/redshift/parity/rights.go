@@ -4,10 +4,10 @@
 // Redshift has no role that sessions begin as, so what a user makes is its own.
 // The package therefore asks for two users that are members of the same groups
 // and hold the same roles, and own and hold nothing beside that: then they can
-// do the same, whatever kinds of privileges there are. What belongs to a user
-// alone (limits, settings) must be equal.
+// do the same, of every kind of privilege. Limits and settings belong to each
+// user alone, and must be equal.
 //
-// Who may see all of that is a superuser.
+// Only a superuser may see all of that.
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_USER_INFO.html
 package parity
 
@@ -48,8 +48,8 @@ type Session struct{ *redshift.Session }
 var _ twouser.Session = (*Session)(nil)
 
 // Create implements [twouser.Session]. The server cannot lock a user. This one
-// is in no group and has a password that no one knows, and keeps that until all
-// else about it is right.
+// is in no group and has a random password that is not kept, until all else
+// about it is right.
 func (s *Session) Create(ctx context.Context, user string) error {
 	if err := s.CheckName(user); err != nil {
 		return err

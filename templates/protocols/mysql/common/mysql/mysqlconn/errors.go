@@ -115,8 +115,8 @@ func refusedLogin(refusal *mysql.MySQLError, account database.Account) error {
 	return refused(refusal, "log-in")
 }
 
-// userLimits has the names that servers give in their refusals to what GRANT and
-// ALTER USER call by another.
+// userLimits maps the names of limits in a server's refusals to their names in
+// GRANT and ALTER USER.
 // https://github.com/mysql/mysql-server/blob/mysql-8.4.0/sql/sql_connect.cc
 var userLimits = map[string]string{
 	"'max_user_connections'":     "MAX_USER_CONNECTIONS",
@@ -136,7 +136,7 @@ func limitReached(refusal *mysql.MySQLError) string {
 }
 
 // statementError classifies the failure of a statement on an open session, and
-// returns nil for nil. doing says in words of ours what the statement was for.
+// returns nil for nil. doing names the statement's purpose.
 func statementError(err error, doing string) error {
 	if err == nil {
 		return nil
@@ -150,8 +150,8 @@ func statementError(err error, doing string) error {
 	return rotation.Errorf(rotation.CodeDisconnected, "%s: the connection broke", doing).Because(err)
 }
 
-// refused classifies what a server answered to a statement. What means a wrong
-// password at the log-in is a missing right here.
+// refused classifies what a server answered to a statement. An error that means
+// a wrong password at the log-in means a missing right here.
 func refused(refusal *mysql.MySQLError, doing string) error {
 	say := func(code rotation.Code, text string) error {
 		return rotation.Errorf(code, "%s: %s (error %d)", doing, text, refusal.Number).Because(refusal)
@@ -228,5 +228,5 @@ func isNumber(err error, number uint16) bool {
 
 // NeedsCertificate is why no password logs in as user.
 func NeedsCertificate(user string) error {
-	return rotation.Errorf(rotation.CodePermission, "the server asks user %q for a client certificate (REQUIRE X509, ISSUER, SUBJECT or CIPHER), which the rotation has not: let it be REQUIRE SSL", user)
+	return rotation.Errorf(rotation.CodePermission, "the server asks user %q for a client certificate (REQUIRE X509, ISSUER, SUBJECT or CIPHER), which the function does not have: use REQUIRE SSL", user)
 }

@@ -17,7 +17,7 @@ func TestProven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for first, want := range map[string]rotation.Code{greeting: "", "\x01\x00\x00\x00\x0a": rotation.CodeServer} {
+	for first, want := range map[string]rotation.Code{hello: "", "\x01\x00\x00\x00\x0a": rotation.CodeServer} {
 		port := serveOnce(t, func(conn net.Conn) {
 			_, _ = io.WriteString(conn, first)
 			var header [4]byte

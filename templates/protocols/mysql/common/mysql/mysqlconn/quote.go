@@ -28,8 +28,8 @@ func Literals(texts []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// Name is the name of an account: two accounts with one user and other hosts
-// are two, with a password each.
+// Name is the name of an account. A user's accounts for several hosts are
+// separate, each with a password of its own.
 type Name struct{ User, Host string }
 
 // ParseName reads what CURRENT_USER() returns. A user may hold an @, a host not.
@@ -51,7 +51,7 @@ func Only(user string, names []Name, err error) (Name, error) {
 	case err != nil:
 		return Name{}, err
 	case len(names) == 0:
-		return Name{}, rotation.Errorf(rotation.CodePermission, "no privilege shows the session's user that there is a user %q, if there is one", user)
+		return Name{}, rotation.Errorf(rotation.CodePermission, "user %q does not exist, or the session's user has no privilege to see it", user)
 	case len(names) > 1:
 		return Name{}, rotation.Errorf(rotation.CodeBadUsers, "user %q has %d accounts, for several hosts: each has a password of its own", user, len(names))
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
+	"github.com/rotasmith/rotasmith/templates/strategies/database/database"
 )
 
 // closeTimeout bounds the farewell to a server that may have gone.
@@ -23,6 +24,7 @@ const closeTimeout = time.Second
 type Session struct {
 	conn     conn
 	user     string // who logged in
+	greeted  string // the connection's id, by the server's greeting
 	name     Name   // the account that answered for it
 	version  Version
 	readOnly bool
@@ -32,9 +34,12 @@ type Session struct {
 
 // begin learns what is to be known of the server and the user.
 func (s *Session) begin(ctx context.Context, limits timeouts) error {
-	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only")
+	rows, err := s.Query(ctx, "ask who logged in", "SELECT CURRENT_USER(), VERSION(), @@global.read_only, @@global.innodb_read_only, CONNECTION_ID() & 0xFFFFFFFF")
 	if err != nil {
 		return err
+	}
+	if rows[0][4] != s.greeted { // what is set and locked here may be met by others, and lost
+		return rotation.Errorf(rotation.CodeBadSecret, "the host is a connection pooler: it must be the database's own, or key %q must say that", database.KeyDatabaseHost)
 	}
 	s.settings, s.limits = settings(limits), limits
 	facts := rows[0]
@@ -43,8 +48,8 @@ func (s *Session) begin(ctx context.Context, limits timeouts) error {
 	return s.identify(facts[0])
 }
 
-// settings returns the statement that makes a session independent of what is
-// set for its server and its user.
+// settings returns the statement that makes a session independent of the settings of
+// its server and its user.
 func settings(limits timeouts) string {
 	return fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1"+
 		// This decides how SHOW GRANTS quotes names, and how the server reads a backslash.
@@ -145,7 +150,7 @@ func (s *Session) Alter(ctx context.Context, doing, statement string) error {
 }
 
 // first returns the first error of a statement on users that failed with err. MariaDB
-// answers the last, which says of every such failure that there was one.
+// answers with the last, which does not tell the cause.
 func (s *Session) first(ctx context.Context, err error) error {
 	rows, asking := s.Select(ctx, "ask what was wrong", "SHOW ERRORS")
 	if asking != nil || len(rows) == 0 {

@@ -210,6 +210,18 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// TestPooler has the statements answered by another connection than the log-in was,
+// as behind ProxySQL or MaxScale: that is found before anything is set. (C19, T9)
+func TestPooler(t *testing.T) {
+	server := mysqltest.New(t)
+	s := login(t, newTarget(t, server), server.Admin)
+	if s.greeted == "" {
+		t.Fatal("the server's greeting has no id of the connection")
+	}
+	s.greeted += "0"
+	wantCode(t, s.begin(t.Context(), sessionTimeouts), rotation.CodeBadSecret)
+}
+
 // TestNothingIsDialledAgain: a session whose connection is gone fails, and goes
 // on failing. (C19)
 func TestNothingIsDialledAgain(t *testing.T) {

@@ -8,11 +8,14 @@
 package mysqlconn
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql/driver"
+	"encoding/binary"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -27,9 +30,9 @@ const (
 	maxPasswordLength = 41
 )
 
-// timeouts are what a session asks the server to end its work after. A process
-// that was frozen, or killed without closing its connection, is thus gone from
-// the server before anybody else is let in.
+// timeouts are the limits that a session sets on the server for its work. A
+// process that was frozen, or killed without closing its connection, is thus
+// gone from the server before another process is let in.
 type timeouts struct {
 	// idle ends a session that sends nothing. It spans a log-in elsewhere and
 	// a few calls to Secrets Manager, which is what sessions wait for.
@@ -68,7 +71,7 @@ type Target struct {
 
 // New returns a target that trusts the server certificates that roots vouch
 // for and asks for passwords of passwordLength characters, of a server with such
-// names. What it cannot work with is a [rotation.CodeBadConfig].
+// names. A length that the engine cannot use is [rotation.CodeBadConfig].
 func New(roots *x509.CertPool, passwordLength int, names NameLimit) (*Target, error) {
 	policy := database.Alphanumeric(passwordLength, maxPasswordLength)
 	// The rules of validate_password and simple_password_check, where they are
@@ -94,8 +97,9 @@ func (t *Target) Login(ctx context.Context, account database.Account) (*Session,
 }
 
 // Prove logs in for account and leaves again, and asks nothing: applications may
-// be waiting for it to be over. So it does not see what a server tells only to
-// a statement: whose session it is, and on some that the password has expired.
+// be waiting for it to be over. So it does not see facts that a server tells
+// only to a statement: the session's user, and on some servers that the password
+// has expired.
 func (t *Target) Prove(ctx context.Context, account database.Account) error {
 	s, err := t.open(ctx, account, func(context.Context, *Session) error { return nil })
 	if err != nil {
@@ -138,19 +142,21 @@ func (t *Target) connect(ctx context.Context, account database.Account) (*Sessio
 	if !account.Plaintext {
 		config.TLS = &tls.Config{RootCAs: t.roots, ServerName: account.ServerName, MinVersion: tls.VersionTLS12}
 	}
-	opened, err := dial(ctx, config)
+	said := new(greeting)
+	opened, err := dial(ctx, config, said)
 	if err != nil {
 		return nil, loginError(err, account, address)
 	}
-	return &Session{conn: opened.(conn), user: account.User}, nil
+	return &Session{conn: opened.(conn), user: account.User, greeted: said.connection()}, nil
 }
 
 // dial makes the one attempt that there is.
-func dial(ctx context.Context, config *mysql.Config) (opened driver.Conn, err error) {
+func dial(ctx context.Context, config *mysql.Config, said *greeting) (opened driver.Conn, err error) {
 	var dialled net.Conn
 	config.DialFunc = func(ctx context.Context, _, address string) (_ net.Conn, err error) {
 		dialled, err = database.Dial(ctx, address)
-		return dialled, err
+		said.Conn = dialled
+		return said, err
 	}
 	// The driver believes the lengths in a greeting, which something other
 	// than a MySQL server may have sent.
@@ -165,6 +171,35 @@ func dial(ctx context.Context, config *mysql.Config) (opened driver.Conn, err er
 		return nil, err
 	}
 	return connector.Connect(ctx)
+}
+
+// greeting is a connection that keeps the beginning of what the server says.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
+type greeting struct {
+	net.Conn
+	head []byte
+}
+
+// greetingSize has room for a packet's head, the protocol, a version and the
+// connection's id.
+const greetingSize = 256
+
+func (g *greeting) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	if room := greetingSize - len(g.head); room > 0 {
+		g.head = append(g.head, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// connection returns the id that the server gave the connection, "" if it gave none.
+func (g *greeting) connection() string {
+	const head, protocol = 4, 1
+	_, rest, ok := bytes.Cut(g.head[min(len(g.head), head+protocol):], []byte{0})
+	if !ok || len(rest) < 4 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(binary.LittleEndian.Uint32(rest)), 10)
 }
 
 // conn is what the driver's connections can do.

@@ -237,7 +237,8 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// TestPatterns: what fits what, as the servers read wildcards. (T10)
+// TestPatterns: patterns that include each other, as the servers read wildcards.
+// (T10)
 func TestPatterns(t *testing.T) {
 	for _, test := range []struct {
 		p, q          string

@@ -17,7 +17,7 @@ func Reconcile(ctx context.Context, s Server, active, inactive string, revoke bo
 		return nil, err
 	}
 	if active == inactive {
-		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two users that exist", active, inactive)
+		return nil, rotation.Errorf(rotation.CodeParity, "%q and %q are not two existing users", active, inactive)
 	}
 	doing := fmt.Sprintf("reconcile %q", inactive)
 	m := mending{account: b.Account}

@@ -41,8 +41,8 @@ type rights struct {
 	rules Rules
 }
 
-// parse reads what SHOW GRANTS returns. What MariaDB puts behind the user's
-// name, the hash of its password among it, is left out.
+// parse reads what SHOW GRANTS returns. MariaDB adds more behind the user's
+// name, such as the hash of its password; parse leaves that out.
 func parse(lines []string, rules Rules) (rights, error) {
 	r := rights{granted: map[right]bool{}, denied: map[right]bool{}, rules: rules}
 	for _, line := range lines {

@@ -1,10 +1,10 @@
 // Package grants makes two users of MySQL or MariaDB able to do the same, and
 // tells whether they are.
 //
-// Both servers keep rights user by user, and objects have no owner, so what one
-// user made the other may use as far as both were granted the same. What a user
-// may do is what SHOW GRANTS says; what else is asked of it at its log-in (the
-// host that it comes from, TLS, limits, an authentication plugin) must be equal.
+// Both servers keep rights user by user, and objects have no owner, so each user
+// may use the objects of the other as far as both were granted the same. SHOW
+// GRANTS tells a user's rights; the other conditions of a log-in (the host that
+// it comes from, TLS, limits, an authentication plugin) must be equal.
 package grants
 
 import (
@@ -274,8 +274,8 @@ func checkName(s Server, name string) error {
 	return s.CheckName(name)
 }
 
-// Nobodys returns a password that no one comes to know, and that meets the
-// rules there may be for passwords.
+// Nobodys returns a random password that is stored nowhere and meets common
+// password rules.
 func Nobodys() rotation.Sensitive { return rotation.NewSensitive(rand.Text() + "-a1B") }
 
 // Activate implements [twouser.Session].

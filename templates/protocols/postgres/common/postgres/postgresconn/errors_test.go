@@ -17,7 +17,8 @@ import (
 )
 
 // TestStatementErrors has every answer that a server may give on an open
-// session. What means a rejected password at the log-in never does here. (C7)
+// session. An answer that means a rejected password at the log-in never does here.
+// (C7)
 func TestStatementErrors(t *testing.T) {
 	tests := []struct {
 		err    error

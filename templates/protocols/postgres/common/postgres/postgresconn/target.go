@@ -63,7 +63,7 @@ type Target struct {
 }
 
 // New returns a target that trusts the server certificates that roots vouch
-// for and asks for passwords as policy says. What it cannot work with is a
+// for and asks for passwords as policy says. A policy that cannot be met is
 // [rotation.CodeBadConfig].
 func New(kind Kind, roots *x509.CertPool, policy database.PasswordPolicy) (*Target, error) {
 	if err := policy.Validate(); err != nil {
