@@ -302,7 +302,7 @@ func TestChangingAnAnswer(t *testing.T) {
 	c.line("Go module path, < goes back [example.com/billing-db]", "")
 	c.line("Write it", "change")
 	c.line("Which answer", "type")
-	c.line("What to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
+	c.line("Credential to rotate, number or name, < goes back [rds-two-user]", "rds-single-user")
 	c.line("User that changes the password", "admin")
 	c.line("Write it", "change")
 	c.line("Which answer", "<")

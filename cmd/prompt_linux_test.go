@@ -178,7 +178,7 @@ func TestConversation(t *testing.T) {
 	end := c.talk(t.Context(), nil, "new", "--set", "ci=none")
 	c.reply("Name of the project:", "Orders"+enter)
 	c.reply(`bad name "Orders"`, "\x7f\x7f\x7f\x7f\x7f\x7forders-db"+enter)
-	c.reply("What to rotate:", enter)
+	c.reply("Credential to rotate:", enter)
 	c.reply("Database engine:", "postgres"+enter)
 	c.reply("Where the two database users come from:", enter)
 	c.reply("Go module path (< goes back):", "example.net/o"+enter)
@@ -234,7 +234,7 @@ func TestSignalWhileAskingRestoresTheTerminal(t *testing.T) {
 	c := openConsole(t)
 	ctx, signal := context.WithCancel(t.Context())
 	end := c.talk(ctx, nil, "new", "orders-db")
-	c.reply("What to rotate:", "")
+	c.reply("Credential to rotate:", "")
 	signal()
 	if code, out := end(); code != exitInterrupted || out != "" {
 		t.Errorf("exit code %d, stdout %q", code, out)

@@ -13,23 +13,25 @@ import (
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 )
 
+// left names what rehearsals have made on a server.
+func left(t *testing.T, server serverstest.Server) string {
+	t.Helper()
+	psql := exec.CommandContext(t.Context(), "psql", "-X", "-A", "-t", "-c",
+		"SELECT datname FROM pg_database WHERE datname LIKE 'rotasmith%' UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'rotasmith%' ORDER BY 1",
+		server.URL(server.Admin, "postgres"))
+	out, err := psql.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
+}
+
 // TestRehearseLeavesNothing kills a rehearsal on a server of the user's, over TLS: the next
 // one drops what is left, and its own.
 func TestRehearseLeavesNothing(t *testing.T) {
 	server := serverstest.Own(t, servers.Postgres)
 	dir := filepath.Join(t.TempDir(), "orders-db")
 	newProject(t, dir)
-	left := func() string {
-		t.Helper()
-		psql := exec.CommandContext(t.Context(), "psql", "-X", "-A", "-t", "-c",
-			"SELECT datname FROM pg_database WHERE datname LIKE 'rotasmith%' UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'rotasmith%' ORDER BY 1",
-			server.URL(server.Admin, "postgres"))
-		out, err := psql.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return strings.Join(strings.Fields(string(out)), " ")
-	}
 	exe, err := exec.LookPath("rotasmith") // this test binary, see TestMain
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +47,7 @@ func TestRehearseLeavesNothing(t *testing.T) {
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for want := play.Prefix + " " + play.Prefix + "_a " + play.Prefix + "_b " + play.Prefix + "_owner " + play.Prefix + "_rotator"; left() != want; {
+	for want := play.Prefix + " " + play.Prefix + "_a " + play.Prefix + "_b " + play.Prefix + "_owner " + play.Prefix + "_rotator"; left(t, server) != want; {
 		if killed.ProcessState != nil || t.Context().Err() != nil {
 			t.Fatalf("it never came so far: %s", out)
 		}
@@ -57,7 +59,7 @@ func TestRehearseLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = killed.Wait() // it was killed
-	if left() == "" {
+	if left(t, server) == "" {
 		t.Fatal("nothing is left behind that the next could drop")
 	}
 	again, out := rehearse("--faults", "freeze", "--rotations", "1")
@@ -67,7 +69,54 @@ func TestRehearseLeavesNothing(t *testing.T) {
 	if strings.Contains(out.String(), server.Admin.Password) {
 		t.Error("it prints the admin's password")
 	}
-	if names := left(); names != "" {
+	if names := left(t, server); names != "" {
+		t.Errorf("it leaves %s", names)
+	}
+}
+
+// TestRehearseInterrupted ends a rehearsal while it waits for an application: that is gone
+// with all that it has started, and so is all on the server.
+func TestRehearseInterrupted(t *testing.T) {
+	server := serverstest.Own(t, servers.Postgres)
+	dir, pid := filepath.Join(t.TempDir(), "orders-db"), filepath.Join(t.TempDir(), "pid")
+	newProject(t, dir)
+	exe, err := exec.LookPath("rotasmith") // this test binary, see TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := "sleep 1000 & echo $! >" + pid + ".part; mv " + pid + ".part " + pid + "; wait"
+	c := exec.CommandContext(t.Context(), exe, "rehearse", dir, "--faults", "none", "--app", app, "--check", "http://127.0.0.1:9")
+	c.Env = append(os.Environ(), play.URLVariable+"="+server.URL(server.Admin, "postgres"))
+	out := new(bytes.Buffer)
+	c.Stdout, c.Stderr = out, out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = c.Wait() // the exit code is looked at below
+	}()
+	var child []byte
+	for child == nil {
+		select {
+		case <-ended:
+			t.Fatalf("it never came so far: %s", out)
+		default:
+			child, _ = os.ReadFile(pid)
+		}
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if code := c.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
+		t.Errorf("the application goes on: %s", state)
+	}
+	if names := left(t, server); names != "" {
 		t.Errorf("it leaves %s", names)
 	}
 }

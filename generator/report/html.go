@@ -18,7 +18,7 @@ var pageTemplate = template.Must(template.New("page").Parse(page))
 const mostPictures = 12
 
 // HTML returns the rehearsal as one file for people, without scripts, fonts or requests.
-// What its pictures show stands in its tables too.
+// Its tables say what its pictures show.
 func HTML(r *Rehearsal) ([]byte, error) {
 	if err := Check(r); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ var seeds = []struct {
 		"freeze:change:1",
 	},
 	{
-		"AWSCURRENT is moved whoever has it", play.Project{Engine: "postgres"}, "internal/rotation/promote.go",
+		"AWSCURRENT is moved from any version", play.Project{Engine: "postgres"}, "internal/rotation/promote.go",
 		[]string{
 			"		case secret != nil && guard != nil:\n			return notPending(guard)\n		case secret != nil && r.current != holder:\n			return errConflict\n",
 			"		case secret != nil && r.current != holder:\n			_, holder = guard, r.current\n",

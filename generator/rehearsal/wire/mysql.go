@@ -99,6 +99,11 @@ func MySQL(p *Proxy, client net.Conn) {
 		pipe(client, server, from, to)
 		return
 	}
+	p.commands(client, server, from, to, capabilities&capabilityDeprecateEOF != 0)
+}
+
+// commands relays what follows a log-in.
+func (p *Proxy) commands(client, server net.Conn, from, to io.Reader, deprecateEOF bool) {
 	// A client that is gone takes its connection to the server with it, even
 	// while a statement runs.
 	requests := make(chan packet)
@@ -128,7 +133,7 @@ func MySQL(p *Proxy, client net.Conn) {
 		if _, err := server.Write(m); err != nil {
 			return
 		}
-		answer, err := wholeAnswer(to, capabilities&capabilityDeprecateEOF != 0)
+		answer, err := wholeAnswer(to, deprecateEOF)
 		if p.After(op) != nil || err != nil {
 			return
 		}

@@ -94,6 +94,11 @@ func Postgres(p *Proxy, client net.Conn) {
 		pipe(client, server, from, to)
 		return
 	}
+	p.queries(client, server, from, to)
+}
+
+// queries relays what follows a log-in.
+func (p *Proxy) queries(client, server net.Conn, from, to io.Reader) {
 	// A client that is gone takes its connection to the server with it, even
 	// while a statement runs.
 	requests := make(chan message)
