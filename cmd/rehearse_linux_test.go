@@ -29,6 +29,9 @@ func left(t *testing.T, server serverstest.Server) string {
 // TestRehearseLeavesNothing kills a rehearsal on a server of the user's, over TLS: the next
 // one drops what is left, and its own.
 func TestRehearseLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a server and most of a minute")
+	}
 	server := serverstest.Own(t, servers.Postgres)
 	dir := filepath.Join(t.TempDir(), "orders-db")
 	newProject(t, dir)
@@ -77,6 +80,9 @@ func TestRehearseLeavesNothing(t *testing.T) {
 // TestRehearseInterrupted ends a rehearsal while it waits for an application: that is gone
 // with all that it has started, and so is all on the server.
 func TestRehearseInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a server and most of a minute")
+	}
 	server := serverstest.Own(t, servers.Postgres)
 	dir, pid := filepath.Join(t.TempDir(), "orders-db"), filepath.Join(t.TempDir(), "pid")
 	newProject(t, dir)

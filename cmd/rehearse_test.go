@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	results "github.com/rotasmith/rotasmith/generator/report"
 )
 
@@ -32,17 +33,13 @@ func service(t *testing.T, mode string) []string {
 	return []string{"--app", fmt.Sprintf("%s %s %d", program, mode, port), "--check", fmt.Sprintf("http://127.0.0.1:%d/orders", port)}
 }
 
-func needs(t *testing.T, kind servers.Kind) {
-	t.Helper()
-	if err := servers.Missing(kind); err != nil {
-		t.Skip(err)
-	}
-}
-
 // TestRehearse rehearses applications that do, and do not, read their secret anew, on one
 // user and on two. The outputs say the same, and hold no password.
 func TestRehearse(t *testing.T) {
-	needs(t, servers.Postgres)
+	if testing.Short() {
+		t.Skip("takes a server and a minute")
+	}
+	serverstest.Start(t, servers.Postgres) // skips the test where none can be started
 	for _, kind := range []string{"rds-single-user", "rds-two-user"} {
 		for mode, want := range map[string]int{"again": exitDone, "once": exitDifferent, "never": exitFailed} {
 			if kind == "rds-two-user" && mode == "never" {

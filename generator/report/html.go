@@ -7,12 +7,14 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed page.html
 var page string
 
-var pageTemplate = template.Must(template.New("page").Parse(page))
+// pageTemplate is parsed when it is needed: most runs of the command need none, and start-up counts.
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(page)) })
 
 // mostPictures keeps the file short: the other runs are rows of the table.
 const mostPictures = 12
@@ -42,7 +44,7 @@ func HTML(r *Rehearsal) ([]byte, error) {
 		view.Pictures = append(view.Pictures, draw(&r.Runs[index], i+1))
 	}
 	var b bytes.Buffer
-	err := pageTemplate.Execute(&b, view)
+	err := pageTemplate().Execute(&b, view)
 	return b.Bytes(), err
 }
 

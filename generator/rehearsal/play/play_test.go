@@ -10,6 +10,7 @@ import (
 	"github.com/rotasmith/rotasmith/cmd"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/play"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
 	"github.com/rotasmith/rotasmith/generator/report"
 	"github.com/rotasmith/rotasmith/golden/function"
 )
@@ -44,12 +45,22 @@ func build(t *testing.T, p play.Project) play.Project {
 	return p
 }
 
-// open starts a server and makes a world on it.
-func open(t *testing.T, p play.Project, kind servers.Kind) *play.World {
+// needs skips a test that has no server.
+func needs(t *testing.T, kind servers.Kind) {
 	t.Helper()
-	if err := servers.Missing(kind); err != nil {
+	if err := servers.Missing(kind); err != nil && os.Getenv(serverstest.Require) != "" {
+		t.Fatal(err)
+	} else if err != nil {
 		t.Skip(err)
 	}
+	if testing.Short() {
+		t.Skip("takes a server and most of a minute")
+	}
+}
+
+// open starts a server and makes a world on it.
+func open(t *testing.T, p play.Project) *play.World {
+	t.Helper()
 	target, err := play.Start(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +113,10 @@ func TestFaults(t *testing.T) {
 			name += ", admin"
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			needs(t, servers.Kind(p.Engine))
 			p := build(t, emit(t, p))
-			for _, run := range quick(t, open(t, p, servers.Kind(p.Engine))) {
+			for _, run := range quick(t, open(t, p)) {
 				if run.Outcome == report.Broken {
 					t.Errorf("%s: %s", run.Name, run.Invariant)
 				}

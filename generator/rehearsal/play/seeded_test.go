@@ -62,6 +62,8 @@ func TestSeededFaults(t *testing.T) {
 	t.Parallel()
 	for _, seed := range seeds {
 		t.Run(seed.name, func(t *testing.T) {
+			t.Parallel()
+			needs(t, servers.Kind(seed.project.Engine))
 			p := emit(t, seed.project)
 			file := filepath.Join(p.Dir, seed.file)
 			source, err := os.ReadFile(file)
@@ -80,7 +82,7 @@ func TestSeededFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := ""
-			for _, run := range quick(t, open(t, p, servers.Kind(p.Engine))) {
+			for _, run := range quick(t, open(t, p)) {
 				if run.Outcome == report.Broken {
 					found += " " + run.Name
 				}
