@@ -125,8 +125,12 @@ func (a *app) runRehearse(ctx context.Context, o *rehearseOptions) (err error) {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if err != nil {
+	if err != nil && (len(r.result.Runs) == 0 || errors.Is(err, context.Canceled)) {
 		return err
+	}
+	if err != nil { // some was tried
+		r.result.EndedEarly = oneLine(err.Error())
+		return errors.Join(err, r.write())
 	}
 	if err := r.write(); err != nil {
 		return err
@@ -188,5 +192,8 @@ func (r *rehearsing) verdict() error {
 // replay is the command that tries one fault alone.
 func (r *rehearsing) replay(name string) string {
 	words := []string{"rotasmith", "rehearse", generator.ShellQuote(r.o.dir), "--only", generator.ShellQuote(name)}
+	if r.o.target != "auto" { // a URL may hold a password
+		words = append(words, `--target "$`+play.URLVariable+`"`)
+	}
 	return strings.Join(words, " ")
 }

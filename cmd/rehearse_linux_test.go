@@ -32,7 +32,13 @@ func TestRehearseLeavesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a server and most of a minute")
 	}
-	server := serverstest.Own(t, servers.Postgres)
+	for _, kind := range []servers.Kind{servers.Postgres, servers.Postgres18} {
+		t.Run(string(kind), func(t *testing.T) { leavesNothing(t, serverstest.Own(t, kind)) })
+	}
+}
+
+func leavesNothing(t *testing.T, server serverstest.Server) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "orders-db")
 	newProject(t, dir)
 	exe, err := exec.LookPath("rotasmith") // this test binary, see TestMain

@@ -56,6 +56,9 @@ func JUnit(r *Rehearsal) ([]byte, error) {
 		c := testCase{Class: r.Project + "." + run.Phase, Name: run.Name + ": " + run.Fault}
 		suite(run.Phase).add(c, run.Length/1000, run.Outcome, run.Invariant, run.Replay)
 	}
+	if r.EndedEarly != "" {
+		suite("rehearsal").add(testCase{Class: r.Project + ".rehearsal", Name: "all was tried"}, 0, Broken, r.EndedEarly, "")
+	}
 	if r.App != nil {
 		c := testCase{Class: r.Project + ".app", Name: "application"}
 		suite("app").add(c, 0, r.App.Outcome(), r.App.String(), r.App.FirstFailure)

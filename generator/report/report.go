@@ -18,13 +18,15 @@ const Format = 1
 // A Rehearsal is all that was tried of one project, in order. Times are milliseconds
 // from the beginning of the run that they belong to.
 type Rehearsal struct {
-	Format  int      `json:"format"`
-	Project string   `json:"project"`
-	Answers string   `json:"answers"` // SHA-256 of the project's recorded answers, in hexadecimal
-	Target  Target   `json:"target"`
-	Notes   []string `json:"notes,omitempty"` // of what was left out, and why
-	Runs    []Run    `json:"runs"`
-	App     *App     `json:"app,omitempty"`
+	Format  int    `json:"format"`
+	Project string `json:"project"`
+	Answers string `json:"answers"` // SHA-256 of the project's recorded answers, in hexadecimal
+	Target  Target `json:"target"`
+	// EndedEarly says why not all was tried that should have been.
+	EndedEarly string   `json:"ended_early,omitempty"`
+	Notes      []string `json:"notes,omitempty"` // of what was left out, and why
+	Runs       []Run    `json:"runs"`
+	App        *App     `json:"app,omitempty"`
 }
 
 // Target is where it was tried.

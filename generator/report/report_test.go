@@ -127,6 +127,18 @@ func TestJUnitParses(t *testing.T) {
 	}
 }
 
+// TestEndedEarly lets no output pass for a whole rehearsal.
+func TestEndedEarly(t *testing.T) {
+	t.Parallel()
+	r := recorded(t)
+	r.EndedEarly = "the rehearsal took more than 10m0s"
+	for name, write := range map[string]func(*report.Rehearsal) ([]byte, error){"HTML": report.HTML, "JUnit": report.JUnit, "JSON": report.JSON} {
+		if text, err := write(r); err != nil || !strings.Contains(string(text), r.EndedEarly) {
+			t.Errorf("%s does not say so: %v", name, err)
+		}
+	}
+}
+
 // TestNotFinite refuses what no picture can show, wherever it stands.
 func TestNotFinite(t *testing.T) {
 	t.Parallel()

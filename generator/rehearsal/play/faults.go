@@ -233,7 +233,7 @@ func Freeze(before string, rotations int) Fault {
 			return broken("a rotation changes and promotes", errors.Join(err, errors.New("this one ended without")))
 		}
 		if err := frozen.Freeze(); err != nil {
-			return err
+			return fmt.Errorf("this system cannot freeze a process: %w", err)
 		}
 		w.mark("frozen")
 		last, err := w.recoverWith(ctx, w.function, token, true)

@@ -83,12 +83,16 @@ func (w *World) record(rec *recorder) {
 	w.look()
 }
 
-// judge tells a rotator that had not the time from one that is wrong.
+// judge tells a rotator that had not the time, and a system that cannot do what is asked, from a
+// rotator that is wrong.
 func judge(err error) report.Outcome {
 	if failed, ok := errors.AsType[*rehearsal.FunctionError](err); ok {
 		if failed.Type == rehearsal.ErrorTimeout || strings.Contains(failed.Message, string(rotation.CodeNoAnswer)+": ") {
 			return report.Inconclusive
 		}
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return report.Inconclusive
 	}
 	return report.Broken
 }
