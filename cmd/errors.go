@@ -47,7 +47,7 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if errors.Is(err, errDifferent) || errors.Is(err, errBroken) {
+	if errors.Is(err, errDifferent) || errors.Is(err, errBroken) || errors.Is(err, errNotHeld) {
 		return exitDifferent
 	}
 	if errors.Is(err, errDeclined) {

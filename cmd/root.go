@@ -126,7 +126,8 @@ func (a *app) rootCommand() *cobra.Command {
 		}
 		return usagef(hint, "%v", err)
 	})
-	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.costCommand(), a.doctorCommand(), a.catalogCommand(), a.schemaCommand(), versionCommand())
+	root.AddCommand(a.newCommand(), a.checkCommand(), a.updateCommand(), a.rehearseCommand(), a.doctorCommand(), a.costCommand(),
+		a.catalogCommand(), a.schemaCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	strict(root)

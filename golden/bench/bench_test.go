@@ -268,7 +268,7 @@ func (w *world) function(b *testing.B, dir string, env ...string) *rehearsal.Fun
 func (w *world) trivial(b *testing.B, name string) *rehearsal.Function {
 	b.Helper()
 	dir := b.TempDir()
-	if err := function.Compile(b.Context(), filepath.Join("testdata", name), filepath.Join(dir, "bootstrap")); err != nil {
+	if err := rehearsal.Compile(b.Context(), filepath.Join("testdata", name), filepath.Join(dir, "bootstrap")); err != nil {
 		b.Fatal(err)
 	}
 	return w.function(b, dir)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +25,7 @@ import (
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/wire"
 	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/project/rotation/rotationtest"
@@ -85,8 +88,8 @@ type engine interface {
 	lockUsers(d *database) (release func(), err error)
 	// waiting returns how many sessions wait for a lock.
 	waiting(d *database) (int, error)
-	// relay takes one connection of a rotator to the server.
-	relay(p *proxy, client net.Conn)
+	// relay is of the server's protocol.
+	relay() wire.Relay
 	// loginCalls are the calls that user's log-in consists of.
 	loginCalls(user string) []string
 	// isChange reports whether op changes a password for good.
@@ -173,7 +176,7 @@ type bench struct {
 	scenario scenario
 	db       *database
 	front    *httptest.Server
-	proxy    *proxy
+	proxy    *wire.Proxy
 	port     int // which the secret names: the proxy's
 	function *rehearsal.Function
 
@@ -216,13 +219,34 @@ func newBench(t testing.TB, s scenario) *bench {
 	b.fresh()
 	b.front = httptest.NewServer(b.fronted)
 	t.Cleanup(b.front.Close)
-	b.proxy = newProxy(t, b.db,
-		func(op string) error { return b.call(op, false) },
-		func(op string) error { return b.call(op, true) })
-	b.port = b.proxy.Addr.(*net.TCPAddr).Port
+	b.proxy = b.newProxy()
+	b.port = b.proxy.Port()
 	b.function = b.newFunction(b.db.dir)
 	b.fresh()
 	return b
+}
+
+// newProxy listens until the test ends, and shows clients the server's own certificate.
+func (b *bench) newProxy() *wire.Proxy {
+	b.t.Helper()
+	certificate, err := tls.LoadX509KeyPair(b.db.CertificateFile, b.db.KeyFile)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p := &wire.Proxy{
+		Upstream: net.JoinHostPort("127.0.0.1", strconv.Itoa(b.db.Port)), Relay: b.db.relay(),
+		Clients: &tls.Config{Certificates: []tls.Certificate{certificate}},
+		Before:  func(op string) error { return b.call(op, false) },
+		After:   func(op string) error { return b.call(op, true) },
+	}
+	if b.db.kind() != servers.Postgres && b.db.kind() != servers.Postgres18 {
+		p.Server = &tls.Config{RootCAs: b.db.CA, ServerName: b.db.Host}
+	}
+	if err := p.Listen(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = p.Close() })
+	return p
 }
 
 // newFunction returns another execution environment of what was built into dir.

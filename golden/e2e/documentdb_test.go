@@ -2,12 +2,8 @@ package e2e
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"testing"
 
@@ -15,6 +11,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/wire"
 )
 
 // gapOnMongo is how many kills may leave AWSCURRENT dead in a single user's
@@ -118,65 +115,4 @@ func (ferret) loginCalls(string) []string {
 
 func (ferret) isChange(op string) bool { return strings.HasPrefix(op, "updateUser ") }
 
-// relay passes requests on one by one, each with its answer. The messages by
-// which drivers keep in touch are let through uncounted.
-func (e ferret) relay(p *proxy, conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	client := tls.Server(conn, p.tls)
-	server, err := tls.Dial("tcp", p.upstream, &tls.Config{RootCAs: e.server.CA, ServerName: e.server.Host})
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	for {
-		request, err := readMongo(client)
-		if err != nil {
-			return
-		}
-		op := mongoOp(request)
-		if op != "" && p.before(op) != nil {
-			return
-		}
-		if _, err := server.Write(request); err != nil {
-			return
-		}
-		answer, err := readMongo(server)
-		if op != "" && p.after(op) != nil || err != nil {
-			return
-		}
-		if _, err := client.Write(answer); err != nil {
-			return
-		}
-	}
-}
-
-// readMongo reads one message with its header.
-// https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
-func readMongo(r io.Reader) ([]byte, error) {
-	length := make([]byte, 4)
-	if _, err := io.ReadFull(r, length); err != nil {
-		return nil, err
-	}
-	n := binary.LittleEndian.Uint32(length)
-	if n < 16 || n > 1<<24 {
-		return nil, errors.New("not a message of the protocol")
-	}
-	message := make([]byte, n)
-	copy(message, length)
-	_, err := io.ReadFull(r, message[4:])
-	return message, err
-}
-
-// mongoOp names a command and whom it is about, "" if it is none that counts.
-func mongoOp(message []byte) string {
-	const msg, document = 2013, 16 + 4 + 1
-	if binary.LittleEndian.Uint32(message[12:]) != msg || len(message) <= document {
-		return ""
-	}
-	first, err := bson.Raw(message[document:]).IndexErr(0)
-	if err != nil || first.Key() == "hello" {
-		return ""
-	}
-	about, _ := first.Value().StringValueOK()
-	return strings.TrimSpace(first.Key() + " " + about)
-}
+func (ferret) relay() wire.Relay { return wire.MongoDB }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal"
-	"github.com/rotasmith/rotasmith/golden/function"
 	"github.com/rotasmith/rotasmith/golden/process"
 )
 
@@ -29,7 +28,7 @@ func measure(b *testing.B, s scenario) {
 	w.port = w.db.Port // no proxy takes part
 	w.fresh()
 	dir := b.TempDir()
-	if err := function.Compile(b.Context(), filepath.Join("..", "bench", "testdata", "trivial"), filepath.Join(dir, "bootstrap")); err != nil {
+	if err := rehearsal.Compile(b.Context(), filepath.Join("..", "bench", "testdata", "trivial"), filepath.Join(dir, "bootstrap")); err != nil {
 		b.Fatal(err)
 	}
 	cold, trivial := w.newFunction(w.db.dir), w.newFunction(dir)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/wire"
 	"github.com/rotasmith/rotasmith/templates/project/rotation"
 	"github.com/rotasmith/rotasmith/templates/protocols/postgres/common/postgres/postgrestest"
 )
@@ -130,16 +131,16 @@ func (b *bench) survives(t *testing.T, f fault) {
 // instead does something with connections in the server's place.
 func instead(do func(net.Conn)) func(*testing.T, *bench) func() {
 	return func(_ *testing.T, b *bench) func() {
-		b.proxy.instead.Store(&do)
-		return func() { b.proxy.instead.Store(nil) }
+		b.proxy.Instead(do)
+		return func() { b.proxy.Instead(nil) }
 	}
 }
 
 // certificate lets the server have another certificate.
 func certificate(config *tls.Config) func(*testing.T, *bench) func() {
 	return func(t *testing.T, b *bench) func() {
-		other := &proxy{Addr: b.proxy.Addr, upstream: b.proxy.upstream, tls: config, before: b.proxy.before, after: b.proxy.after}
-		return instead(func(client net.Conn) { b.db.relay(other, client) })(t, b)
+		other := &wire.Proxy{Upstream: b.proxy.Upstream, Clients: config, Server: b.proxy.Server, Before: b.proxy.Before, After: b.proxy.After}
+		return instead(func(client net.Conn) { b.db.relay()(other, client) })(t, b)
 	}
 }
 

@@ -1,15 +1,10 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +15,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/wire"
 )
 
 var mysqlScenarios = []scenario{
@@ -290,192 +286,10 @@ func (e mysqlEngine) waiting(d *database) (n int, err error) {
 	return n, err
 }
 
+func (mysqlEngine) relay() wire.Relay { return wire.MySQL }
+
 func (mysqlEngine) loginCalls(user string) []string { return []string{"log in as " + user} }
 
 func (mysqlEngine) isChange(op string) bool {
 	return strings.HasPrefix(op, "ALTER USER ") && strings.HasSuffix(op, " IDENTIFIED") || strings.HasPrefix(op, "SET PASSWORD ")
-}
-
-// The parts of the protocol that matter here.
-// https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
-const (
-	capabilitySSL          = 1 << 11
-	capabilityDeprecateEOF = 1 << 24
-
-	commandQuit  = 1
-	commandQuery = 3
-
-	packetOK         = 0x00
-	packetMoreAuth   = 0x01
-	packetEOF        = 0xfe
-	packetError      = 0xff
-	fullAuthRequired = 0x04
-)
-
-// packet is one framed packet, with its four bytes of header.
-type packet []byte
-
-func readPacket(r io.Reader) (packet, error) {
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, err
-	}
-	p := append(packet(head), make([]byte, int(head[0])|int(head[1])<<8|int(head[2])<<16)...)
-	_, err := io.ReadFull(r, p[4:])
-	return p, err
-}
-
-// kind is the first byte of what the packet holds.
-func (p packet) kind() byte {
-	if len(p) < 5 {
-		return packetOK
-	}
-	return p[4]
-}
-
-// relay ends with the first error on either side, and closes both.
-func (mysqlEngine) relay(p *proxy, client net.Conn) {
-	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.upstream)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	greeting, err := readPacket(server)
-	if err != nil {
-		return
-	}
-	if _, err := client.Write(greeting); err != nil {
-		return
-	}
-	response, err := readPacket(client)
-	if err != nil {
-		return
-	}
-	capabilities := binary.LittleEndian.Uint32(response[4:])
-	if capabilities&capabilitySSL != 0 && len(response) == 36 { // asks for TLS, on both sides
-		if _, err := server.Write(response); err != nil {
-			return
-		}
-		client = tls.Server(client, p.tls)
-		// Clients send passwords only over TLS, so this line has it too.
-		server = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
-		if response, err = readPacket(client); err != nil {
-			return
-		}
-	}
-	name, _, _ := strings.Cut(string(response[36:]), "\x00")
-	op := "log in as " + name
-	if p.before(op) != nil {
-		return
-	}
-	from, to := bufio.NewReader(client), bufio.NewReader(server)
-	if _, err := server.Write(response); err != nil {
-		return
-	}
-	if !p.authenticate(op, client, server, from, to) {
-		return
-	}
-	// A client that is gone takes its connection to the server with it, even
-	// while a statement runs.
-	requests := make(chan packet)
-	go func() {
-		defer func() { _ = server.Close() }()
-		defer close(requests)
-		for {
-			m, err := readPacket(from)
-			if err != nil {
-				return
-			}
-			requests <- m
-		}
-	}()
-	for m := range requests {
-		if m.kind() == commandQuit {
-			return
-		}
-		op := "command " + strconv.Itoa(int(m.kind()))
-		if m.kind() == commandQuery {
-			words := strings.Fields(string(m[5:]))
-			op = strings.Join(words[:min(4, len(words))], " ")
-		}
-		if p.before(op) != nil {
-			return
-		}
-		if _, err := server.Write(m); err != nil {
-			return
-		}
-		answer, err := wholeAnswer(to, capabilities&capabilityDeprecateEOF != 0)
-		if p.after(op) != nil || err != nil {
-			return
-		}
-		if _, err := client.Write(answer); err != nil {
-			return
-		}
-	}
-}
-
-// authenticate relays the exchange up to the server's last word on it.
-func (p *proxy) authenticate(op string, client, server net.Conn, from, to io.Reader) bool {
-	for {
-		m, err := readPacket(to)
-		if err != nil {
-			return false
-		}
-		if m.kind() == packetOK || m.kind() == packetError {
-			if p.after(op) != nil {
-				return false
-			}
-			_, err := client.Write(m)
-			return err == nil && m.kind() == packetOK
-		}
-		if _, err := client.Write(m); err != nil {
-			return false
-		}
-		if m.kind() == packetMoreAuth && (len(m) < 6 || m[5] != fullAuthRequired) {
-			continue // the server goes on by itself
-		}
-		reply, err := readPacket(from)
-		if err != nil {
-			return false
-		}
-		if _, err := server.Write(reply); err != nil {
-			return false
-		}
-	}
-}
-
-// wholeAnswer reads what a server answers to one command: a verdict, or columns
-// and rows.
-func wholeAnswer(r io.Reader, deprecateEOF bool) ([]byte, error) {
-	head, err := readPacket(r)
-	if err != nil || head.kind() == packetOK || head.kind() == packetError || head.kind() == packetEOF {
-		return head, err
-	}
-	all := []byte(head)
-	ends := 2 // of the columns and of the rows
-	if deprecateEOF {
-		ends = 1
-		for range int(head[4]) { // a column each
-			column, err := readPacket(r)
-			if err != nil {
-				return all, err
-			}
-			all = append(all, column...)
-		}
-	}
-	for ends > 0 {
-		m, err := readPacket(r)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, m...)
-		switch m.kind() {
-		case packetError:
-			return all, nil
-		case packetEOF:
-			ends--
-		}
-	}
-	return all, nil
 }

@@ -1,17 +1,11 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +14,7 @@ import (
 
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers"
 	"github.com/rotasmith/rotasmith/generator/rehearsal/servers/serverstest"
+	"github.com/rotasmith/rotasmith/generator/rehearsal/wire"
 )
 
 // quietly keeps the statements that follow out of the server's log: they set
@@ -189,193 +184,8 @@ func (e postgres) waiting(d *database) (n int, err error) {
 	return n, err
 }
 
+func (postgres) relay() wire.Relay { return wire.Postgres }
+
 func (postgres) loginCalls(user string) []string { return []string{"log in as " + user} }
 
 func (postgres) isChange(op string) bool { return strings.HasPrefix(op, "ALTER ROLE ") }
-
-// The messages of the protocol that matter here.
-// https://www.postgresql.org/docs/15/protocol-message-formats.html
-const (
-	sslRequest     = 80877103
-	authentication = 'R'
-	readyForQuery  = 'Z'
-	errorResponse  = 'E'
-	simpleQuery    = 'Q'
-	syncPoint      = 'S'
-	terminate      = 'X'
-)
-
-// message is one framed message; a start-up message has kind 0.
-type message struct {
-	kind byte
-	body []byte
-}
-
-func readMessage(r io.Reader, startup bool) (message, error) {
-	head := make([]byte, 5)
-	if startup {
-		head = head[1:]
-	}
-	if _, err := io.ReadFull(r, head); err != nil {
-		return message{}, err
-	}
-	m := message{}
-	if !startup {
-		m.kind = head[0]
-	}
-	length := binary.BigEndian.Uint32(head[len(head)-4:])
-	if length < 4 || length > 1<<24 {
-		return message{}, errors.New("not a message of the protocol")
-	}
-	m.body = make([]byte, length-4)
-	_, err := io.ReadFull(r, m.body)
-	return m, err
-}
-
-func (m message) bytes() []byte {
-	var out []byte
-	if m.kind != 0 {
-		out = append(out, m.kind)
-	}
-	out = binary.BigEndian.AppendUint32(out, uint32(len(m.body)+4))
-	return append(out, m.body...)
-}
-
-// relay ends with the first error on either side, and closes both.
-func (postgres) relay(p *proxy, client net.Conn) {
-	defer func() { _ = client.Close() }()
-	startup, err := readMessage(client, true)
-	if err != nil {
-		return
-	}
-	if binary.BigEndian.Uint32(startup.body) == sslRequest {
-		if _, err := client.Write([]byte("S")); err != nil {
-			return
-		}
-		client = tls.Server(client, p.tls)
-		if startup, err = readMessage(client, true); err != nil {
-			return
-		}
-	}
-	op := "log in as " + user(startup)
-	if p.before(op) != nil {
-		return
-	}
-	server, err := net.Dial("tcp", p.upstream)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	from, to := bufio.NewReader(client), bufio.NewReader(server)
-	if _, err := server.Write(startup.bytes()); err != nil {
-		return
-	}
-	if !logIn(p, op, client, server, from, to) {
-		return
-	}
-	// A client that is gone takes its connection to the server with it, even
-	// while a statement runs.
-	requests := make(chan message)
-	go func() {
-		defer func() { _ = server.Close() }()
-		defer close(requests)
-		for {
-			m, err := readMessage(from, false)
-			if err != nil {
-				return
-			}
-			requests <- m
-		}
-	}()
-	for m := range requests {
-		if m.kind == terminate {
-			return
-		}
-		op := "extended query"
-		if m.kind == simpleQuery {
-			op = statement(m)
-			if p.before(op) != nil {
-				return
-			}
-		}
-		if _, err := server.Write(m.bytes()); err != nil {
-			return
-		}
-		if m.kind != simpleQuery && m.kind != syncPoint {
-			continue
-		}
-		answer, err := untilReady(to)
-		if p.after(op) != nil || err != nil {
-			return
-		}
-		if _, err := client.Write(answer); err != nil {
-			return
-		}
-	}
-}
-
-// logIn relays the exchange up to the server's last word on it.
-func logIn(p *proxy, op string, client, server net.Conn, from, to io.Reader) bool {
-	for {
-		m, err := readMessage(to, false)
-		if err != nil {
-			return false
-		}
-		if m.kind == errorResponse || m.kind == authentication && binary.BigEndian.Uint32(m.body) == 0 {
-			answer, refused := m.bytes(), error(nil)
-			if m.kind != errorResponse {
-				var rest []byte
-				rest, refused = untilReady(to) // a right password may still not open a session
-				answer = append(answer, rest...)
-			}
-			if p.after(op) != nil {
-				return false
-			}
-			_, err := client.Write(answer)
-			return err == nil && refused == nil && m.kind != errorResponse
-		}
-		if _, err := client.Write(m.bytes()); err != nil {
-			return false
-		}
-		// The server waits for an answer to a challenge.
-		if m.kind == authentication && slices.Contains([]uint32{3, 5, 10, 11}, binary.BigEndian.Uint32(m.body)) {
-			reply, err := readMessage(from, false)
-			if err != nil {
-				return false
-			}
-			if _, err := server.Write(reply.bytes()); err != nil {
-				return false
-			}
-		}
-	}
-}
-
-func untilReady(r io.Reader) ([]byte, error) {
-	var all []byte
-	for {
-		m, err := readMessage(r, false)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, m.bytes()...)
-		if m.kind == readyForQuery {
-			return all, nil
-		}
-	}
-}
-
-func user(startup message) string {
-	fields := strings.Split(string(startup.body[4:]), "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		if fields[i] == "user" {
-			return fields[i+1]
-		}
-	}
-	return "?"
-}
-
-// statement names a statement by its first words: the rest may be a verifier.
-func statement(m message) string {
-	words := strings.Fields(strings.TrimRight(string(m.body), "\x00"))
-	return strings.Join(words[:min(3, len(words))], " ")
-}

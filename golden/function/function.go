@@ -9,16 +9,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
-)
 
-// flags are those of the package that an emitted project makes.
-var flags = []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid="}
+	"github.com/rotasmith/rotasmith/generator/rehearsal"
+)
 
 // unused is how long a function stays that no test asks for.
 const unused = 7 * 24 * time.Hour
@@ -69,29 +66,17 @@ func build(ctx context.Context, dir, cache, program string) error {
 	}
 	defer os.RemoveAll(own)
 	part := filepath.Join(own, "bootstrap")
-	if err := Compile(ctx, dir, part); err != nil {
+	if err := rehearsal.Compile(ctx, dir, part); err != nil {
 		return err
 	}
 	return os.Rename(part, program)
-}
-
-// Compile builds the program in dir as an emitted project does its function, but for
-// this machine.
-func Compile(ctx context.Context, dir, output string) error {
-	cmd := exec.CommandContext(ctx, "go", append(slices.Clone(flags), "-o", output, ".")...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the function: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // digest is one of all that goes into the function: the Go version, the code but for
 // tests, what stands beside it in its packages, which it may embed, and its modules.
 func digest(dir string) (string, error) {
 	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), flags)
+	fmt.Fprintln(sum, runtime.Version(), rehearsal.CompileFlags)
 	packages := make(map[string]bool)
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".go" {

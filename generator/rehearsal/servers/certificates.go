@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -14,6 +15,16 @@ import (
 
 // keyPair holds PEM.
 type keyPair struct{ certificate, key []byte }
+
+// Loopback returns a certificate for the loopback interface, and its authority as PEM.
+func Loopback() (certificate tls.Certificate, authority []byte, err error) {
+	root, own, err := newCertificates()
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	certificate, err = tls.X509KeyPair(own.certificate, own.key)
+	return certificate, root.certificate, err
+}
 
 // newCertificates makes an authority and a certificate of it for the loopback
 // interface.
