@@ -61,8 +61,9 @@ e2e: $(if $(SERVER),setup) ## Rotate, kill and freeze on real servers, or on SER
 FUZZTIME ?= 1m
 
 .PHONY: fuzz
-fuzz: setup ## Run what is tried at random for long: 2,000 pairs of users a server, each fuzz test for FUZZTIME
+fuzz: setup ## Run what is tried at random for long: 2,000 pairs of users a server, rehearsals of every kind, each fuzz test for FUZZTIME
 	ROTATION_TEST_CASES=2000 go test -count=1 -timeout 90m -run '^TestEndToEnd$$/^(postgres|mysql|mariadb)/^engines$$' ./golden/e2e
+	ROTATION_TEST_CASES=2000 go test -count=1 -timeout 90m -run '^TestFaults$$' ./generator/rehearsal/play
 	@go test -list '^Fuzz' ./cmd/... ./generator/... ./templates/... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { while (n > 0) print names[--n], $$2 }' | \
 		while read -r name package; do go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" || exit; done

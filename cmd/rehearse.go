@@ -38,8 +38,8 @@ func (a *app) rehearseCommand() *cobra.Command {
 		Long: "rehearse builds the function of the project in DIR, or here, and runs it behind the Lambda runtime API, with a Secrets Manager\n" +
 			"of its own and a real database server. It rotates, lets one thing at a time go wrong (killed after a call, frozen, delivered\n" +
 			"twice, cut off, throttled, ...), and looks whether AWSCURRENT works, has its rights and no password stands in a log. No AWS\n" +
-			"account is touched. It needs Go, and psql for two users of PostgreSQL.\n\n" +
-			"--target auto starts a server that is installed here. A URL such as postgres://admin@staging/postgres names one of yours: rehearse\n" +
+			"account is touched. It needs Go, and the database's own client where a project has a bootstrap.sql.\n\n" +
+			"--target auto starts a server that is installed here. A URL, ENGINE://ADMIN@HOST/DATABASE, names one of yours: rehearse\n" +
 			"makes a database and users of its own there, named " + play.Prefix + "*, drops them at its end, and at its next start if it\n" +
 			"was killed; it touches no other user. It refuses a server that looks like production without --yes. For API keys, and\n" +
 			"where no server is found, --target model runs the project's own proof, which needs none; all outputs then say \"" + play.ModelKind + "\".\n\n" +
@@ -155,7 +155,7 @@ func (a *app) rehearsed(dir string) (p play.Project, digest string, err error) {
 	}
 	return play.Project{
 		Name: spec.Name, Dir: dir, Engine: spec.Target.Name,
-		TwoUsers: spec.Get("type") == "rds-two-user", Clone: spec.Get("users") == "clone", ByAdmin: spec.Get("change_as") == "admin",
+		TwoUsers: spec.Strategy == "two-user", Clone: spec.Get("users") == "clone", ByAdmin: spec.Get("change_as") == "admin",
 	}, digest, nil
 }
 

@@ -404,7 +404,7 @@ func Refusals(t *testing.T, b *Bench) {
 		"itself": {func() error {
 			_, err := b.admin().Reconcile(ctx, "weak", "weak", false)
 			return err
-		}, rotation.CodeParity, "not two users"},
+		}, rotation.CodeParity, "not two existing users"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := users()
