@@ -97,8 +97,8 @@ func quick(t *testing.T, w *play.World) (runs []report.Run) {
 }
 
 // TestFaults lets all kinds of faults happen to projects as they are emitted, of each
-// engine and strategy once, and of every kind by make fuzz: nothing breaks. What is left
-// out, golden/e2e tries at each call.
+// engine and strategy once, and of every kind by make fuzz: nothing breaks. golden/e2e
+// kills and freezes all of them at each call.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	projects := []play.Project{
