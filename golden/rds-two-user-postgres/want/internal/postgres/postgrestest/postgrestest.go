@@ -96,7 +96,7 @@ func (s *Server) Role(t testing.TB, name, password, clauses string) database.Acc
 }
 
 // Forget drops a role, if it exists, with all that it owns in the test's
-// database.
+// database, and its sessions: one may still wait for a lock that a test held.
 func (s *Server) Forget(t testing.TB, name string) {
 	t.Helper()
 	if len(s.Exec(t, s.Admin, "SELECT FROM pg_roles WHERE rolname = "+literal(name))) == 0 {
@@ -104,6 +104,7 @@ func (s *Server) Forget(t testing.TB, name string) {
 	}
 	s.Exec(t, s.Admin,
 		"GRANT "+quote(name)+" TO CURRENT_USER",
+		"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = "+literal(name),
 		"DROP OWNED BY "+quote(name)+" CASCADE",
 		"DROP ROLE "+quote(name))
 }
