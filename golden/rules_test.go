@@ -164,13 +164,13 @@ Secret: arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/orders-db-AbCd
 Where and when: region eu-west-1, account 111122223333, 2026-09-01T00:50:20Z
 What Secrets Manager says: Error when executing lambda arn:aws:lambda:eu-west-1:111122223333:function:orders-db-rotator during setSecret step
 Function: orders-db; its log has the code of the failure (make logs).
-What to do: https://example.com/RUNBOOK.md#a-rotation-failed`,
+Runbook: https://example.com/RUNBOOK.md#a-rotation-failed`,
 		"rotation-abandoned": `RotationAbandoned: the rotation of a secret did not succeed.
 Secret: arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/orders-db-AbCdEf
 Where and when: region eu-west-1, account 111122223333, 2026-09-01T00:50:20Z
 What Secrets Manager says: 
 Function: orders-db; its log has the code of the failure (make logs).
-What to do: https://example.com/RUNBOOK.md#a-rotation-failed`,
+Runbook: https://example.com/RUNBOOK.md#a-rotation-failed`,
 	} {
 		var event map[string]any
 		if err := json.Unmarshal([]byte(read(t, samples, sample+".json")), &event); err != nil {
